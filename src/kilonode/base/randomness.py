@@ -1,0 +1,35 @@
+"""Seeded randomness: one seed per run, any number of independent streams named by what they are for.
+
+A stream is made from the seed and its names, not from the streams made before it: the same name gives the same numbers
+whatever else happens, in whatever process. It is for simulation and load, never for secrets (use `secrets` for those).
+"""
+
+import hashlib
+import random
+import uuid
+
+
+class Randomness:
+    """A tree of named random streams under one seed."""
+
+    def __init__(self, seed: int, *names: str | int) -> None:
+        self.seed = seed
+        self._names = names
+
+    def child(self, *names: str | int) -> "Randomness":
+        """The sub-tree for `names`."""
+        return Randomness(self.seed, *self._names, *names)
+
+    def integer(self) -> int:
+        """A number of 64 bits that depends on the seed and the names alone."""
+        text = "\x1f".join([str(self.seed), *(str(name) for name in self._names)])
+        return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
+
+    def stream(self) -> random.Random:
+        """A new random stream that begins at the beginning each time this is called."""
+        return random.Random(self.integer())
+
+
+def random_uuid(stream: random.Random) -> str:
+    """A version 4 UUID from a seeded stream, in the canonical form with dashes."""
+    return str(uuid.UUID(int=stream.getrandbits(128), version=4))

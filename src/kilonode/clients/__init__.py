@@ -1,0 +1,1 @@
+"""How Kilonode talks to a cloud: transport, authentication, catalog, waiting."""

@@ -1,0 +1,1 @@
+"""OpenStack: configuration, authentication, catalog, microversions, one small class per service."""

@@ -1,0 +1,1 @@
+"""Work queue, mirror and controller loop: how actual follows wanted."""

@@ -1,0 +1,1 @@
+"""Makes load: pacers, schedule segments, worker processes and the generator's watch over itself."""

@@ -1,0 +1,1 @@
+"""Numbers in, words and pictures out: terminal, HTML, JSON, JUnit."""

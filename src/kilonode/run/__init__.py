@@ -1,0 +1,1 @@
+"""One run: the experiment file, setup and cleanup, and the conductor that leads it."""

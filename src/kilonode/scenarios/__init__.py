@@ -1,0 +1,1 @@
+"""The scenario library, its registry and what a scenario is given."""

@@ -1,0 +1,1 @@
+"""Versioned documents with atomic commit and watch: one small protocol, several backends."""

@@ -1,0 +1,28 @@
+"""Async tests run on the simulated event loop: no test waits for a wall clock. `real_loop` marks the exceptions."""
+
+import asyncio
+import inspect
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from kilonode.base.simulation import run_coroutine_simulated
+
+REAL_TEST_TIMEOUT_S = 300
+
+settings.register_profile("kilonode", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+settings.load_profile("kilonode")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run a coroutine test: on virtual time, or with the mark `real_loop` on a real event loop."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
+    coroutine = pyfuncitem.obj(**arguments)
+    if pyfuncitem.get_closest_marker("real_loop"):
+        asyncio.run(asyncio.wait_for(coroutine, REAL_TEST_TIMEOUT_S))
+    else:
+        run_coroutine_simulated(coroutine)
+    return True
