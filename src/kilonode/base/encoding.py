@@ -16,6 +16,10 @@ from kilonode.base.units import Duration, Rate, Size
 UNIT_TYPES: Final = (Duration, Rate, Size)
 """The number types that are written with a unit."""
 
+MORE_THAN_ZERO: Final = msgspec.Meta(extra={"more_than_zero": True})
+"""Marks a field of a unit type that must not be zero (msgspec's own bounds are for plain numbers only). It is checked
+where people's files are read, and stated in the JSON Schema's description."""
+
 Value = TypeVar("Value")
 
 _NUMBER: Final = r"\d+(\.\d+)?([eE][+-]?\d+)?"

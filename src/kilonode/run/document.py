@@ -1,0 +1,357 @@
+"""YAML text as a tree of nodes that know their places.
+
+This module knows YAML and nothing of experiments. It reads with PyYAML's parser but builds its own nodes, because every
+later problem has to name a line and a column. It is safe by construction: no tag makes an object, and the size of the
+file, the depth of nesting and the number of nodes after aliases are bounded, so no file can exhaust the machine.
+
+Scalars follow the core schema of YAML 1.2, as JSON people expect: `yes`, `on` and `1:30` are text, not a boolean or a
+number. Lines and columns count from 1.
+"""
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+import yaml
+
+from kilonode.base.errors import InputError, Problem
+
+MOST_BYTES: Final = 512 * 1024
+MOST_DEPTH: Final = 40
+MOST_NODES: Final = 50_000
+"""Nodes of the whole document, each alias counted as a copy of what it stands for."""
+
+PlainScalar: TypeAlias = bool | int | float | str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something stands: a file, or `--set …` for what came from the command line (then without a line)."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+
+    def problem(self, what: str, *, path: str = "", expected: str = "", got: str = "", hint: str = "") -> Problem:
+        """A problem at this place."""
+        return Problem(what, self.file, self.line, self.column, path, expected, got, hint)
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """A single value. `text` is what was written, before it was understood as a value."""
+
+    value: PlainScalar
+    place: Place
+    text: str = ""
+    quoted: bool = False
+    reported: bool = False
+    """Something is wrong with it and has been said; nothing more needs to be said about its value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """A list."""
+
+    items: "tuple[Node, ...]"
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A key of a mapping and its value."""
+
+    key: str
+    place: Place
+    """Where the key stands."""
+    value: "Node"
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """Keys and values in the order of the file; no key twice."""
+
+    entries: tuple[Entry, ...]
+    place: Place
+
+    def get(self, key: str) -> "Node | None":
+        """The value of `key`, or None."""
+        return next((entry.value for entry in self.entries if entry.key == key), None)
+
+    def __contains__(self, key: object) -> bool:
+        return any(entry.key == key for entry in self.entries)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All keys in order."""
+        return tuple(entry.key for entry in self.entries)
+
+
+Node: TypeAlias = Scalar | Sequence | Mapping
+
+
+def read_document(text: bytes | str, file: str) -> tuple[Node | None, list[Problem]]:
+    """The document's tree, or None when it cannot be read at all, with every problem found on the way."""
+    data = text if isinstance(text, bytes) else text.encode(errors="surrogatepass")
+    if len(data) > MOST_BYTES:
+        limit = f"at most {MOST_BYTES // 1024} KiB"
+        return None, [Place(file, 1, 1).problem("the file is too big", expected=limit, got=f"{len(data)} bytes")]
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        place = Place(file, data.count(b"\n", 0, error.start) + 1)
+        return None, [place.problem("the file is not text", expected="UTF-8", got=f"the byte {data[error.start]:#04x}")]
+    composer = _Composer(file)
+    try:
+        node = composer.document(text)
+    except _CannotGoOnError as error:
+        return None, [*composer.problems, error.problem]
+    return node, composer.problems
+
+
+def read_value(text: str, place: Place) -> Node:
+    """One value written as YAML outside a file; all of it stands at `place`. Raises InputError."""
+    node, problems = read_document(text, place.file) if text.strip() else (Scalar("", place, "", quoted=True), [])
+    if problems or node is None:
+        raise InputError(problems[0].what, expected="a value as YAML writes it", got=repr(text), hint=problems[0].hint)
+    return _moved(node, place)
+
+
+def from_plain(value: object, place: Place) -> Node:
+    """The tree of a plain value, all of it standing at one place."""
+    if isinstance(value, dict):
+        return Mapping(tuple(Entry(str(key), place, from_plain(item, place)) for key, item in value.items()), place)
+    if isinstance(value, list | tuple):
+        return Sequence(tuple(from_plain(item, place) for item in value), place)
+    if value is None or isinstance(value, bool | int | float | str):
+        return Scalar(value, place, "" if value is None else str(value), isinstance(value, str))
+    raise TypeError(f"{type(value).__name__} is not a plain value")
+
+
+def to_plain(node: Node) -> object:
+    """Dicts, lists and scalars, without places."""
+    if isinstance(node, Mapping):
+        return {entry.key: to_plain(entry.value) for entry in node.entries}
+    if isinstance(node, Sequence):
+        return [to_plain(item) for item in node.items]
+    return node.value
+
+
+_INTEGER: Final = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_INFINITE: Final = re.compile(r"([-+]?)\.(inf|Inf|INF)")
+_LONGEST_NUMBER_CHARACTERS: Final = 40
+_WORDS: Final[dict[str, PlainScalar]] = {
+    "": None, "~": None, "null": None, "Null": None, "NULL": None,
+    "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
+    ".nan": math.nan, ".NaN": math.nan, ".NAN": math.nan,
+}  # fmt: skip
+
+
+def resolve_scalar(text: str) -> PlainScalar:
+    """What an unquoted scalar means in the core schema of YAML 1.2."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if len(text) > _LONGEST_NUMBER_CHARACTERS:
+        return text
+    if _INTEGER.fullmatch(text):
+        return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+    if _FLOAT.fullmatch(text):
+        return float(text)
+    if match := _INFINITE.fullmatch(text):
+        return -math.inf if match[1] == "-" else math.inf
+    return text
+
+
+class _CannotGoOnError(Exception):
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.what)
+        self.problem = problem
+
+
+@dataclass(slots=True)
+class _Composer:
+    """Builds the tree from PyYAML's events; counts depth and nodes, aliases included."""
+
+    file: str
+    problems: list[Problem] = field(default_factory=list)
+    _anchors: dict[str, tuple[Node, int, int]] = field(default_factory=dict)
+    """Anchor to its node, how many nodes that is, and how deep."""
+    _nodes: int = 0
+
+    def document(self, text: str) -> Node | None:
+        events = self._events(text)
+        next(events)  # the stream starts
+        if isinstance(next(events), yaml.StreamEndEvent):
+            self._stop(Place(self.file, 1, 1), "the file is empty", expected="a mapping of keys and values")
+        node, _, _ = self._node(next(events), events, 1)
+        next(events)  # the document ends
+        after = next(events)
+        if not isinstance(after, yaml.StreamEndEvent):
+            self._report(self._place(after), "a second document", expected="one document in a file", got="---")
+        return node
+
+    def _events(self, text: str) -> Iterator[yaml.Event]:
+        try:
+            yield from yaml.parse(text, Loader=yaml.SafeLoader)
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            place = Place(self.file, mark.line + 1, mark.column + 1) if mark else Place(self.file)
+            self._stop(place, f"not YAML: {error.problem or error.context}", hint=_hint(error.problem or ""))
+        except yaml.reader.ReaderError as error:
+            before = text[: error.position] if isinstance(error.position, int) else ""
+            place = Place(self.file, before.count("\n") + 1, len(before) - before.rfind("\n"))
+            self._stop(
+                place, "not YAML: a character that may not stand in a file", got=f"#x{ord(str(error.character)):04x}"
+            )
+        except (ValueError, OverflowError, IndexError) as error:  # PyYAML lets some broken escapes through as these
+            self._stop(Place(self.file), f"not YAML: {error}")
+
+    def _node(self, event: yaml.Event, events: Iterator[yaml.Event], depth: int) -> tuple[Node, int, int]:
+        """The node that begins with `event`, how many nodes it is, and how deep it goes below."""
+        place = self._place(event)
+        if depth > MOST_DEPTH:
+            self._stop(place, "nested too deeply", expected=f"at most {MOST_DEPTH} levels")
+        if isinstance(event, yaml.AliasEvent):
+            built = self._alias(event, place, depth)
+            self._count(place, built[1])
+            return built
+        self._count(place, 1)
+        anchor = getattr(event, "anchor", None)
+        if isinstance(event, yaml.ScalarEvent):
+            built = (self._scalar(event, place), 1, 0)
+        elif isinstance(event, yaml.SequenceStartEvent):
+            self._check_tag(event.tag, "seq", place)
+            built = self._sequence(place, events, depth)
+        else:
+            assert isinstance(event, yaml.MappingStartEvent)  # noqa: S101
+            self._check_tag(event.tag, "map", place)
+            built = self._mapping(place, events, depth)
+        if anchor is not None:
+            self._anchors[anchor] = built
+        return built
+
+    def _sequence(self, place: Place, events: Iterator[yaml.Event], depth: int) -> tuple[Node, int, int]:
+        items: list[Node] = []
+        size, deepest = 1, 0
+        while not isinstance(event := next(events), yaml.SequenceEndEvent):
+            item, item_size, item_depth = self._node(event, events, depth + 1)
+            items.append(item)
+            size, deepest = size + item_size, max(deepest, item_depth + 1)
+        return Sequence(tuple(items), place), size, deepest
+
+    def _mapping(self, place: Place, events: Iterator[yaml.Event], depth: int) -> tuple[Node, int, int]:
+        entries: dict[str, Entry] = {}
+        merged: list[Entry] = []
+        size, deepest = 1, 0
+        while not isinstance(event := next(events), yaml.MappingEndEvent):
+            key_place = self._place(event)
+            key_node, key_size, _ = self._node(event, events, depth + 1)
+            value, value_size, value_depth = self._node(next(events), events, depth + 1)
+            size, deepest = size + key_size + value_size, max(deepest, value_depth + 1)
+            key = self._key(key_node, key_place)
+            if key is None:
+                continue
+            if key == "<<" and not (isinstance(key_node, Scalar) and key_node.quoted):
+                merged += self._merge(value, key_place)
+            elif key in entries:
+                first = entries[key].place
+                self._report(key_place, f"the key {key!r} stands twice", hint=f"it stands at line {first.line} already")
+            else:
+                entries[key] = Entry(key, key_place, value)
+        for entry in merged:
+            entries.setdefault(entry.key, entry)
+        return Mapping(tuple(entries.values()), place), size, deepest
+
+    def _key(self, node: Node, place: Place) -> str | None:
+        if isinstance(node, Scalar) and isinstance(node.value, str):
+            return node.value
+        if isinstance(node, Scalar) and node.value is not None:
+            return node.text
+        self._report(place, "a key that is not a name", expected="text", got=describe(node))
+        return None
+
+    def _merge(self, value: Node, place: Place) -> list[Entry]:
+        sources = value.items if isinstance(value, Sequence) else (value,)
+        entries: list[Entry] = []
+        for source in sources:
+            if isinstance(source, Mapping):
+                entries += source.entries
+            else:
+                self._report(place, "<< cannot merge this", expected="a mapping", got=describe(source))
+        return entries
+
+    def _alias(self, event: yaml.AliasEvent, place: Place, depth: int) -> tuple[Node, int, int]:
+        known = self._anchors.get(event.anchor or "")
+        if known is None:
+            self._report(
+                place, f"the alias *{event.anchor} has no anchor before it", expected=f"&{event.anchor} earlier"
+            )
+            return Scalar(None, place, reported=True), 1, 0
+        if depth + known[2] > MOST_DEPTH:
+            self._stop(place, "nested too deeply", expected=f"at most {MOST_DEPTH} levels, aliases included")
+        return known
+
+    def _scalar(self, event: yaml.ScalarEvent, place: Place) -> Scalar:
+        text: str = event.value
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            self._report(place, "half a character", expected="whole Unicode characters", got=repr(text)[:60])
+            return Scalar("", place, quoted=True, reported=True)
+        if event.tag not in (None, "!", "tag:yaml.org,2002:str"):
+            self._check_tag(event.tag, "str", place)
+        plain = event.style is None and event.tag is None
+        return Scalar(resolve_scalar(text) if plain else text, place, text, quoted=not plain)
+
+    def _check_tag(self, tag: str | None, kind: str, place: Place) -> None:
+        if tag is not None and tag not in ("!", f"tag:yaml.org,2002:{kind}"):
+            short = tag.replace("tag:yaml.org,2002:", "!!")
+            self._report(place, f"the tag {short} means nothing here", hint="leave the tag out")
+
+    def _count(self, place: Place, nodes: int) -> None:
+        self._nodes += nodes
+        if self._nodes > MOST_NODES:
+            self._stop(place, "the document is too big", expected=f"at most {MOST_NODES} values, aliases spread out")
+
+    def _place(self, event: yaml.Event) -> Place:
+        mark = event.start_mark
+        return Place(self.file, mark.line + 1, mark.column + 1) if mark else Place(self.file)
+
+    def _report(self, place: Place, what: str, *, expected: str = "", got: str = "", hint: str = "") -> None:
+        self.problems.append(place.problem(what, expected=expected, got=got, hint=hint))
+
+    def _stop(self, place: Place, what: str, *, expected: str = "", got: str = "", hint: str = "") -> None:
+        raise _CannotGoOnError(place.problem(what, expected=expected, got=got, hint=hint))
+
+
+def describe(node: Node) -> str:
+    """What stands there, for the `got:` line of a problem."""
+    if isinstance(node, Mapping):
+        return f"a mapping with the keys {', '.join(node.names[:8])}" if node.entries else "an empty mapping"
+    if isinstance(node, Sequence):
+        return f"a list of {len(node.items)}" if node.items else "an empty list"
+    if node.value is None:
+        return "nothing"
+    if isinstance(node.value, str):
+        text = repr(node.value)
+        return text if len(text) <= 80 else text[:79] + "…"
+    return str(node.value).lower() if isinstance(node.value, bool) else node.text or str(node.value)
+
+
+def _hint(problem: str) -> str:
+    if "'\\t'" in problem:
+        return "indent with spaces, not tabs"
+    if "mapping values are not allowed" in problem:
+        return "text with a colon and a space needs quotes; or the line is indented wrongly"
+    if "'%'" in problem or "'@'" in problem or "'`'" in problem:
+        return "text that starts with this character needs quotes"
+    return ""
+
+
+def _moved(node: Node, place: Place) -> Node:
+    if isinstance(node, Mapping):
+        return Mapping(tuple(Entry(entry.key, place, _moved(entry.value, place)) for entry in node.entries), place)
+    if isinstance(node, Sequence):
+        return Sequence(tuple(_moved(item, place) for item in node.items), place)
+    return Scalar(node.value, place, node.text, node.quoted, node.reported)

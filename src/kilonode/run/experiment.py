@@ -1,0 +1,216 @@
+"""The experiment: one frozen, typed value that says what is done to which cloud, and what must hold.
+
+These records are the format of the experiment file: every key, its type and its default stand here once; the reader
+(`kilonode.run.reading`), the JSON Schema (`kilonode.run.schema`) and the reference in docs/experiment-file.md follow
+them. A value of these types is *resolved*: parameters are filled in, and the matrix is spread out into points.
+Records do not check themselves: rules that join several keys stand in `kilonode.run.rules`.
+
+Units: durations, rates and sizes are the types of `kilonode.base.units`, written with their unit.
+"""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from kilonode.base.encoding import MORE_THAN_ZERO
+from kilonode.base.units import Duration, Size
+from kilonode.load.models import LoadModel
+
+NAME_PATTERN = r"^[A-Za-z][A-Za-z0-9_-]*$"
+"""What names inside an experiment look like; they become parts of resource names and of criteria."""
+
+Name = Annotated[str, Meta(pattern=NAME_PATTERN, max_length=30)]
+ParameterValue = bool | int | float | str
+Quota = Annotated[int, Meta(ge=-1)]
+
+
+class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    pass
+
+
+class EmulatedCloud(_Record, frozen=True):
+    """A cloud that Kilonode starts for this run and takes down after it."""
+
+    nodes: Annotated[int, Meta(ge=1, le=100_000)] = 100
+    """How many compute nodes it has."""
+    stages: Literal["instant", "fast", "liberty-1000"] = "fast"
+    """How long its nodes and instances take for what they do: a profile of stages."""
+    roles: Literal["separate", "together"] = "separate"
+    """One process for each role (api, scheduler, fleet), or all roles in one process."""
+
+
+class Cloud(_Record, frozen=True):
+    """The cloud under test: exactly one of the keys."""
+
+    emulated: EmulatedCloud | None = None
+    """A cloud that Kilonode starts for this run and takes down after it."""
+    openstack: Annotated[str, Meta(min_length=1)] | None = None
+    """The name of an OpenStack cloud in `clouds.yaml`, or `envvars` for the cloud that the `OS_*` variables name."""
+
+
+class ComputeQuotas(_Record, frozen=True):
+    """Compute quotas of each project that is made; -1 is unlimited; what is not named stays as the cloud has it."""
+
+    instances: Quota | None = None
+    """How many servers."""
+    cores: Quota | None = None
+    """How many virtual CPUs in all."""
+    ram: Quota | None = None
+    """How much memory in all, in MiB."""
+    key_pairs: Quota | None = None
+    """How many key pairs for each user."""
+    server_groups: Quota | None = None
+    """How many server groups."""
+
+
+class NetworkQuotas(_Record, frozen=True):
+    """Network quotas of each project that is made; -1 is unlimited; what is not named stays as the cloud has it."""
+
+    network: Quota | None = None
+    """How many networks."""
+    subnet: Quota | None = None
+    """How many subnets."""
+    port: Quota | None = None
+    """How many ports."""
+    router: Quota | None = None
+    """How many routers."""
+    floatingip: Quota | None = None
+    """How many floating IP addresses."""
+    security_group: Quota | None = None
+    """How many security groups."""
+    security_group_rule: Quota | None = None
+    """How many security group rules in all."""
+
+
+class VolumeQuotas(_Record, frozen=True):
+    """Volume quotas of each project that is made; -1 is unlimited; what is not named stays as the cloud has it."""
+
+    volumes: Quota | None = None
+    """How many volumes."""
+    gigabytes: Quota | None = None
+    """How much in all, in GiB."""
+    snapshots: Quota | None = None
+    """How many snapshots."""
+
+
+class Quotas(_Record, frozen=True):
+    """Quotas of each project that is made."""
+
+    compute: ComputeQuotas = ComputeQuotas()
+    """Quotas of the compute service."""
+    network: NetworkQuotas = NetworkQuotas()
+    """Quotas of the network service."""
+    volume: VolumeQuotas = VolumeQuotas()
+    """Quotas of the volume service."""
+
+
+class FlavorSpec(_Record, frozen=True):
+    """A flavor made for the run."""
+
+    vcpus: Annotated[int, Meta(ge=1)] = 1
+    """How many virtual CPUs."""
+    memory: Annotated[Size, MORE_THAN_ZERO] = Size(64 * 2**20)
+    """How much memory: a whole number of MiB."""
+    disk: Size = Size(0)
+    """How big the root disk is: a whole number of GiB; zero: as big as the image."""
+    properties: dict[str, str] = {}
+    """Extra specs."""
+
+
+class ImageSpec(_Record, frozen=True):
+    """An image made for the run; its data is generated."""
+
+    size: Annotated[Size, MORE_THAN_ZERO] = Size(1 * 2**20)
+    """How much data is uploaded."""
+    disk_format: Literal["raw", "qcow2"] = "raw"
+    """The format the image claims to have."""
+
+
+class Setup(_Record, frozen=True):
+    """What is made before the load and removed after it; nothing foreign is touched."""
+
+    projects: Annotated[int, Meta(ge=0, le=10_000)] = 0
+    """How many projects. Zero: the load runs as the user and in the project of the cloud's own credentials. More needs
+    a user who may administer the identity service."""
+    users_per_project: Annotated[int, Meta(ge=1, le=1_000)] = 1
+    """How many users in each project; each is a tenant of the load, with the role `member`."""
+    networks_per_project: Annotated[int, Meta(ge=0, le=1_000)] = 0
+    """How many networks in each project. Zero: the networks that the project can see already are used."""
+    subnets_per_network: Annotated[int, Meta(ge=1, le=100)] = 1
+    """How many subnets in each network; no two of a run overlap."""
+    routers_per_project: Annotated[int, Meta(ge=0, le=100)] = 0
+    """How many routers in each project; its subnets are dealt out to them in turn."""
+    external_network: str = ""
+    """The external network that routers and floating IPs use. Empty: the first one the cloud shows, if any."""
+    security_group_rules: Annotated[int, Meta(ge=0, le=10_000)] = 0
+    """How many rules in a security group made for each project."""
+    quotas: Literal["unlimited", "unchanged"] | Quotas = "unlimited"
+    """The quotas of the projects that are made. The quotas of a project that existed before are never changed."""
+    flavors: dict[Name, FlavorSpec] = {}
+    """Flavors to make; a scenario's argument that names one of these gets the one that was made."""
+    images: dict[Name, ImageSpec] = {}
+    """Images to make; a scenario's argument that names one of these gets the one that was made."""
+    concurrency: Annotated[int, Meta(ge=1, le=1_000)] = 10
+    """How many things are made, and later removed, at once."""
+
+
+class Workload(_Record, frozen=True, kw_only=True):
+    """A scenario, its arguments and a load model."""
+
+    scenario: str
+    """What one iteration does: a name from `kilonode scenarios`."""
+    args: dict[str, Any] = {}
+    """The scenario's arguments; `kilonode scenarios NAME` explains them."""
+    load: LoadModel
+    """When iterations start and how many run at once."""
+    start: Duration = Duration(0)
+    """How long after the start of the load this workload starts."""
+    iteration_timeout: Annotated[Duration, MORE_THAN_ZERO] = Duration(600)
+    """An iteration that takes longer fails with the outcome `timeout`."""
+
+
+class CriterionItem(_Record, frozen=True):
+    """A criterion with more to say than its text."""
+
+    criterion: str
+    """What must hold: `[workload[.step]] metric operator value`, such as `boots.boot p(99) < 5s`."""
+    abort: bool = False
+    """End the load as soon as this does not hold."""
+    after: Duration = Duration(0)
+    """Do not judge this long after the start of the load: let it warm up."""
+    window: Annotated[Duration, MORE_THAN_ZERO] = Duration(10)
+    """While the load runs, judge what the last this much time measured. Of meaning only with `abort`."""
+
+
+class Experiment(_Record, frozen=True, kw_only=True):
+    """A cloud, the load on it, and what must hold."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=200)]
+    """What reports and run folders are called."""
+    cloud: Cloud | None = None
+    """The cloud under test. Without one, only scenarios that need no cloud can run."""
+    seed: Annotated[int, Meta(ge=0, le=2**53)] | None = None
+    """The same seed gives the same schedule and the same random choices. Without one, each run draws its own."""
+    setup: Setup = Setup()
+    """What is made before the load and removed after it; nothing foreign is touched."""
+    workloads: Annotated[dict[Name, Workload], Meta(min_length=1)]
+    """The load: any number of workloads, all at once."""
+    criteria: tuple[str | CriterionItem, ...] = ()
+    """What must hold for the verdict to be valid."""
+    scenarios: tuple[str, ...] = ()
+    """Python files with scenarios of your own; paths are relative to the experiment file."""
+    workers: Literal["auto"] | Annotated[int, Meta(ge=1, le=256)] = "auto"
+    """How many processes make the load. `auto`: as many as the machine and the cloud beside it leave room for."""
+    drain: Duration = Duration(30)
+    """How long iterations that still run at the end of the load may take to finish; then they are cut off."""
+    timeout: Annotated[Duration, MORE_THAN_ZERO] | None = None
+    """The run is aborted when setup and load together take longer. Without one there is no limit."""
+    parameters: dict[Name, ParameterValue] = {}
+    """Named values with their defaults, used elsewhere as `${name}`, changed by `--set parameters.name=value`."""
+    matrix: dict[str, tuple[Any, ...]] = {}
+    """Paths of this file and the values each takes in turn: every combination is a run of one campaign."""
+
+    def criterion_items(self) -> tuple[CriterionItem, ...]:
+        """The criteria, in order; one that was only text has the defaults of `CriterionItem`."""
+        return tuple(CriterionItem(item) if isinstance(item, str) else item for item in self.criteria)

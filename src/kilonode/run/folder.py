@@ -1,0 +1,199 @@
+"""The folder of one run: where everything a run leaves behind lies, and what state the run is in.
+
+    runs/20260314-151617-thousand-nodes/
+        experiment.yaml    the resolved experiment: reading it again gives the same run
+        environment.json   versions, hardware, git commit, facts about the cloud; never a secret
+        run.json           `RunRecord`: run id, state, process id, instants
+        journal/           what the workers wrote while the run went on
+        history.parquet    the same, compact, once the run has ended; samples.parquet beside it
+        verdict.json       all numbers and the verdict
+        report.html        the report
+
+Documents are replaced atomically: a reader, or a crash, sees the old or the new one, never half of one.
+"""
+
+import os
+import re
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from kilonode.base.encoding import decode_json, encode_json_for_people
+from kilonode.base.errors import InputError, nearest
+
+RECORD_FILE = "run.json"
+FORMAT_VERSION = 1
+SLUG_LIMIT_CHARACTERS = 60
+_MOST_RUNS_OF_ONE_SECOND = 1000
+
+
+class RunState(StrEnum):
+    """How far a run has come. A run whose process is gone and whose state is not a last one was killed."""
+
+    PREPARING = "preparing"
+    SETUP = "setup"
+    LOAD = "load"
+    CLEANUP = "cleanup"
+    DONE = "done"
+    """It came to its end, whatever the verdict."""
+    ABORTED = "aborted"
+    """The user or an abort criterion ended it; what was measured is there."""
+    FAILED = "failed"
+    """It broke: bad input found late, a cloud that could not be reached, or a bug."""
+
+
+LAST_STATES = frozenset({RunState.DONE, RunState.ABORTED, RunState.FAILED})
+
+
+class RunRecord(msgspec.Struct, frozen=True):
+    """What `run.json` says."""
+
+    run_id: str
+    """Eight hexadecimal characters; every resource the run makes has a name that starts `kn-<run_id>-`."""
+    name: str
+    """The experiment's name."""
+    state: RunState
+    pid: int
+    """The process that leads, or led, the run."""
+    created_utc: datetime
+    seed: int = 0
+    zero_utc: datetime | None = None
+    """The start of the load: the zero of all instants in the history. None: the load has not started."""
+    finished_utc: datetime | None = None
+    cloud: str = ""
+    """The name of the cloud, as `clouds.yaml` has it; for an emulated cloud its state folder's name; or empty."""
+    emulated: bool = False
+    simulated: bool = False
+    """The run was on virtual time."""
+    left_behind: bool = False
+    """Cleanup did not finish: `kilonode cleanup` has something to do."""
+    facts: dict[str, Any] = {}
+    """This point of the matrix: path to value."""
+    campaign: str = ""
+    """The name of the campaign this run belongs to, or empty."""
+    format_version: int = FORMAT_VERSION
+
+
+class RunFolder:
+    """The paths of one run's folder, and its record."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.experiment_file = path / "experiment.yaml"
+        self.environment_file = path / "environment.json"
+        self.record_file = path / RECORD_FILE
+        self.journal_folder = path / "journal"
+        self.history_file = path / "history.parquet"
+        self.samples_file = path / "samples.parquet"
+        self.verdict_file = path / "verdict.json"
+        self.report_file = path / "report.html"
+
+    @property
+    def name(self) -> str:
+        """The folder's own name, without its parents."""
+        return self.path.name
+
+    def record(self) -> RunRecord:
+        """What `run.json` says. Raises InputError when it is missing, broken, or from a newer Kilonode."""
+        try:
+            data = self.record_file.read_bytes()
+        except OSError as error:
+            raise InputError(
+                "not a run folder",
+                where=str(self.path),
+                expected=f"a folder with a readable {RECORD_FILE}",
+                got=error.strerror or str(error),
+            ) from error
+        try:
+            version = decode_json(data, _Versioned).format_version
+            if version > FORMAT_VERSION:
+                raise InputError(
+                    "this run was made by a newer Kilonode",
+                    where=str(self.record_file),
+                    expected=f"format version {FORMAT_VERSION} or older",
+                    got=f"version {version}",
+                    hint="use the version of Kilonode that made it, or a newer one",
+                )
+            return decode_json(data, RunRecord)
+        except msgspec.DecodeError as error:
+            raise InputError("a broken run record", where=str(self.record_file), got=str(error)) from error
+
+    def write_record(self, record: RunRecord) -> None:
+        """Replace `run.json`."""
+        write_atomically(self.record_file, encode_json_for_people(record))
+
+
+class _Versioned(msgspec.Struct):
+    format_version: int = FORMAT_VERSION
+
+
+def create_run_folder(runs: Path, name: str, created: datetime) -> RunFolder:
+    """Make a new folder in `runs` (made too when missing) for a run of the experiment `name` created then.
+
+    Runs of one second get `-2`, `-3`, … at the end. Raises InputError when the folder cannot be made.
+    """
+    base = f"{created:%Y%m%d-%H%M%S}-{slug(name)}"
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        for number in range(1, _MOST_RUNS_OF_ONE_SECOND + 1):
+            path = runs / (base if number == 1 else f"{base}-{number}")
+            try:
+                path.mkdir()
+            except FileExistsError:
+                continue
+            folder = RunFolder(path)
+            folder.journal_folder.mkdir()
+            return folder
+    except OSError as error:
+        raise InputError(
+            "cannot make a run folder", where=str(runs), got=error.strerror or str(error), hint="see --runs"
+        ) from error
+    raise InputError("too many runs with this name in one second", where=str(runs / base))
+
+
+def list_runs(runs: Path) -> list[RunFolder]:
+    """Every run folder in `runs`, also those in campaigns, oldest first by name."""
+    if not runs.is_dir():
+        return []
+    return [
+        RunFolder(file.parent) for pattern in ("*", "*/*") for file in sorted(runs.glob(f"{pattern}/{RECORD_FILE}"))
+    ]
+
+
+def find_run(runs: Path, which: str) -> RunFolder:
+    """The run that `which` names: a path, a folder's name in `runs`, a run id, or `latest`. Raises InputError."""
+    for path in (Path(which), runs / which):
+        if (path / RECORD_FILE).is_file():
+            return RunFolder(path)
+    known = list_runs(runs)
+    if which == "latest" and known:
+        return max(known, key=lambda folder: (folder.record().created_utc, folder.name))
+    for folder in known:
+        if folder.record().run_id == which:
+            return folder
+    raise InputError(
+        "no such run",
+        where=which,
+        expected="a run folder, its name, a run id, or latest",
+        got=f"{len(known)} runs in {runs}",
+        hint=nearest(which, [folder.name for folder in known]),
+    )
+
+
+def slug(name: str) -> str:
+    """`name` as part of a file name: lowercase letters, digits and single dashes; never empty."""
+    text = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:SLUG_LIMIT_CHARACTERS].strip("-")
+    return text or "run"
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Replace the file at `path` by `data`, so that any reader, or a crash, sees all of it or none."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
+    with temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)

@@ -1,0 +1,116 @@
+"""From an experiment file to typed experiments: one for each point of its matrix.
+
+The order: YAML to nodes with places; `--set` puts values in; the matrix is spread out; parameters are filled in; nodes
+become records; rules that join keys are checked. Each stage reports everything it finds, and the reader raises one
+`InputError` that carries all problems, in the order of the file and each only once, however many points share it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from kilonode.base.errors import InputError, Problem
+from kilonode.run.document import Mapping, Node, describe, read_document
+from kilonode.run.experiment import Experiment
+from kilonode.run.matrix import Combination, apply_combination, combinations, read_axes
+from kilonode.run.overrides import apply_settings
+from kilonode.run.parameters import fill_in
+from kilonode.run.printing import print_experiment
+from kilonode.run.rules import check_rules
+from kilonode.run.validation import INVALID, Validator
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One run to do: a resolved experiment, and what makes it differ from its neighbours."""
+
+    number: int
+    """Position in the matrix, from 0."""
+    experiment: Experiment
+    facts: dict[str, Any]
+    """Matrix path to value; empty without a matrix."""
+    text: str
+    """The resolved experiment as YAML; reading it gives `experiment` again."""
+
+    def with_seed(self, seed: int) -> "Point":
+        """The same point with `seed` where the file gives none; the resolved text then has it too."""
+        if self.experiment.seed is not None:
+            return self
+        experiment = msgspec.structs.replace(self.experiment, seed=seed)
+        return replace(self, experiment=experiment, text=print_experiment(experiment))
+
+
+@dataclass(frozen=True, slots=True)
+class ReadExperiment:
+    """A file that was read and found good."""
+
+    path: Path
+    source: str
+    """The file's text as it stands."""
+    points: tuple[Point, ...]
+    """At least one."""
+    axes: tuple[str, ...]
+    """The paths of the matrix, in order; empty without a matrix."""
+
+
+def read_experiment(path: Path | str, sets: Sequence[str] = ()) -> ReadExperiment:
+    """Read the experiment file at `path` with the settings `path=value`. Raises InputError with every problem."""
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        hint = "kilonode run wants an experiment file; see experiments/" if isinstance(error, FileNotFoundError) else ""
+        raise InputError(
+            "cannot read the file", where=str(path), got=error.strerror or str(error), hint=hint
+        ) from error
+    except ValueError as error:
+        raise InputError("not a file name", where=str(path)) from error
+    return read_text(data, path, sets)
+
+
+def read_text(data: bytes | str, path: Path, sets: Sequence[str] = ()) -> ReadExperiment:
+    """Read an experiment from text that is, or could be, the file at `path`. Raises InputError with every problem."""
+    file = str(path)
+    root, problems = read_document(data, file)
+    if root is not None and not isinstance(root, Mapping):
+        problems.append(root.place.problem("not an experiment", expected="a mapping of keys", got=describe(root)))
+        root = None
+    if root is None:
+        raise InputError("the experiment file has problems", problems=problems)
+    tree, settings, set_problems = apply_settings(root, sets)
+    axes, axis_problems = read_axes(tree, settings)
+    problems += set_problems + axis_problems
+    points: list[Point] = []
+    if not axis_problems:
+        for number, combination in enumerate(combinations(axes)):
+            experiment, point_problems = _read_point(tree, combination, path.parent)
+            problems += point_problems
+            if experiment is not None:
+                points.append(Point(number, experiment, combination.facts, print_experiment(experiment)))
+    else:
+        problems += _read_point(tree, Combination({}, ()), path.parent)[1]
+    if problems:
+        raise InputError("the experiment file has problems", problems=in_order(problems, file))
+    source = data if isinstance(data, str) else data.decode("utf-8-sig")
+    return ReadExperiment(path, source, tuple(points), tuple(axis.name for axis in axes))
+
+
+def in_order(problems: Sequence[Problem], file: str) -> list[Problem]:
+    """Each problem once: those of the file by line and column, then those of other places."""
+    unique = list(dict.fromkeys(problems))
+    return sorted(unique, key=lambda problem: (problem.file != file, problem.line, problem.column))
+
+
+def _read_point(tree: Node, combination: Combination, folder: Path) -> tuple[Experiment | None, list[Problem]]:
+    chosen, problems = apply_combination(tree, combination)
+    filled, fill_problems = fill_in(chosen)
+    validator = Validator()
+    value = validator.read(filled, Experiment)
+    problems += fill_problems + validator.problems
+    experiment = value if value is not INVALID else None
+    resolved, rule_problems = check_rules(filled, experiment, folder)
+    problems += rule_problems
+    return (resolved if not problems else None), problems
