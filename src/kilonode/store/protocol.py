@@ -50,7 +50,11 @@ class Commit(msgspec.Struct, frozen=True, gc=False):
 
 
 class Listing(msgspec.Struct, frozen=True, gc=False):
-    """All documents of some kinds as they stood at one `revision`; watch from there to miss nothing."""
+    """All documents of some kinds as they stood at one `revision`; watch from there to miss nothing.
+
+    Ordered by kind; in a kind by the revision at which the document came to be; in that by key. So whoever lists sees
+    the documents in the same order as whoever watched them come.
+    """
 
     revision: int
     documents: tuple[Document, ...]
@@ -72,11 +76,14 @@ class Store(Protocol):
         ...
 
     async def list(self, *kinds: str) -> Listing:
-        """All documents of these kinds (of every kind when none is named) at one revision, ordered by kind and key."""
+        """All documents of these kinds (of every kind when none is named) at one revision, ordered as in `Listing`."""
         ...
 
     async def commit(self, changes: Sequence[Change]) -> int:
-        """Apply all changes at one new revision, which is returned, or raise ConflictError and apply none."""
+        """Apply all changes at one new revision, which is returned, or raise ConflictError and apply none.
+
+        No two changes may name the same document (LabError). Watchers see the changes ordered by kind and key.
+        """
         ...
 
     async def revision(self) -> int:
@@ -84,7 +91,10 @@ class Store(Protocol):
         ...
 
     def changes(self, after: int) -> AsyncIterator[Commit]:
-        """Every commit after revision `after`, in order, then the coming ones for ever. Raises CompactedError."""
+        """Every commit after revision `after`, in order, then the coming ones until the store is closed.
+
+        Raises CompactedError, also when `after` lies in the future (the store was replaced by an older or a new one).
+        """
         ...
 
     async def close(self) -> None:
