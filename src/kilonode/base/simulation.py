@@ -8,6 +8,7 @@ A simulation in which every task waits and no timer is set can never go on; it f
 
 import asyncio
 import concurrent.futures
+import math
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar, TypeVarTuple
 
@@ -45,8 +46,8 @@ class SimulatedEventLoop(asyncio.BaseEventLoop):
         super().__init__()
         self._now_s = 0.0
         self._selector = _TimeTravel(self)
-        # asyncio runs every timer that is due within this much of now; zero keeps virtual instants exact.
-        self._clock_resolution = 0.0
+        # asyncio runs the timers before now plus this: one step of the float, so that virtual instants stay exact.
+        self._clock_resolution = math.ulp(self._now_s)
 
     def time(self) -> float:
         """Virtual seconds since the simulation began."""
@@ -56,6 +57,7 @@ class SimulatedEventLoop(asyncio.BaseEventLoop):
         """Jump to the instant of the earliest timer."""
         timers: list[asyncio.TimerHandle] = self._scheduled  # type: ignore[attr-defined]
         self._now_s = max(self._now_s, timers[0].when())
+        self._clock_resolution = math.ulp(self._now_s)
 
     def run_in_executor(
         self,

@@ -9,6 +9,7 @@ B, kB, MB, GB, TB (powers of 1000) or KiB, MiB, GiB, TiB (powers of 1024).
 
 import math
 import re
+from decimal import Decimal
 from typing import Final, Self
 
 from kilonode.base.errors import InputError, nearest
@@ -27,6 +28,7 @@ _BYTES_BY_UNIT: Final[dict[str, int]] = {
     "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
     "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40,
 }  # fmt: skip
+_LARGEST_SIZE: Final = 2**63
 _NUMBER: Final = r"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?"
 _DURATION_PART: Final = re.compile(rf"\s*({_NUMBER})\s*([^\W\d]+)\s*")
 _RATE: Final = re.compile(rf"\s*({_NUMBER})\s*/\s*([^\W\d]+)\s*")
@@ -92,9 +94,10 @@ class Size(int):
         match = _SIZE.fullmatch(text)
         if match is None:
             raise InputError("not a size", expected="a number and a unit, such as 64MiB or 10GB", got=repr(text))
-        value = float(match[1]) * _unit(match[2], text, "a size", _BYTES_BY_UNIT)
-        if not math.isfinite(value) or value != int(value):
-            raise InputError("not a size", expected="a whole number of bytes", got=repr(text))
+        # Decimal, because a float cannot hold every whole number of bytes.
+        value = Decimal(match[1]) * int(_unit(match[2], text, "a size", _BYTES_BY_UNIT))
+        if value >= _LARGEST_SIZE or value != int(value):
+            raise InputError("not a size", expected="a whole number of bytes below 2^63", got=repr(text))
         return cls(int(value))
 
     def __str__(self) -> str:

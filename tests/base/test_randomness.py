@@ -1,0 +1,27 @@
+import uuid
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kilonode.base.randomness import Randomness, random_uuid
+
+NAMES = st.lists(st.one_of(st.text(max_size=5), st.integers()), max_size=3)
+
+
+@given(st.integers(), NAMES)
+def test_the_same_seed_and_names_give_the_same_numbers(seed: int, names: list[str | int]) -> None:
+    one, other = Randomness(seed, *names), Randomness(seed).child(*names)
+    other.child("something", "else").stream().random()
+    assert one.stream().random() == other.stream().random()
+
+
+def test_other_names_or_seeds_give_other_numbers() -> None:
+    numbers = {Randomness(seed, name).integer() for seed in range(50) for name in ("boot", "api", 1)}
+    assert len(numbers) == 150
+
+
+def test_seeded_uuids_are_version_4_and_differ() -> None:
+    stream = Randomness(7, "ids").stream()
+    made = [uuid.UUID(random_uuid(stream)) for _ in range(100)]
+    assert {one.version for one in made} == {4}
+    assert len(set(made)) == 100
