@@ -1,0 +1,124 @@
+"""What every handler and controller of the emulated cloud is given: `Cloud`, and the settings it was started with.
+
+A `Cloud` is one role's view: a mirror of the store, a clock, a source of ids and the settings. It holds no resources of
+its own, so any number of roles, in one process or many, can each have one over the same store.
+Instants in documents are `_us`: whole microseconds of wall-clock time since 1970 UTC. They must survive a restart of
+every process and of the machine, which the monotonic clock does not; nothing is measured with them.
+"""
+
+import random
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Final, Self
+
+import msgspec
+from msgspec import Meta
+
+from kilonode.base.clock import Clock
+from kilonode.base.randomness import Randomness, random_uuid
+from kilonode.cloud.kinds import records
+from kilonode.control.mirror import Delete, Mirror, Put
+from kilonode.store.protocol import Store
+
+DEFAULT_PORT: Final = 15000
+_UNIX_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+Changes = Sequence[Put | Delete]
+
+
+class Secrets(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What must never be shown. Printing it shows nothing."""
+
+    admin_password: str = ""
+    """The password of the users `admin` and `demo`."""
+    token_key: str = ""
+    """The key that signs tokens, hexadecimal."""
+
+    def __repr__(self) -> str:
+        return "Secrets(…)"
+
+
+class NodeShape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What every node has. Capacity is size × allocation ratio − reserved, as Placement counts it."""
+
+    vcpus: Annotated[int, Meta(ge=1)] = 32
+    memory_mb: Annotated[int, Meta(ge=1)] = 131_072
+    disk_gb: Annotated[int, Meta(ge=1)] = 2_000
+    cpu_allocation_ratio: Annotated[float, Meta(gt=0)] = 4.0
+    memory_allocation_ratio: Annotated[float, Meta(gt=0)] = 1.0
+    disk_allocation_ratio: Annotated[float, Meta(gt=0)] = 1.0
+    reserved_memory_mb: Annotated[int, Meta(ge=0)] = 512
+
+
+class CloudSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything a role needs to know; written once by whoever starts the cloud."""
+
+    nodes: Annotated[int, Meta(ge=0, le=100_000)] = 1_000
+    """How many compute nodes."""
+    stages: str = "fast"
+    """The stage profile: a name from `cloud/stage_profiles`, or the path of a YAML file."""
+    seed: int = 0
+    """Decides delays and failures; with the simulated clock also ids."""
+    name: str = "kilonode"
+    """The name of the cloud in `clouds.yaml`."""
+    region: str = "RegionOne"
+    public_url: str = f"http://127.0.0.1:{DEFAULT_PORT}"
+    """Where clients reach the cloud, without a slash at the end; the catalog's endpoints begin with it."""
+    node_shape: NodeShape = NodeShape()
+    zones: Annotated[tuple[str, ...], Meta(min_length=1)] = ("nova",)
+    """The availability zones; nodes are dealt out to them in turn."""
+    fleets: Annotated[int, Meta(ge=1, le=64)] = 1
+    """How many fleet processes share the nodes."""
+    state_folder: str = ""
+    """Where data that is not documents is kept, such as image bytes; empty: only in memory."""
+    secrets: Secrets = Secrets()
+
+
+class Cloud:
+    """One role's view of the cloud."""
+
+    def __init__(self, mirror: Mirror, clock: Clock, settings: CloudSettings, role: str) -> None:
+        self.mirror = mirror
+        self.clock = clock
+        self.settings = settings
+        self.role = role
+        self._ids = Randomness(settings.seed, "ids", role).stream() if clock.simulated else random.SystemRandom()
+
+    @classmethod
+    async def open(cls, store: Store, clock: Clock, settings: CloudSettings, role: str, kinds: Sequence[str]) -> Self:
+        """A view with its own mirror of `kinds` (all registered kinds when empty), listed and following the store."""
+        cloud = cls(Mirror(store, records(*kinds)), clock, settings, role)
+        await cloud.mirror.start()
+        return cloud
+
+    async def close(self) -> None:
+        """Stop following the store. The store itself stays open."""
+        await self.mirror.stop()
+
+    def new_id(self) -> str:
+        """A new UUID with dashes, as Nova, Neutron, Glance and Cinder give; seeded when time is simulated."""
+        return random_uuid(self._ids)
+
+    def new_hexadecimal_id(self) -> str:
+        """A new UUID without dashes, as Keystone gives."""
+        return uuid.UUID(self.new_id()).hex
+
+    def now_us(self) -> int:
+        """The wall-clock instant now, in microseconds since 1970 UTC."""
+        return (self.clock.utc() - _UNIX_EPOCH) // _MICROSECOND
+
+    def now(self) -> str:
+        """The wall-clock time now, as `2030-01-01T00:00:00Z`."""
+        return timestamp(self.now_us())
+
+
+def timestamp(instant_us: int) -> str:
+    """An instant as Nova writes it: `2030-01-01T00:00:00Z`, cut to the second."""
+    return (_UNIX_EPOCH + timedelta(seconds=instant_us // 1_000_000)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def timestamp_with_microseconds(instant_us: int) -> str:
+    """An instant as the older Nova extensions write it: `2030-01-01T00:00:00.000000`, UTC without saying so."""
+    return (_UNIX_EPOCH + timedelta(microseconds=instant_us)).strftime("%Y-%m-%dT%H:%M:%S.%f")
