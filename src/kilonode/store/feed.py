@@ -38,6 +38,12 @@ class Feed:
         if len(self._commits) > self._limit:
             del self._commits[commit.revision - self._limit]
 
+    def skip_to(self, revision: int) -> None:
+        """Forget everything and go on after `revision`, because commits in between can no longer be had."""
+        self.tip = revision
+        self._commits.clear()
+        self.wake()
+
     def wake(self) -> None:
         """Wake all watchers. They run before whatever is scheduled on the event loop after this call."""
         waiters, self._waiters = self._waiters, []
