@@ -8,9 +8,9 @@ every process and of the machine, which the monotonic clock does not; nothing is
 
 import random
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Final, Self
+from typing import Annotated, Any, Final, Self, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -18,6 +18,8 @@ from msgspec import Meta
 from kilonode.base.clock import Clock
 from kilonode.base.randomness import Randomness, random_uuid
 from kilonode.cloud.kinds import records
+from kilonode.cloud.profiles import load_profile
+from kilonode.cloud.stages import Stages
 from kilonode.control.mirror import Delete, Mirror, Put
 from kilonode.store.protocol import Store
 
@@ -26,6 +28,7 @@ _UNIX_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 Changes = Sequence[Put | Delete]
+Part = TypeVar("Part")
 
 
 class Secrets(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -84,6 +87,9 @@ class Cloud:
         self.clock = clock
         self.settings = settings
         self.role = role
+        self.profile = load_profile(settings.stages)
+        self.stages = Stages(self.profile.stages, settings.seed)
+        self._parts: dict[Callable[[Cloud], Any], Any] = {}
         self._ids = Randomness(settings.seed, "ids", role).stream() if clock.simulated else random.SystemRandom()
 
     @classmethod
@@ -96,6 +102,22 @@ class Cloud:
     async def close(self) -> None:
         """Stop following the store. The store itself stays open."""
         await self.mirror.stop()
+
+    def part(self, make: Callable[["Cloud"], Part]) -> Part:
+        """The one value of `make(cloud)` for this view, made at the first call: a running total over the mirror, say.
+
+        What is made holds nothing that the documents do not say: it is a view of them, and dies with the role.
+        """
+        if make not in self._parts:
+            self._parts[make] = make(self)
+        found: Part = self._parts[make]
+        return found
+
+    async def think(self, operation: str, items: int = 0) -> None:
+        """Wait as long as the stage profile says that the service takes before it answers `operation`."""
+        service = self.profile.services.get(operation)
+        if service is not None:
+            await self.clock.sleep(service.total_s(items))
 
     def new_id(self) -> str:
         """A new UUID with dashes, as Nova, Neutron, Glance and Cinder give; seeded when time is simulated."""
