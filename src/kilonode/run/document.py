@@ -1,95 +1,28 @@
-"""YAML text as a tree of nodes that know their places.
+"""YAML text to the nodes of `kilonode.run.nodes`.
 
-This module knows YAML and nothing of experiments. It reads with PyYAML's parser but builds its own nodes, because every
-later problem has to name a line and a column. It is safe by construction: no tag makes an object, and the size of the
-file, the depth of nesting and the number of nodes after aliases are bounded, so no file can exhaust the machine.
+This module knows YAML and nothing of experiments. It reads with PyYAML's parser but composes its own nodes, because
+every later problem has to name a line and a column. It is safe by construction: no tag makes an object, and the size
+of the file, the depth of nesting and the number of nodes after aliases are bounded, so no file can exhaust the machine.
 
 Scalars follow the core schema of YAML 1.2, as JSON people expect: `yes`, `on` and `1:30` are text, not a boolean or a
-number. Lines and columns count from 1.
+number.
 """
 
 import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Final
 
 import yaml
 
 from kilonode.base.errors import InputError, Problem
+from kilonode.run.nodes import Entry, Mapping, Node, Place, PlainScalar, Scalar, Sequence, describe, moved
 
 MOST_BYTES: Final = 512 * 1024
 MOST_DEPTH: Final = 40
 MOST_NODES: Final = 50_000
 """Nodes of the whole document, each alias counted as a copy of what it stands for."""
-
-PlainScalar: TypeAlias = bool | int | float | str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where something stands: a file, or `--set …` for what came from the command line (then without a line)."""
-
-    file: str
-    line: int = 0
-    column: int = 0
-
-    def problem(self, what: str, *, path: str = "", expected: str = "", got: str = "", hint: str = "") -> Problem:
-        """A problem at this place."""
-        return Problem(what, self.file, self.line, self.column, path, expected, got, hint)
-
-
-@dataclass(frozen=True, slots=True)
-class Scalar:
-    """A single value. `text` is what was written, before it was understood as a value."""
-
-    value: PlainScalar
-    place: Place
-    text: str = ""
-    quoted: bool = False
-    reported: bool = False
-    """Something is wrong with it and has been said; nothing more needs to be said about its value."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sequence:
-    """A list."""
-
-    items: "tuple[Node, ...]"
-    place: Place
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A key of a mapping and its value."""
-
-    key: str
-    place: Place
-    """Where the key stands."""
-    value: "Node"
-
-
-@dataclass(frozen=True, slots=True)
-class Mapping:
-    """Keys and values in the order of the file; no key twice."""
-
-    entries: tuple[Entry, ...]
-    place: Place
-
-    def get(self, key: str) -> "Node | None":
-        """The value of `key`, or None."""
-        return next((entry.value for entry in self.entries if entry.key == key), None)
-
-    def __contains__(self, key: object) -> bool:
-        return any(entry.key == key for entry in self.entries)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """All keys in order."""
-        return tuple(entry.key for entry in self.entries)
-
-
-Node: TypeAlias = Scalar | Sequence | Mapping
 
 
 def read_document(text: bytes | str, file: str) -> tuple[Node | None, list[Problem]]:
@@ -116,27 +49,7 @@ def read_value(text: str, place: Place) -> Node:
     node, problems = read_document(text, place.file) if text.strip() else (Scalar("", place, "", quoted=True), [])
     if problems or node is None:
         raise InputError(problems[0].what, expected="a value as YAML writes it", got=repr(text), hint=problems[0].hint)
-    return _moved(node, place)
-
-
-def from_plain(value: object, place: Place) -> Node:
-    """The tree of a plain value, all of it standing at one place."""
-    if isinstance(value, dict):
-        return Mapping(tuple(Entry(str(key), place, from_plain(item, place)) for key, item in value.items()), place)
-    if isinstance(value, list | tuple):
-        return Sequence(tuple(from_plain(item, place) for item in value), place)
-    if value is None or isinstance(value, bool | int | float | str):
-        return Scalar(value, place, "" if value is None else str(value), isinstance(value, str))
-    raise TypeError(f"{type(value).__name__} is not a plain value")
-
-
-def to_plain(node: Node) -> object:
-    """Dicts, lists and scalars, without places."""
-    if isinstance(node, Mapping):
-        return {entry.key: to_plain(entry.value) for entry in node.entries}
-    if isinstance(node, Sequence):
-        return [to_plain(item) for item in node.items]
-    return node.value
+    return moved(node, place)
 
 
 _INTEGER: Final = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
@@ -186,7 +99,7 @@ class _Composer:
         next(events)  # the stream starts
         if isinstance(next(events), yaml.StreamEndEvent):
             self._stop(Place(self.file, 1, 1), "the file is empty", expected="a mapping of keys and values")
-        node, _, _ = self._node(next(events), events, 1)
+        node, _, _ = self._node(next(events), events, 1, "")
         next(events)  # the document ends
         after = next(events)
         if not isinstance(after, yaml.StreamEndEvent):
@@ -203,13 +116,12 @@ class _Composer:
         except yaml.reader.ReaderError as error:
             before = text[: error.position] if isinstance(error.position, int) else ""
             place = Place(self.file, before.count("\n") + 1, len(before) - before.rfind("\n"))
-            self._stop(
-                place, "not YAML: a character that may not stand in a file", got=f"#x{ord(str(error.character)):04x}"
-            )
+            code = error.character if isinstance(error.character, int) else ord(str(error.character)[:1] or "\0")
+            self._stop(place, "not YAML: a character that may not stand in a file", got=f"U+{code:04X}")
         except (ValueError, OverflowError, IndexError) as error:  # PyYAML lets some broken escapes through as these
             self._stop(Place(self.file), f"not YAML: {error}")
 
-    def _node(self, event: yaml.Event, events: Iterator[yaml.Event], depth: int) -> tuple[Node, int, int]:
+    def _node(self, event: yaml.Event, events: Iterator[yaml.Event], depth: int, path: str) -> tuple[Node, int, int]:
         """The node that begins with `event`, how many nodes it is, and how deep it goes below."""
         place = self._place(event)
         if depth > MOST_DEPTH:
@@ -221,66 +133,67 @@ class _Composer:
         self._count(place, 1)
         anchor = getattr(event, "anchor", None)
         if isinstance(event, yaml.ScalarEvent):
-            built = (self._scalar(event, place), 1, 0)
+            built = (self._scalar(event, place, path), 1, 0)
         elif isinstance(event, yaml.SequenceStartEvent):
             self._check_tag(event.tag, "seq", place)
-            built = self._sequence(place, events, depth)
+            built = self._sequence(place, events, depth, path)
         else:
             assert isinstance(event, yaml.MappingStartEvent)  # noqa: S101
             self._check_tag(event.tag, "map", place)
-            built = self._mapping(place, events, depth)
+            built = self._mapping(place, events, depth, path)
         if anchor is not None:
             self._anchors[anchor] = built
         return built
 
-    def _sequence(self, place: Place, events: Iterator[yaml.Event], depth: int) -> tuple[Node, int, int]:
+    def _sequence(self, place: Place, events: Iterator[yaml.Event], depth: int, path: str) -> tuple[Node, int, int]:
         items: list[Node] = []
         size, deepest = 1, 0
         while not isinstance(event := next(events), yaml.SequenceEndEvent):
-            item, item_size, item_depth = self._node(event, events, depth + 1)
+            item, item_size, item_depth = self._node(event, events, depth + 1, f"{path}[{len(items)}]")
             items.append(item)
             size, deepest = size + item_size, max(deepest, item_depth + 1)
         return Sequence(tuple(items), place), size, deepest
 
-    def _mapping(self, place: Place, events: Iterator[yaml.Event], depth: int) -> tuple[Node, int, int]:
+    def _mapping(self, place: Place, events: Iterator[yaml.Event], depth: int, path: str) -> tuple[Node, int, int]:
         entries: dict[str, Entry] = {}
         merged: list[Entry] = []
         size, deepest = 1, 0
         while not isinstance(event := next(events), yaml.MappingEndEvent):
             key_place = self._place(event)
-            key_node, key_size, _ = self._node(event, events, depth + 1)
-            value, value_size, value_depth = self._node(next(events), events, depth + 1)
+            key_node, key_size, _ = self._node(event, events, depth + 1, path)
+            key = self._key(key_node, key_place, path)
+            here = f"{path}.{key}" if path else str(key)
+            value, value_size, value_depth = self._node(next(events), events, depth + 1, here)
             size, deepest = size + key_size + value_size, max(deepest, value_depth + 1)
-            key = self._key(key_node, key_place)
             if key is None:
                 continue
             if key == "<<" and not (isinstance(key_node, Scalar) and key_node.quoted):
-                merged += self._merge(value, key_place)
+                merged += self._merge(value, key_place, here)
             elif key in entries:
-                first = entries[key].place
-                self._report(key_place, f"the key {key!r} stands twice", hint=f"it stands at line {first.line} already")
+                hint = f"it stands at line {entries[key].place.line} already"
+                self._report(key_place, f"the key {key!r} stands twice", path=here, hint=hint)
             else:
                 entries[key] = Entry(key, key_place, value)
         for entry in merged:
             entries.setdefault(entry.key, entry)
         return Mapping(tuple(entries.values()), place), size, deepest
 
-    def _key(self, node: Node, place: Place) -> str | None:
+    def _key(self, node: Node, place: Place, path: str) -> str | None:
         if isinstance(node, Scalar) and isinstance(node.value, str):
             return node.value
         if isinstance(node, Scalar) and node.value is not None:
             return node.text
-        self._report(place, "a key that is not a name", expected="text", got=describe(node))
+        self._report(place, "a key that is not a name", path=path, expected="text", got=describe(node))
         return None
 
-    def _merge(self, value: Node, place: Place) -> list[Entry]:
+    def _merge(self, value: Node, place: Place, path: str) -> list[Entry]:
         sources = value.items if isinstance(value, Sequence) else (value,)
         entries: list[Entry] = []
         for source in sources:
             if isinstance(source, Mapping):
                 entries += source.entries
             else:
-                self._report(place, "<< cannot merge this", expected="a mapping", got=describe(source))
+                self._report(place, "<< cannot merge this", path=path, expected="a mapping", got=describe(source))
         return entries
 
     def _alias(self, event: yaml.AliasEvent, place: Place, depth: int) -> tuple[Node, int, int]:
@@ -294,10 +207,10 @@ class _Composer:
             self._stop(place, "nested too deeply", expected=f"at most {MOST_DEPTH} levels, aliases included")
         return known
 
-    def _scalar(self, event: yaml.ScalarEvent, place: Place) -> Scalar:
+    def _scalar(self, event: yaml.ScalarEvent, place: Place, path: str) -> Scalar:
         text: str = event.value
         if any("\ud800" <= character <= "\udfff" for character in text):
-            self._report(place, "half a character", expected="whole Unicode characters", got=repr(text)[:60])
+            self._report(place, "half a character", path=path, expected="whole Unicode characters", got=repr(text)[:60])
             return Scalar("", place, quoted=True, reported=True)
         if event.tag not in (None, "!", "tag:yaml.org,2002:str"):
             self._check_tag(event.tag, "str", place)
@@ -318,25 +231,13 @@ class _Composer:
         mark = event.start_mark
         return Place(self.file, mark.line + 1, mark.column + 1) if mark else Place(self.file)
 
-    def _report(self, place: Place, what: str, *, expected: str = "", got: str = "", hint: str = "") -> None:
-        self.problems.append(place.problem(what, expected=expected, got=got, hint=hint))
+    def _report(
+        self, place: Place, what: str, *, path: str = "", expected: str = "", got: str = "", hint: str = ""
+    ) -> None:
+        self.problems.append(place.problem(what, path=path, expected=expected, got=got, hint=hint))
 
     def _stop(self, place: Place, what: str, *, expected: str = "", got: str = "", hint: str = "") -> None:
         raise _CannotGoOnError(place.problem(what, expected=expected, got=got, hint=hint))
-
-
-def describe(node: Node) -> str:
-    """What stands there, for the `got:` line of a problem."""
-    if isinstance(node, Mapping):
-        return f"a mapping with the keys {', '.join(node.names[:8])}" if node.entries else "an empty mapping"
-    if isinstance(node, Sequence):
-        return f"a list of {len(node.items)}" if node.items else "an empty list"
-    if node.value is None:
-        return "nothing"
-    if isinstance(node.value, str):
-        text = repr(node.value)
-        return text if len(text) <= 80 else text[:79] + "…"
-    return str(node.value).lower() if isinstance(node.value, bool) else node.text or str(node.value)
 
 
 def _hint(problem: str) -> str:
@@ -347,11 +248,3 @@ def _hint(problem: str) -> str:
     if "'%'" in problem or "'@'" in problem or "'`'" in problem:
         return "text that starts with this character needs quotes"
     return ""
-
-
-def _moved(node: Node, place: Place) -> Node:
-    if isinstance(node, Mapping):
-        return Mapping(tuple(Entry(entry.key, place, _moved(entry.value, place)) for entry in node.entries), place)
-    if isinstance(node, Sequence):
-        return Sequence(tuple(_moved(item, place) for item in node.items), place)
-    return Scalar(node.value, place, node.text, node.quoted, node.reported)

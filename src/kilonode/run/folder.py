@@ -27,7 +27,7 @@ from kilonode.base.errors import InputError, nearest
 RECORD_FILE = "run.json"
 FORMAT_VERSION = 1
 SLUG_LIMIT_CHARACTERS = 60
-_MOST_RUNS_OF_ONE_SECOND = 1000
+_MOST_FOLDERS_OF_ONE_SECOND = 1000
 
 
 class RunState(StrEnum):
@@ -133,25 +133,33 @@ class _Versioned(msgspec.Struct):
 def create_run_folder(runs: Path, name: str, created: datetime) -> RunFolder:
     """Make a new folder in `runs` (made too when missing) for a run of the experiment `name` created then.
 
-    Runs of one second get `-2`, `-3`, … at the end. Raises InputError when the folder cannot be made.
+    Raises InputError when the folder cannot be made.
     """
+    folder = RunFolder(make_dated_folder(runs, name, created))
+    folder.journal_folder.mkdir()
+    return folder
+
+
+def make_dated_folder(parent: Path, name: str, created: datetime) -> Path:
+    """Make `<YYYYmmdd-HHMMSS>-<slug of name>` in `parent`; more of one second get `-2`, `-3`, … Raises InputError."""
     base = f"{created:%Y%m%d-%H%M%S}-{slug(name)}"
     try:
-        runs.mkdir(parents=True, exist_ok=True)
-        for number in range(1, _MOST_RUNS_OF_ONE_SECOND + 1):
-            path = runs / (base if number == 1 else f"{base}-{number}")
+        parent.mkdir(parents=True, exist_ok=True)
+        for number in range(1, _MOST_FOLDERS_OF_ONE_SECOND + 1):
+            path = parent / (base if number == 1 else f"{base}-{number}")
             try:
                 path.mkdir()
             except FileExistsError:
                 continue
-            folder = RunFolder(path)
-            folder.journal_folder.mkdir()
-            return folder
+            return path
     except OSError as error:
         raise InputError(
-            "cannot make a run folder", where=str(runs), got=error.strerror or str(error), hint="see --runs"
+            "cannot make a folder",
+            where=str(parent),
+            got=error.strerror or str(error),
+            hint="choose another place for runs",
         ) from error
-    raise InputError("too many runs with this name in one second", where=str(runs / base))
+    raise InputError("too many folders with this name in one second", where=str(parent / base))
 
 
 def list_runs(runs: Path) -> list[RunFolder]:

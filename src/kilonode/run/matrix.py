@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from kilonode.base.errors import InputError, Problem
-from kilonode.run.document import Entry, Mapping, Node, Place, PlainScalar, Scalar, Sequence, describe, to_plain
+from kilonode.run.nodes import Entry, Mapping, Node, Place, PlainScalar, Scalar, Sequence, describe, to_plain
 from kilonode.run.overrides import Path, parse_path, relocated, set_at
 
 MOST_POINTS: Final = 1_000

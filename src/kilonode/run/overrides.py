@@ -10,7 +10,8 @@ from collections.abc import Sequence as ReadableSequence
 from typing import Final, TypeAlias
 
 from kilonode.base.errors import InputError, Problem, nearest
-from kilonode.run.document import Entry, Mapping, Node, Place, Sequence, describe, read_value
+from kilonode.run.document import read_value
+from kilonode.run.nodes import Entry, Mapping, Node, Place, Sequence, describe
 
 Step: TypeAlias = str | int
 Path: TypeAlias = tuple[Step, ...]
@@ -31,7 +32,7 @@ def parse_path(text: str) -> Path:
     if position == 0 or position < len(text):
         raise InputError(
             "not a path",
-            where=text,
+            got=repr(text),
             expected="keys joined by dots, list positions in brackets: workloads.boots.load.vus",
         )
     return tuple(steps)

@@ -13,9 +13,10 @@ from typing import Any
 import msgspec
 
 from kilonode.base.errors import InputError, Problem
-from kilonode.run.document import Mapping, Node, describe, read_document
+from kilonode.run.document import read_document
 from kilonode.run.experiment import Experiment
 from kilonode.run.matrix import Combination, apply_combination, combinations, read_axes
+from kilonode.run.nodes import Mapping, Node, describe
 from kilonode.run.overrides import apply_settings
 from kilonode.run.parameters import fill_in
 from kilonode.run.printing import print_experiment

@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 
 from kilonode.base.errors import Problem
-from kilonode.run.document import Node
 from kilonode.run.experiment import Experiment
+from kilonode.run.nodes import Node
 
 
 def check_rules(root: Node, experiment: Experiment | None, folder: Path) -> tuple[Experiment | None, list[Problem]]:

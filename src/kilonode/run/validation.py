@@ -14,9 +14,8 @@ from msgspec import inspect
 
 from kilonode.base.encoding import UNIT_TYPES
 from kilonode.base.errors import InputError, LabError, Problem, nearest
-from kilonode.base.units import Duration, Rate, Size
-from kilonode.run.document import Mapping, Node, Place, Scalar, Sequence, describe, to_plain
-from kilonode.run.experiment import NAME_PATTERN
+from kilonode.run.expectations import UNIT_EXAMPLES, USUAL_UNITS, describe_type, number_text, scalar_hint
+from kilonode.run.nodes import Mapping, Node, Place, Scalar, Sequence, describe, to_plain
 
 
 class _Invalid:
@@ -27,14 +26,6 @@ class _Invalid:
 
 
 INVALID: Final = _Invalid()
-
-_UNIT_EXAMPLES: Final[dict[type, str]] = {
-    Duration: "a duration such as 250ms, 60s or 1m30s",
-    Rate: "a rate such as 200/s or 30/min",
-    Size: "a size such as 64MiB or 10GB",
-}
-_PATTERNS: Final[dict[str, str]] = {NAME_PATTERN: "a letter, then letters, digits, - and _"}
-_USUAL_UNITS: Final[dict[type, str]] = {Duration: "s", Rate: "/s", Size: "MiB"}
 
 
 class Validator:
@@ -63,7 +54,7 @@ class Validator:
             case inspect.VarTupleType() | inspect.ListType():
                 return self._list(node, kind, path)
             case inspect.AnyType():
-                return to_plain(node)
+                return self._any(node, path)
             case inspect.CustomType():
                 return self._unit(node, kind.cls, path)
             case _:
@@ -166,19 +157,32 @@ class Validator:
             return INVALID
         return tuple(values) if isinstance(kind, inspect.VarTupleType) else values
 
+    def _any(self, node: Node, path: str) -> Any:
+        if isinstance(node, Mapping):
+            values = [self._any(entry.value, join(path, entry.key)) for entry in node.entries]
+        elif isinstance(node, Sequence):
+            values = [self._any(item, f"{path}[{number}]") for number, item in enumerate(node.items)]
+        elif node.reported:
+            values = [INVALID]
+        elif isinstance(node.value, int | float) and not isinstance(node.value, bool):
+            values = [self._bounded(node, node.value, inspect.FloatType(), path)]
+        else:
+            values = []
+        return INVALID if any(value is INVALID for value in values) else to_plain(node)
+
     def _unit(self, node: Node, kind: type, path: str) -> Any:
         if kind not in UNIT_TYPES:
             raise LabError(f"{kind.__name__} cannot stand in a file that people write")
         if not isinstance(node, Scalar) or node.value is None or isinstance(node.value, bool):
             return self._wrong(node, path, inspect.CustomType(kind))
-        bare = _number_text(node)
+        bare = number_text(node)
         if bare:
-            hint = f"did you mean {bare}{_USUAL_UNITS[kind]}?"
+            hint = f"did you mean {bare}{USUAL_UNITS[kind]}?"
             return self._report(
                 node.place,
                 "a number without a unit",
                 path,
-                expected=_UNIT_EXAMPLES[kind],
+                expected=UNIT_EXAMPLES[kind],
                 got=describe(node),
                 hint=hint,
             )
@@ -207,11 +211,15 @@ class Validator:
                 return self._text(node, kind, path, "text")
             case inspect.LiteralType() if any(value == known and type(value) is type(known) for known in kind.values):
                 return value
+            case inspect.EnumType() if any(value == known.value for known in kind.cls):
+                return kind.cls(value)
+            case inspect.EnumType():
+                return self._wrong(node, path, kind, hint=nearest(str(value), [str(known.value) for known in kind.cls]))
             case inspect.LiteralType():
                 hint = nearest(str(value), [str(known) for known in kind.values])
                 return self._wrong(node, path, kind, hint=hint)
             case _:
-                return self._wrong(node, path, kind, hint=_scalar_hint(node, kind))
+                return self._wrong(node, path, kind, hint=scalar_hint(node, kind))
 
     def _bounded(self, node: Scalar, value: float, kind: inspect.IntType | inspect.FloatType, path: str) -> Any:
         too_small = (kind.ge is not None and value < kind.ge) or (kind.gt is not None and value <= kind.gt)
@@ -260,74 +268,3 @@ class Validator:
 def join(path: str, key: str) -> str:
     """The path of a key in the mapping at `path`."""
     return f"{path}.{key}" if path else key
-
-
-def describe_type(kind: inspect.Type) -> str:
-    """What a type wants, in words, for the `expected:` line of a problem."""
-    match kind:
-        case inspect.Metadata():
-            return describe_type(kind.type)
-        case inspect.StructType():
-            keys = [field.encode_name for field in kind.fields]
-            return f"a mapping with keys from {', '.join(keys)}" if keys else "an empty mapping"
-        case inspect.UnionType():
-            options = [option for option in kind.types if not isinstance(option, inspect.NoneType)]
-            tagged = [option for option in options if isinstance(option, inspect.StructType) and option.tag_field]
-            if len(tagged) > 1:
-                return (
-                    f"a mapping whose {tagged[0].tag_field} is one of {', '.join(str(option.tag) for option in tagged)}"
-                )
-            return " or ".join(describe_type(option) for option in options)
-        case inspect.DictType():
-            return "a mapping of names and values"
-        case inspect.VarTupleType() | inspect.ListType():
-            return "a list"
-        case inspect.CustomType():
-            return _UNIT_EXAMPLES.get(kind.cls, kind.cls.__name__)
-        case inspect.BoolType():
-            return "true or false"
-        case inspect.NoneType():
-            return "nothing"
-        case inspect.IntType():
-            return f"a whole number{_bounds(kind)}"
-        case inspect.FloatType():
-            return f"a number{_bounds(kind)}"
-        case inspect.StrType():
-            return _PATTERNS.get(kind.pattern, f"text like {kind.pattern}") if kind.pattern else "text"
-        case inspect.LiteralType():
-            words = [str(value) for value in kind.values]
-            return words[0] if len(words) == 1 else f"one of {', '.join(words)}"
-        case inspect.AnyType():
-            return "anything"
-        case _:
-            raise LabError(f"{type(kind).__name__} cannot stand in a file that people write")
-
-
-def _bounds(kind: inspect.IntType | inspect.FloatType) -> str:
-    if kind.ge is not None and kind.le is not None:
-        return f" from {kind.ge} to {kind.le}"
-    if kind.ge is not None:
-        return f", {kind.ge} or more"
-    if kind.gt is not None:
-        return f", more than {kind.gt}"
-    return f", {kind.le} or less" if kind.le is not None else ""
-
-
-def _number_text(node: Scalar) -> str:
-    """The text of a node that is a bare number, quoted or not; else empty."""
-    if isinstance(node.value, int | float):
-        return node.text or str(node.value)
-    text = str(node.value).strip()
-    return text if re.fullmatch(r"\d+(\.\d+)?", text) else ""
-
-
-def _scalar_hint(node: Scalar, kind: inspect.Type) -> str:
-    if isinstance(node.value, str) and isinstance(kind, inspect.IntType | inspect.FloatType) and _number_text(node):
-        return f"did you mean {node.value.strip()} without quotes?"
-    if isinstance(kind, inspect.IntType) and isinstance(node.value, float) and node.value.is_integer():
-        return f"did you mean {int(node.value)}?"
-    if isinstance(kind, inspect.BoolType) and str(node.value).lower() in ("yes", "on", "no", "off"):
-        return f"did you mean {'true' if str(node.value).lower() in ('yes', 'on') else 'false'}?"
-    if isinstance(kind, inspect.StrType) and isinstance(node.value, int | float):
-        return f'did you mean "{node.text or node.value}" in quotes?'
-    return ""

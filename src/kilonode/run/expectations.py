@@ -1,0 +1,92 @@
+"""What a type wants, in the words of problems: for the `expected:` and `hint:` lines."""
+
+import re
+from typing import Final
+
+from msgspec import inspect
+
+from kilonode.base.errors import LabError
+from kilonode.base.units import Duration, Rate, Size
+from kilonode.run.experiment import NAME_PATTERN
+from kilonode.run.nodes import Scalar
+
+UNIT_EXAMPLES: Final[dict[type, str]] = {
+    Duration: "a duration such as 250ms, 60s or 1m30s",
+    Rate: "a rate such as 200/s or 30/min",
+    Size: "a size such as 64MiB or 10GB",
+}
+_PATTERNS: Final[dict[str, str]] = {NAME_PATTERN: "a letter, then letters, digits, - and _"}
+USUAL_UNITS: Final[dict[type, str]] = {Duration: "s", Rate: "/s", Size: "MiB"}
+
+
+def describe_type(kind: inspect.Type) -> str:
+    """What a type wants, in words, for the `expected:` line of a problem."""
+    match kind:
+        case inspect.Metadata():
+            return describe_type(kind.type)
+        case inspect.StructType():
+            keys = [field.encode_name for field in kind.fields]
+            return f"a mapping with keys from {', '.join(keys)}" if keys else "an empty mapping"
+        case inspect.UnionType():
+            options = [option for option in kind.types if not isinstance(option, inspect.NoneType)]
+            tagged = [option for option in options if isinstance(option, inspect.StructType) and option.tag_field]
+            if len(tagged) > 1:
+                return (
+                    f"a mapping whose {tagged[0].tag_field} is one of {', '.join(str(option.tag) for option in tagged)}"
+                )
+            return " or ".join(describe_type(option) for option in options)
+        case inspect.DictType():
+            return "a mapping of names and values"
+        case inspect.VarTupleType() | inspect.ListType():
+            return "a list"
+        case inspect.CustomType():
+            return UNIT_EXAMPLES.get(kind.cls, kind.cls.__name__)
+        case inspect.BoolType():
+            return "true or false"
+        case inspect.NoneType():
+            return "nothing"
+        case inspect.IntType():
+            return f"a whole number{_bounds(kind)}"
+        case inspect.FloatType():
+            return f"a number{_bounds(kind)}"
+        case inspect.StrType():
+            return _PATTERNS.get(kind.pattern, f"text like {kind.pattern}") if kind.pattern else "text"
+        case inspect.LiteralType() | inspect.EnumType():
+            values = kind.values if isinstance(kind, inspect.LiteralType) else [member.value for member in kind.cls]
+            words = [str(value) for value in values]
+            return words[0] if len(words) == 1 else f"one of {', '.join(words)}"
+        case inspect.AnyType():
+            return "anything"
+        case _:
+            raise LabError(f"{type(kind).__name__} cannot stand in a file that people write")
+
+
+def _bounds(kind: inspect.IntType | inspect.FloatType) -> str:
+    if kind.ge is not None and kind.le is not None:
+        return f" from {kind.ge} to {kind.le}"
+    if kind.ge is not None:
+        return f", {kind.ge} or more"
+    if kind.gt is not None:
+        return f", more than {kind.gt}"
+    return f", {kind.le} or less" if kind.le is not None else ""
+
+
+def number_text(node: Scalar) -> str:
+    """The text of a node that is a bare number, quoted or not; else empty."""
+    if isinstance(node.value, int | float):
+        return node.text or str(node.value)
+    text = str(node.value).strip()
+    return text if re.fullmatch(r"\d+(\.\d+)?", text) else ""
+
+
+def scalar_hint(node: Scalar, kind: inspect.Type) -> str:
+    """What was probably meant by a scalar of the wrong type, or empty."""
+    if isinstance(node.value, str) and isinstance(kind, inspect.IntType | inspect.FloatType) and number_text(node):
+        return f"did you mean {node.value.strip()} without quotes?"
+    if isinstance(kind, inspect.IntType) and isinstance(node.value, float) and node.value.is_integer():
+        return f"did you mean {int(node.value)}?"
+    if isinstance(kind, inspect.BoolType) and str(node.value).lower() in ("yes", "on", "no", "off"):
+        return f"did you mean {'true' if str(node.value).lower() in ('yes', 'on') else 'false'}?"
+    if isinstance(kind, inspect.StrType) and isinstance(node.value, int | float):
+        return f'did you mean "{node.text or node.value}" in quotes?'
+    return ""
