@@ -33,7 +33,8 @@ class WorkQueue:
         self._ready: dict[str, None] = {}
         self._in_work: set[str] = set()
         self._again: set[str] = set()
-        self._due_ns: dict[str, int] = {}
+        self._due: dict[str, tuple[int, int]] = {}
+        """For each delayed key its instant in nanoseconds, and the number of the heap entry that stands for it."""
         self._delayed: list[tuple[int, int, str]] = []
         self._turns = itertools.count()
         self._failures: dict[str, int] = {}
@@ -43,7 +44,7 @@ class WorkQueue:
 
     def __len__(self) -> int:
         """How many keys wait, delayed ones included; keys in work are not counted."""
-        return len(self._ready) + len(self._due_ns)
+        return len(self._ready) + len(self._due)
 
     @property
     def ready(self) -> int:
@@ -104,8 +105,8 @@ class WorkQueue:
             self._timer = None
 
     def _add_ready(self, key: str) -> None:
-        if self._due_ns:
-            self._due_ns.pop(key, None)
+        if self._due:
+            self._due.pop(key, None)
         if key in self._in_work:
             self._again.add(key)
         elif key not in self._ready:
@@ -120,14 +121,15 @@ class WorkQueue:
                 return
 
     def _add_delayed(self, key: str, due_ns: int) -> None:
-        known_ns = self._due_ns.get(key)
-        if key in self._ready or key in self._again or (known_ns is not None and known_ns <= due_ns):
+        known = self._due.get(key)
+        if key in self._ready or key in self._again or (known is not None and known[0] <= due_ns):
             return
-        self._due_ns[key] = due_ns
-        heapq.heappush(self._delayed, (due_ns, next(self._turns), key))
-        if len(self._delayed) > 2 * len(self._due_ns) + 64:
+        turn = next(self._turns)
+        self._due[key] = (due_ns, turn)
+        heapq.heappush(self._delayed, (due_ns, turn, key))
+        if len(self._delayed) > 2 * len(self._due) + 64:
             # Overtaken entries leave the heap only at their instant; do not let them pile up until then.
-            self._delayed = [entry for entry in self._delayed if self._due_ns.get(entry[2]) == entry[0]]
+            self._delayed = [(due_ns, turn, key) for key, (due_ns, turn) in self._due.items()]
             heapq.heapify(self._delayed)
         if self._timer is None or due_ns < self._timer_ns:
             self._set_timer(due_ns)
@@ -143,12 +145,12 @@ class WorkQueue:
         self._timer = None
         now_ns = self._clock.now_ns()
         while self._delayed:
-            due_ns, _, key = self._delayed[0]
-            # An entry counts only while the key still waits for that very instant; others were overtaken.
-            if self._due_ns.get(key) == due_ns:
-                if due_ns > now_ns:
-                    self._set_timer(due_ns)
-                    return
-                del self._due_ns[key]
-                self._add_ready(key)
+            due_ns, turn, key = self._delayed[0]
+            # An entry that was overtaken by an earlier instant, or by an addition without delay, stands for nothing.
+            stands = self._due.get(key) == (due_ns, turn)
+            if stands and due_ns > now_ns:
+                self._set_timer(due_ns)
+                return
             heapq.heappop(self._delayed)
+            if stands:
+                self._add_ready(key)

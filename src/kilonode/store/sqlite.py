@@ -48,6 +48,7 @@ class SqliteStore:
         self._flusher = flusher
         self._feed = Feed(database.newest(), COMMITS_IN_MEMORY)
         self._pending: list[Pending] = []
+        self._closing = False
         self._locked_since_s: float | None = None
         self._write_handle: asyncio.Handle | None = None
         self._look_handle = self._loop.call_later(LOOK_FOR_CHANGES_EVERY_S, self._look)
@@ -78,7 +79,7 @@ class SqliteStore:
 
     async def commit(self, changes: Sequence[Change]) -> int:
         """Apply all changes at one new revision, which is returned, or raise ConflictError and apply none."""
-        if self._feed.closed:
+        if self._closing:
             raise LabError("the store is closed")
         pending = Pending(in_order(changes), self._loop.create_future())
         self._pending.append(pending)
@@ -97,8 +98,10 @@ class SqliteStore:
 
     async def close(self) -> None:
         """Finish pending commits and let go of the file. The last process to close it empties the log file."""
-        while self._pending:  # not longer than the lock's timeout
-            await asyncio.sleep(LOCK_RETRY_S)
+        self._closing = True
+        unwritten = [pending.done for pending in self._pending]
+        if unwritten:
+            await asyncio.wait(unwritten)
         self._feed.close()
         self._look_handle.cancel()
         if self._write_handle is not None:
