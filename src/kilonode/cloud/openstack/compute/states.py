@@ -1,0 +1,76 @@
+"""What a server's state and task look like from outside: Nova's status, task_state and power_state, and who may do what.
+
+Pure tables and look-ups, after Nova's API documentation.
+"""
+
+from typing import Final
+
+BUILDING: Final = "building"
+ACTIVE: Final = "active"
+STOPPED: Final = "stopped"
+PAUSED: Final = "paused"
+SUSPENDED: Final = "suspended"
+RESIZED: Final = "resized"
+ERROR: Final = "error"
+DELETED: Final = "deleted"
+
+SCHEDULING: Final = "scheduling"
+DELETING: Final = "deleting"
+RESIZE_PREP: Final = "resize_prep"
+RESIZE_CONFIRMING: Final = "resize_confirming"
+RESIZE_REVERTING: Final = "resize_reverting"
+MIGRATE_SCHEDULING: Final = "migrate_scheduling"
+MIGRATING: Final = "migrating"
+
+_STATUS_BY_STATE: Final = {
+    BUILDING: "BUILD",
+    ACTIVE: "ACTIVE",
+    STOPPED: "SHUTOFF",
+    PAUSED: "PAUSED",
+    SUSPENDED: "SUSPENDED",
+    RESIZED: "VERIFY_RESIZE",
+    ERROR: "ERROR",
+    DELETED: "DELETED",
+}
+_STATUS_BY_TASK: Final = {
+    "rebooting": "REBOOT",
+    "reboot_started": "REBOOT",
+    "rebooting_hard": "HARD_REBOOT",
+    "reboot_started_hard": "HARD_REBOOT",
+    "rebuilding": "REBUILD",
+    "rebuild_block_device_mapping": "REBUILD",
+    "rebuild_spawning": "REBUILD",
+    "resize_prep": "RESIZE",
+    "resize_migrating": "RESIZE",
+    "resize_migrated": "RESIZE",
+    "resize_finish": "RESIZE",
+    "resize_reverting": "REVERT_RESIZE",
+    "migrate_scheduling": "MIGRATING",
+    "migrating": "MIGRATING",
+}
+_POWER_BY_STATE: Final = {ACTIVE: 1, RESIZED: 1, PAUSED: 3, STOPPED: 4, SUSPENDED: 4}
+_SHOWN_TASKS: Final[dict[str, str | None]] = {MIGRATE_SCHEDULING: MIGRATING, RESIZE_CONFIRMING: None}
+
+STATUSES: Final = frozenset(_STATUS_BY_STATE.values()) | frozenset(_STATUS_BY_TASK.values())
+
+
+def status(state: str, task: str | None) -> str:
+    """The `status` of a server, such as `ACTIVE`."""
+    if task is None or state == ERROR:
+        return _STATUS_BY_STATE[state]
+    return _STATUS_BY_TASK.get(task) or _STATUS_BY_STATE[state]
+
+
+def shown_task(task: str | None) -> str | None:
+    """The task as Nova's `OS-EXT-STS:task_state` gives it."""
+    return _SHOWN_TASKS.get(task, task) if task is not None else None
+
+
+def power_state(state: str) -> int:
+    """Nova's number: 0 no state, 1 running, 3 paused, 4 shut down."""
+    return _POWER_BY_STATE.get(state, 0)
+
+
+def progress(state: str, task: str | None) -> int:
+    """Nova's `progress` in percent: 100 for a server that runs and rests, else 0."""
+    return 100 if state == ACTIVE and task is None else 0
