@@ -1,0 +1,323 @@
+"""The journal: the append-only file into which one process writes its Ops and Samples while the run goes on.
+
+The first frame is the header; then blocks of Ops, Samples, and at an orderly end one closing frame. A process that is
+killed at any instant leaves a readable prefix: it loses what it recorded since the last flush, at most about one flush
+interval, and the missing closing frame says so. A damaged file is read up to the damage.
+
+Recording is a cheap append; full blocks are encoded as they fill (under a millisecond each), bytes are written when
+`write` or `flush` is called, which `write` allows another thread to do. Data goes to the operating system, not to the
+disk (no fsync): a crash of the process loses nothing that was flushed, a crash of the machine may.
+
+Instants are nanoseconds since the zero that the header names. A journal that began before the run's zero was known
+(setup comes before the load) counts from an instant of its own; `move_zero` names the run's zero later and the reader
+shifts everything.
+"""
+
+import dataclasses
+import io
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from kilonode.base.errors import InputError
+from kilonode.history.blocks import LARGEST_BLOCK_OPS, OP_WIDTH, OpBlock, PackedOps, block_of_flat, pack, unpack
+from kilonode.history.frames import frame, frames_behind_damage, good_frames
+from kilonode.history.records import Op, Sample
+
+FORMAT_VERSION: Final = 1
+SUFFIX: Final = ".journal"
+"""What the names of journal files end in."""
+
+LARGEST_BACKLOG_BYTES: Final = 256 * 2**20
+"""More than this waiting to be written means that the disk does not keep up: the run must end, not the memory."""
+
+_FLAT_LIMIT: Final = LARGEST_BLOCK_OPS * OP_WIDTH
+_SAMPLES_LIMIT: Final = 4096
+
+OpTuple = tuple[str, str, str, int, int, int, int, str, str, int]
+"""The fields of an Op in order, without the worker: kind, workload, step, iteration, due_ns, started_ns, finished_ns,
+outcome, error, resolution_ns."""
+
+
+class JournalHeader(msgspec.Struct, frozen=True, tag="header", kw_only=True):
+    """Who wrote a journal, and from when its instants count."""
+
+    format_version: int = FORMAT_VERSION
+    run_id: str
+    name: str
+    """The writer: `worker-0`, `conductor`."""
+    worker: int = 0
+    """The number of the worker process; every Op of the journal has it. Minus one: not a worker."""
+    zero_ns: int
+    """The instant on the machine's monotonic clock that this journal's instants count from."""
+    zero_utc: datetime
+    """The same instant on the wall clock."""
+    flush_interval_s: float = 1.0
+    """How often the writer flushes: what is lost at most, about, when it is killed."""
+    pid: int = 0
+    """The process that wrote; zero in simulated time."""
+
+
+class _Samples(msgspec.Struct, frozen=True, array_like=True, tag="samples"):
+    samples: tuple[Sample, ...]
+
+
+class _Zero(msgspec.Struct, frozen=True, array_like=True, tag="zero"):
+    zero_ns: int
+
+
+class _End(msgspec.Struct, frozen=True, array_like=True, tag="end"):
+    ops: int
+    samples: int
+
+
+class _Version(msgspec.Struct):
+    format_version: int = 0
+
+
+_Frame = PackedOps | _Samples | _Zero | _End
+_encoder = msgspec.msgpack.Encoder()
+_version_decoder = msgspec.msgpack.Decoder(_Version)
+_header_decoder = msgspec.msgpack.Decoder(JournalHeader)
+_frame_decoder = msgspec.msgpack.Decoder(_Frame)
+
+
+class JournalWriter:
+    """Writes one journal; only `write` may be called from another thread than the rest, by one thread at a time.
+
+    `on_block`, when given, sees every block of Ops as it is encoded, in order.
+    """
+
+    def __init__(self, path: Path, header: JournalHeader, on_block: Callable[[OpBlock], None] | None = None) -> None:
+        """Create the file, which must not exist, with its header. Raises InputError when that is impossible."""
+        self.path = path
+        self.header = header
+        self._on_block = on_block
+        self._flat: list[str | int] = []
+        self._extend = self._flat.extend
+        self._samples: list[Sample] = []
+        self._pending: deque[bytes] = deque()
+        self._pending_bytes = 0
+        self._written_bytes = 0
+        self._ops = 0
+        self._sample_count = 0
+        try:
+            self._file: io.FileIO = path.open("xb", buffering=0)
+        except OSError as error:
+            raise InputError("cannot create a journal", where=str(path), got=error.strerror or str(error)) from error
+        self._enqueue(_encoder.encode(header))
+        self.write()
+
+    def add_op(self, op: OpTuple | Op) -> None:
+        """Record an Op. Of an `Op` the worker is not kept: the journal's own number is its worker."""
+        if isinstance(op, Op):
+            op = op_tuple(op)
+        self._extend(op)
+        if len(self._flat) >= _FLAT_LIMIT:
+            self.encode()
+
+    def add_sample(self, sample: Sample) -> None:
+        """Record a Sample."""
+        self._samples.append(sample)
+        if len(self._samples) >= _SAMPLES_LIMIT:
+            self.encode()
+
+    def move_zero(self, zero_ns: int) -> None:
+        """The run's zero is `zero_ns` on the monotonic clock: readers shift the whole journal to count from there."""
+        self._enqueue(_encoder.encode(_Zero(zero_ns)))
+
+    def encode(self) -> None:
+        """Turn what was recorded into frames that wait for `write`."""
+        if self._flat:
+            block = block_of_flat(self._flat)
+            self._flat.clear()
+            self._ops += len(block)
+            self._enqueue(_encoder.encode(pack(block)))
+            if self._on_block is not None:
+                self._on_block(block)
+        if self._samples:
+            self._sample_count += len(self._samples)
+            self._enqueue(_encoder.encode(_Samples(tuple(self._samples))))
+            self._samples.clear()
+
+    def write(self) -> None:
+        """Hand the encoded frames to the operating system. Raises InputError when it does not take them."""
+        try:
+            while self._pending:
+                data = memoryview(self._pending[0])
+                while data:
+                    data = data[self._file.write(data) :]
+                self._written_bytes += len(self._pending.popleft())
+        except OSError as error:
+            raise InputError(
+                "cannot write the history",
+                where=str(self.path),
+                got=error.strerror or str(error),
+                hint="is the disk full?",
+            ) from error
+
+    def flush(self) -> None:
+        """`encode`, then `write`: what was recorded so far survives a kill of this process."""
+        self.encode()
+        self.write()
+
+    def close(self) -> None:
+        """Flush, and say that the journal is complete. A second call does nothing."""
+        if self._file.closed:
+            return
+        self.encode()
+        self._enqueue(_encoder.encode(_End(self._ops, self._sample_count)))
+        try:
+            self.write()
+        finally:
+            self._file.close()
+
+    def _enqueue(self, payload: bytes) -> None:
+        data = frame(payload)
+        self._pending_bytes += len(data)
+        if self._pending_bytes - self._written_bytes > LARGEST_BACKLOG_BYTES:
+            raise InputError(
+                "the disk does not keep up with the history",
+                where=str(self.path),
+                expected=f"at most {LARGEST_BACKLOG_BYTES >> 20} MiB waiting to be written",
+                hint="write the run's folder to a faster disk, or load less",
+            )
+        self._pending.append(data)
+
+
+@dataclass(frozen=True, slots=True)
+class JournalContents:
+    """The readable prefix of a journal. Instants count from the run's zero."""
+
+    header: JournalHeader | None
+    """None when not even the header could be read; then there is nothing else either."""
+    blocks: tuple[OpBlock, ...]
+    samples: tuple[Sample, ...]
+    torn: bool
+    """The writer did not close the journal, or it is damaged: something may be missing at the end."""
+    lost_at_most_s: float
+    """About how much time of the history is missing at most; zero when nothing is."""
+
+    def ops(self) -> Iterator[Op]:
+        """Every Op in the order of recording."""
+        worker = 0 if self.header is None else self.header.worker
+        for block in self.blocks:
+            yield from _ops_of(block, worker)
+
+
+def read_journal(path: Path) -> JournalContents:
+    """What a journal holds, up to its end or its first damage. Raises InputError for a newer format or no file."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError("cannot read a journal", where=str(path), got=error.strerror or str(error)) from error
+    header: JournalHeader | None = None
+    blocks: list[OpBlock] = []
+    samples: list[Sample] = []
+    zero_ns: int | None = None
+    end, complete = 0, False
+    for offset, payload in good_frames(data):
+        end = offset
+        if header is None:
+            header = _decode_header(payload, path)
+            continue
+        match _frame_decoder.decode(payload):
+            case PackedOps() as packed:
+                blocks.append(unpack(packed))
+            case _Samples(more):
+                samples.extend(more)
+            case _Zero(zero_ns):
+                pass
+            case _End():
+                complete = True
+    torn = not complete or end < len(data)
+    lost_at_most_s = 0.0
+    if torn:
+        flush_interval_s = 1.0 if header is None else header.flush_interval_s
+        lost_at_most_s = flush_interval_s + _hidden_s(data, end, blocks)
+    shift_ns = 0 if header is None or zero_ns is None else header.zero_ns - zero_ns
+    if shift_ns:
+        blocks = [_shifted(block, shift_ns) for block in blocks]
+        samples = [msgspec.structs.replace(sample, at_ns=sample.at_ns + shift_ns) for sample in samples]
+    return JournalContents(header, tuple(blocks), tuple(samples), torn, lost_at_most_s)
+
+
+def op_tuple(op: Op) -> OpTuple:
+    """The values of an Op as a journal takes them."""
+    return (
+        op.kind,
+        op.workload,
+        op.step,
+        op.iteration,
+        op.due_ns,
+        op.started_ns,
+        op.finished_ns,
+        op.outcome,
+        op.error,
+        op.resolution_ns,
+    )
+
+
+def _decode_header(payload: bytes, path: Path) -> JournalHeader:
+    try:
+        version = _version_decoder.decode(payload).format_version
+        if version <= FORMAT_VERSION:
+            return _header_decoder.decode(payload)
+    except msgspec.DecodeError as error:
+        raise InputError("not a journal of Kilonode", where=str(path), got=str(error)) from error
+    raise InputError(
+        "this history was written by a newer Kilonode",
+        where=str(path),
+        expected=f"format version {FORMAT_VERSION} or older",
+        got=f"version {version}",
+        hint="use the version of Kilonode that wrote it, or a newer one",
+    )
+
+
+def _hidden_s(data: bytes, offset: int, before: Iterable[OpBlock]) -> float:
+    """How long after the last Op before the damage at `offset` Ops still come behind it; zero when none are found."""
+    last_ns: int | None = None
+    first_ns: int | None = None
+    for payload in frames_behind_damage(data, offset):
+        try:
+            packed = _frame_decoder.decode(payload)
+        except msgspec.DecodeError:
+            continue  # the header, or a frame inside a frame's data
+        if isinstance(packed, PackedOps):
+            block = unpack(packed)
+            first_ns = int(block.started_ns.min()) if first_ns is None else first_ns
+            last_ns = max(last_ns or 0, int(block.finished_ns.max()))
+    for block in before:
+        first_ns = int(block.finished_ns.max())
+    return 0.0 if last_ns is None or first_ns is None else max(0.0, (last_ns - first_ns) / 1e9)
+
+
+def _shifted(block: OpBlock, shift_ns: int) -> OpBlock:
+    return dataclasses.replace(
+        block,
+        due_ns=block.due_ns + shift_ns,
+        started_ns=block.started_ns + shift_ns,
+        finished_ns=block.finished_ns + shift_ns,
+    )
+
+
+def _ops_of(block: OpBlock, worker: int) -> Iterator[Op]:
+    texts = [
+        [words.names[code] for code in words.codes.tolist()]
+        for words in (block.kind, block.workload, block.step, block.outcome, block.error)
+    ]
+    numbers = [
+        column.tolist()
+        for column in (block.iteration, block.due_ns, block.started_ns, block.finished_ns, block.resolution_ns)
+    ]
+    for kind, workload, step, outcome, error, iteration, due_ns, started_ns, finished_ns, resolution_ns in zip(
+        *texts, *numbers, strict=True
+    ):
+        yield Op(
+            kind, workload, step, iteration, due_ns, started_ns, finished_ns, outcome, error, resolution_ns, worker
+        )
