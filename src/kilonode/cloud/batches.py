@@ -1,7 +1,7 @@
 """A controller that decides for many keys at once and commits what it decided in one commit.
 
-Same rules as `control.controller` (keys, never events; safe to run twice; conflicts decided anew), for work whose cost is
-the commit: deciding is a pure function of the mirror, so a thousand keys that became ready while the last commit was
+Same rules as `control.controller` (keys, never events; safe to run twice; conflicts decided anew), for work whose cost
+is the commit: deciding is a pure function of the mirror, so a thousand keys that became ready while the last commit was
 written make one more commit, not a thousand. A conflict halves the batch until the key that conflicts stands alone.
 One commit is under way at a time, so each decision sees all that were made before it.
 """
@@ -47,7 +47,10 @@ class Counts(msgspec.Struct):
 
 
 class BatchController:
-    """Decides the keys of one queue in batches of at most `limit`."""
+    """Decides the keys of one queue in batches of at most `limit`.
+
+    `undo` is told of decisions that were not committed, for a `decide` that keeps account of what it has decided.
+    """
 
     def __init__(
         self,
@@ -56,7 +59,7 @@ class BatchController:
         mirror: Mirror,
         decide: Decide,
         *,
-        undo: Callable[[Sequence[str]], None] | None = None,
+        undo: Callable[[Sequence[tuple[str, Decision]]], None] | None = None,
         limit: int = DEFAULT_BATCH_LIMIT,
     ) -> None:
         self.name = name
@@ -111,7 +114,7 @@ class BatchController:
             if decision is not None:
                 if any((change.kind, change.key) in changes for change in decision.changes):
                     # Two keys change one document: the second is decided again when the first is committed.
-                    self._take_back([key])
+                    self._take_back([(key, decision)])
                     break
                 for change in decision.changes:
                     changes[change.kind, change.key] = change
@@ -123,7 +126,7 @@ class BatchController:
             try:
                 await self._mirror.commit([*changes.values(), *ledger.changes()])
             except ConflictError:
-                self._take_back([key for key, _ in decided])
+                self._take_back(decided)
                 raise
             self.counts.commits += 1
         for key, decision in decided:
@@ -140,9 +143,9 @@ class BatchController:
             self._fail(key, str(error) or type(error).__name__, error)
             return None
 
-    def _take_back(self, keys: Sequence[str]) -> None:
+    def _take_back(self, decided: Sequence[tuple[str, Decision]]) -> None:
         if self._undo is not None:
-            self._undo(keys)
+            self._undo(decided)
 
     def _fail(self, key: str, why: str, error: Exception | None = None) -> None:
         self.counts.failures += 1

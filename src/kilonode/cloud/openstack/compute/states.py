@@ -1,4 +1,4 @@
-"""What a server's state and task look like from outside: Nova's status, task_state and power_state, and who may do what.
+"""What a server's state and task look like from outside: Nova's status, task_state and power_state.
 
 Pure tables and look-ups, after Nova's API documentation.
 """
@@ -56,7 +56,7 @@ STATUSES: Final = frozenset(_STATUS_BY_STATE.values()) | frozenset(_STATUS_BY_TA
 
 def status(state: str, task: str | None) -> str:
     """The `status` of a server, such as `ACTIVE`."""
-    if task is None or state == ERROR:
+    if task is None or (state == ERROR and not task.startswith("rebuild")):
         return _STATUS_BY_STATE[state]
     return _STATUS_BY_TASK.get(task) or _STATUS_BY_STATE[state]
 

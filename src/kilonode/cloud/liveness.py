@@ -1,0 +1,78 @@
+"""Who is alive: heartbeats written and watched.
+
+Every role writes one heartbeat document every ten seconds, as Nova's services do; a fleet's stands for all its nodes
+that answer (decision 0023). A role not heard of for a minute is down. A node is down when its fleet is, when it was
+silent that long, or when an administrator said so.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from kilonode.cloud.context import Cloud
+from kilonode.cloud.resources import HEARTBEAT, NODE, SILENT_AFTER_US, Heartbeat, Node
+from kilonode.control.mirror import Put
+
+BEAT_EVERY_S: Final = 10.0
+
+
+async def beat_for_ever(cloud: Cloud, role: str) -> None:
+    """Write the heartbeat of `role` every ten seconds, at once to begin with."""
+    started_us = cloud.now_us()
+    beats = 0
+    while True:
+        beats += 1
+        await cloud.mirror.commit([Put(HEARTBEAT, Heartbeat(cloud.now_us(), started_us, beats), role)])
+        await cloud.clock.sleep(BEAT_EVERY_S)
+
+
+def last_seen_us(cloud: Cloud, node: Node) -> int:
+    """When the node was last heard of; 0 when never."""
+    beat = cloud.mirror.get(HEARTBEAT, node.fleet)
+    if beat is None:
+        return 0
+    at_us: int = beat.value.at_us
+    return min(at_us, node.silent_since_us) if node.silent_since_us else at_us
+
+
+def is_role_up(cloud: Cloud, role: str) -> bool:
+    """Whether the role was heard of lately."""
+    beat = cloud.mirror.get(HEARTBEAT, role)
+    return beat is not None and cloud.now_us() - beat.value.at_us <= SILENT_AFTER_US
+
+
+def is_node_up(cloud: Cloud, node: Node) -> bool:
+    """Whether the node was heard of lately and nobody forced it down."""
+    return not node.forced_down and cloud.now_us() - last_seen_us(cloud, node) <= SILENT_AFTER_US
+
+
+class Liveness:
+    """Which nodes are up, looked at again every ten seconds and whenever a fleet is heard of again."""
+
+    def __init__(self, cloud: Cloud, on_change: Callable[[str], None]) -> None:
+        """`on_change` is called with the name of each node that went up or down."""
+        self._cloud = cloud
+        self._on_change = on_change
+        self._up: dict[str, bool] = {}
+        cloud.mirror.subscribe(self._on_document)
+
+    def is_up(self, node: Node) -> bool:
+        """Whether the node is up now."""
+        up = is_node_up(self._cloud, node)
+        self._up[node.name] = up
+        return up
+
+    async def watch(self) -> None:
+        """Look at all nodes again and again, until cancelled."""
+        while True:
+            await self._cloud.clock.sleep(BEAT_EVERY_S)
+            self._look(lambda _: True)
+
+    def _on_document(self, kind: str, key: str) -> None:
+        if kind == HEARTBEAT:
+            # Good news travels at once; bad news is the absence of news, and waits for `watch`.
+            self._look(lambda node: node.fleet == key and not self._up.get(node.name, False))
+
+    def _look(self, concerns: Callable[[Node], bool]) -> None:
+        for name, entry in self._cloud.mirror.all(NODE).items():
+            if concerns(entry.value) and is_node_up(self._cloud, entry.value) != self._up.get(name):
+                self._on_change(name)

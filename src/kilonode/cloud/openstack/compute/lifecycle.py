@@ -1,0 +1,201 @@
+"""What the nodes do with servers: takes each server of the fleet's nodes through its stages.
+
+Level-triggered and in batches. When a stage ends follows from the document (which stage, since when, which turn) and
+the seed, so a restart goes on where it was. Stages without delay are passed in one write. Everything that belongs to a
+move (ports, volumes, what is taken of nodes) is written in the same commit as the server.
+"""
+
+from typing import Final
+
+import msgspec
+from msgspec.structs import replace
+
+from kilonode.base.clock import Clock
+from kilonode.base.errors import LabError
+from kilonode.cloud.batches import BatchController, Decision
+from kilonode.cloud.context import Cloud, CloudSettings
+from kilonode.cloud.fleet import run_nodes
+from kilonode.cloud.ledger import Claim
+from kilonode.cloud.openstack.compute import neighbours
+from kilonode.cloud.openstack.compute.changes import fail, migration_record, move_on, rest
+from kilonode.cloud.openstack.compute.model import (
+    MIGRATION,
+    SERVER,
+    Server,
+    claims,
+    flavor_amount,
+    given_back,
+    servers_by_node,
+)
+from kilonode.cloud.openstack.compute.states import BUILDING
+from kilonode.cloud.resources import HEARTBEAT, NODE, NODE_USAGE, fleet_name
+from kilonode.cloud.stages import Stage
+from kilonode.control.mirror import Delete, Mirror, Put
+from kilonode.control.queue import WorkQueue
+from kilonode.store.protocol import Store
+
+KINDS: Final = (SERVER, MIGRATION, NODE, NODE_USAGE, HEARTBEAT, *neighbours.KINDS)
+OTHERS_WORK: Final = frozenset({"place", "place-move"})
+"""What only the scheduler does."""
+_MICROSECONDS_PER_SECOND: Final = 1_000_000
+
+
+async def run_fleet(store: Store, clock: Clock, settings: CloudSettings, number: int = 0) -> None:
+    """The fleet with this number as a role of its own, until cancelled."""
+    role = fleet_name(number)
+    cloud = await Cloud.open(store, clock, settings, role, KINDS)
+    try:
+        await run_nodes(cloud, role, [run_servers])
+    finally:
+        await cloud.close()
+
+
+async def run_servers(cloud: Cloud, fleet: str) -> None:
+    """Live for the servers on the nodes of `fleet`, until cancelled."""
+    await Lifecycle(cloud, fleet).controller.run()
+
+
+class Outcome(msgspec.Struct):
+    """What one key's decision comes to while its stages are passed one after the other."""
+
+    server: Server | None
+    changes: list[Put | Delete]
+    claims: list[Claim]
+
+
+class Lifecycle:
+    """Decides what happens to servers on nodes. See the module."""
+
+    def __init__(self, cloud: Cloud, fleet: str) -> None:
+        self._cloud = cloud
+        self._mirror: Mirror = cloud.mirror
+        self._fleet = fleet
+        self._by_node = servers_by_node(cloud.mirror)
+        self._effects = {
+            "": self._change_state,
+            "plug": self._plug,
+            "attach": self._attach,
+            "launch": self._launch,
+            "delete": self._delete,
+            "switch": self._switch,
+            "confirm": self._confirm,
+            "revert": self._revert,
+            "arrive": self._arrive,
+        }
+        self.controller = BatchController(fleet, WorkQueue(cloud.clock), cloud.mirror, self.decide)
+        for key in cloud.mirror.all(SERVER):
+            self._on_change(SERVER, key)
+        cloud.mirror.subscribe(self._on_change)
+
+    def decide(self, key: str) -> Decision | None:
+        """What to do about one server."""
+        entry = self._mirror.get(SERVER, key)
+        if entry is None:
+            return None
+        server: Server = entry.value
+        stage = self._stage(server)
+        if stage is None or not self._is_ours(server):
+            return None
+        now_us = self._cloud.now_us()
+        result = Outcome(server, [], [])
+        while stage is not None and server is not None:
+            wait_us = server.task_since_us + self._cloud.stages.delay_us(stage, key, server.turn) - now_us
+            if wait_us > 0:
+                if not result.changes and server is entry.value:
+                    return Decision(again_s=wait_us / _MICROSECONDS_PER_SECOND)
+                break
+            self._pass(result, server, stage, now_us)
+            if result.server is None:
+                break
+            server = result.server
+            stage = self._stage(server)
+        if result.server is None:
+            result.changes.append(Delete(SERVER, key, entry.revision))
+        else:
+            result.changes.append(Put(SERVER, result.server, key, entry.revision))
+        return Decision(tuple(result.changes), tuple(result.claims))
+
+    def _pass(self, result: Outcome, server: Server, stage: Stage, now_us: int) -> None:
+        """End one stage: well, or with the failure that was drawn for it."""
+        message = self._cloud.stages.failure(stage, server.id, server.turn)
+        if not message:
+            if stage.does not in self._effects:
+                raise LabError("a stage does what nobody knows", where=stage.name, got=stage.does)
+            try:
+                self._effects[stage.does](result, server, stage, now_us)
+            except neighbours.RefusedError as error:
+                message = str(error)
+        if message:
+            result.server = fail(server, message, now_us)
+            if server.state == BUILDING:
+                # A server that never ran takes nothing: its node and ports are free for others.
+                result.claims.extend(given_back(claims(server)))
+                result.changes.extend(neighbours.release(self._cloud, server))
+                result.server = replace(result.server, node="", devices=())
+
+    def _change_state(self, result: Outcome, server: Server, stage: Stage, now_us: int) -> None:
+        result.server = move_on(server, stage, now_us)
+
+    def _plug(self, result: Outcome, server: Server, stage: Stage, now_us: int) -> None:
+        result.changes.extend(neighbours.plug(self._cloud, server))
+        result.server = move_on(server, stage, now_us)
+
+    def _attach(self, result: Outcome, server: Server, stage: Stage, now_us: int) -> None:
+        changes, devices = neighbours.attach_all(self._cloud, server)
+        result.changes.extend(changes)
+        result.server = replace(move_on(server, stage, now_us), devices=devices)
+
+    def _launch(self, result: Outcome, server: Server, stage: Stage, now_us: int) -> None:
+        result.server = replace(move_on(server, stage, now_us), launched_us=server.launched_us or now_us)
+
+    def _delete(self, result: Outcome, server: Server, stage: Stage, now_us: int) -> None:
+        result.changes.extend(neighbours.release(self._cloud, server))
+        result.claims.extend(given_back(claims(server)))
+        result.server = None
+
+    def _switch(self, result: Outcome, server: Server, stage: Stage, now_us: int) -> None:
+        """A resize has arrived: it runs on the new node, and the old one keeps its share until somebody decides."""
+        assert server.move is not None  # noqa: S101 - only a move has this stage
+        move = replace(server.move, status="finished")
+        switched = replace(move_on(server, stage, now_us), node=move.target, flavor=move.new_flavor, move=move)
+        result.changes.append(Put(MIGRATION, migration_record(server, move, now_us), move.id))
+        result.server = switched
+
+    def _confirm(self, result: Outcome, server: Server, stage: Stage, now_us: int) -> None:
+        self._end_move(result, server, now_us, keep_target=True, status="confirmed")
+
+    def _revert(self, result: Outcome, server: Server, stage: Stage, now_us: int) -> None:
+        self._end_move(result, server, now_us, keep_target=False, status="reverted")
+
+    def _arrive(self, result: Outcome, server: Server, stage: Stage, now_us: int) -> None:
+        self._end_move(result, server, now_us, keep_target=True, status="completed")
+
+    def _end_move(self, result: Outcome, server: Server, now_us: int, *, keep_target: bool, status: str) -> None:
+        """The server stays at one end of its move, in the state it came from; the other end is free again."""
+        move = server.move
+        assert move is not None  # noqa: S101 - only a move has these stages
+        here, flavor = (move.target, move.new_flavor) if keep_target else (move.source, move.old_flavor)
+        there, left = (move.source, move.old_flavor) if keep_target else (move.target, move.new_flavor)
+        result.claims.append(Claim(there, flavor_amount(server, left), -1))
+        record = migration_record(server, replace(move, status=status), now_us)
+        result.changes.append(Put(MIGRATION, record, move.id))
+        result.changes.extend(neighbours.rebind(self._cloud, server, here))
+        rested = rest(server, move.from_state, now_us)
+        result.server = replace(rested, node=here, flavor=flavor, move=None)
+
+    def _stage(self, server: Server) -> Stage | None:
+        stage = self._cloud.stages.find(SERVER, server.state, server.task)
+        return None if stage is None or stage.does in OTHERS_WORK else stage
+
+    def _is_ours(self, server: Server) -> bool:
+        node = self._mirror.get(NODE, server.node)
+        return node is not None and node.value.fleet == self._fleet and not node.value.silent_since_us
+
+    def _on_change(self, kind: str, key: str) -> None:
+        if kind == SERVER:
+            entry = self._mirror.get(SERVER, key)
+            if entry is not None and entry.value.task is not None:
+                self.controller.queue.add(key)
+        elif kind == NODE:
+            for server in self._by_node.keys(key):
+                self.controller.queue.add(server)

@@ -1,0 +1,189 @@
+"""The scheduler role: gives every server that waits for a node one, or the fault that there is none.
+
+Level-triggered and in batches: whatever waits is decided as soon as the commit before is written. The server and the
+usage of its node are written in one commit under the revisions that were read (see `cloud.ledger`), so any number of
+schedulers may run and none can overbook a node. No request is ever dropped: it is placed, or fails in Nova's words.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+from msgspec.structs import replace
+
+from kilonode.base.clock import Clock
+from kilonode.base.randomness import Randomness
+from kilonode.cloud.batches import BatchController, Decision
+from kilonode.cloud.context import Cloud, CloudSettings
+from kilonode.cloud.ledger import Claim
+from kilonode.cloud.liveness import Liveness, beat_for_ever
+from kilonode.cloud.openstack.compute.changes import (
+    NO_VALID_HOST,
+    fail,
+    migration_record,
+    move_on,
+)
+from kilonode.cloud.openstack.compute.model import (
+    MIGRATION,
+    SERVER,
+    SERVER_GROUP,
+    Move,
+    Server,
+    ServerGroup,
+    flavor_amount,
+    servers_by_group,
+)
+from kilonode.cloud.resources import HEARTBEAT, NO_USAGE, NODE, NODE_USAGE
+from kilonode.cloud.scheduler import NodeTable, Request
+from kilonode.cloud.stages import Stage
+from kilonode.control.mirror import Put
+from kilonode.control.queue import WorkQueue
+from kilonode.store.protocol import Store
+
+ROLE: Final = "scheduler"
+KINDS: Final = (SERVER, SERVER_GROUP, MIGRATION, NODE, NODE_USAGE, HEARTBEAT)
+PLACE: Final = "place"
+PLACE_MOVE: Final = "place-move"
+_MICROSECONDS_PER_SECOND: Final = 1_000_000
+
+
+async def run_scheduler(store: Store, clock: Clock, settings: CloudSettings, role: str = ROLE) -> None:
+    """The scheduler as a role of its own, until cancelled."""
+    cloud = await Cloud.open(store, clock, settings, role, KINDS)
+    try:
+        await schedule(cloud)
+    finally:
+        await cloud.close()
+
+
+async def schedule(cloud: Cloud) -> None:
+    """Place servers until cancelled, over a view that may be shared with other roles."""
+    placing = Placing(cloud)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(beat_for_ever(cloud, cloud.role), name=f"{cloud.role}-heartbeat")
+        group.create_task(placing.liveness.watch(), name=f"{cloud.role}-liveness")
+        group.create_task(placing.controller.run(), name=cloud.role)
+
+
+class Placing:
+    """Decides where servers go. See the module."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self._mirror = cloud.mirror
+        self._table = NodeTable(Randomness(cloud.settings.seed, "ties", cloud.role))
+        self._tentative: dict[str, tuple[str, str]] = {}
+        """Node and group of servers that were decided on and whose commit has not been seen yet."""
+        self._groups = servers_by_group(cloud.mirror)
+        self.liveness = Liveness(cloud, self._enter_node)
+        self.controller = BatchController(cloud.role, WorkQueue(cloud.clock), cloud.mirror, self.decide, undo=self.undo)
+        for kind in (NODE, SERVER):
+            for key in cloud.mirror.all(kind):
+                self._on_change(kind, key)
+        cloud.mirror.subscribe(self._on_change)
+
+    def decide(self, key: str) -> Decision | None:
+        """What to do about one server."""
+        entry = self._mirror.get(SERVER, key)
+        if entry is None:
+            return None
+        server: Server = entry.value
+        stage = self._cloud.stages.find(SERVER, server.state, server.task)
+        if stage is None or stage.does not in (PLACE, PLACE_MOVE):
+            return None
+        now_us = self._cloud.now_us()
+        due_us = server.task_since_us + self._cloud.stages.delay_us(stage, key, server.turn)
+        if due_us > now_us:
+            return Decision(again_s=(due_us - now_us) / _MICROSECONDS_PER_SECOND)
+        failure = self._cloud.stages.failure(stage, key, server.turn)
+        if stage.does == PLACE_MOVE and server.move is not None:
+            return self._place_move(server, server.move, entry.revision, stage, failure, now_us)
+        return self._place(server, entry.revision, stage, failure, now_us)
+
+    def undo(self, decided: Sequence[tuple[str, Decision]]) -> None:
+        """Forget what was decided: it was not committed."""
+        for key, decision in decided:
+            self._tentative.pop(key, None)
+            for claim in decision.claims:
+                self._enter_usage(claim.node)
+
+    def _place(self, server: Server, revision: int, stage: Stage, failure: str, now_us: int) -> Decision:
+        amount = flavor_amount(server, server.flavor)
+        request = self._with_group(server, Request(amount, zone=server.zone, node=server.wanted_node))
+        node = None if failure else self._table.choose(request)
+        if node is None:
+            failed = fail(server, failure or NO_VALID_HOST, now_us)
+            return Decision((Put(SERVER, failed, server.id, revision),))
+        self._take(server, node, request)
+        placed = replace(move_on(server, stage, now_us), node=node)
+        return Decision((Put(SERVER, placed, server.id, revision),), (Claim(node, amount),))
+
+    def _place_move(
+        self, server: Server, move: Move, revision: int, stage: Stage, failure: str, now_us: int
+    ) -> Decision:
+        amount = flavor_amount(server, move.new_flavor)
+        request = Request(amount, zone=server.zone, node=move.wanted_node, avoid=(move.source,))
+        request = self._with_group(server, request)
+        node = None if failure else self._table.choose(request)
+        if node is None:
+            failed = replace(fail(server, failure or NO_VALID_HOST, now_us, state=move.from_state), move=None)
+            record = migration_record(server, replace(move, status="error"), now_us)
+            return Decision((Put(SERVER, failed, server.id, revision), Put(MIGRATION, record, move.id)))
+        self._take(server, node, request)
+        moving = replace(move, target=node, status="running" if move.kind == "live-migration" else "migrating")
+        placed = replace(move_on(server, stage, now_us), move=moving)
+        record = migration_record(server, moving, now_us)
+        changes = (Put(SERVER, placed, server.id, revision), Put(MIGRATION, record, move.id))
+        return Decision(changes, (Claim(node, amount),))
+
+    def _take(self, server: Server, node: str, request: Request) -> None:
+        self._table.take(node, request.amount)
+        self._tentative[server.id] = (node, server.group_id)
+
+    def _with_group(self, server: Server, request: Request) -> Request:
+        """Narrow a request by the policy of the server's group."""
+        entry = self._mirror.get(SERVER_GROUP, server.group_id) if server.group_id else None
+        if entry is None:
+            return request
+        group: ServerGroup = entry.value
+        nodes: dict[str, int] = {}
+        for key in self._groups.keys(group.id):
+            member = self._mirror.get(SERVER, key)
+            if member is not None and key != server.id and member.value.node:
+                nodes[member.value.node] = nodes.get(member.value.node, 0) + 1
+        for key, (node, group_id) in self._tentative.items():
+            if group_id == group.id and key != server.id:
+                nodes[node] = nodes.get(node, 0) + 1
+        if group.policy == "affinity" and nodes:
+            return replace(request, only=tuple(nodes))
+        if group.policy == "anti-affinity":
+            limit = group.rules.get("max_server_per_host", 1)
+            full = tuple(node for node, count in nodes.items() if count >= limit)
+            return replace(request, avoid=request.avoid + full)
+        return request
+
+    def _on_change(self, kind: str, key: str) -> None:
+        if kind == SERVER:
+            self._tentative.pop(key, None)
+            entry = self._mirror.get(SERVER, key)
+            if entry is not None and entry.value.task is not None:
+                stage = self._cloud.stages.find(SERVER, entry.value.state, entry.value.task)
+                if stage is not None and stage.does in (PLACE, PLACE_MOVE):
+                    self.controller.queue.add(key)
+        elif kind == NODE_USAGE:
+            self._enter_usage(key)
+        elif kind == NODE:
+            self._enter_node(key)
+
+    def _enter_node(self, name: str) -> None:
+        entry = self._mirror.get(NODE, name)
+        if entry is None:
+            self._table.remove_node(name)
+            return
+        usage = self._mirror.get(NODE_USAGE, name)
+        alive = self.liveness.is_up(entry.value)
+        self._table.put_node(entry.value, usage.value if usage is not None else NO_USAGE, alive=alive)
+
+    def _enter_usage(self, name: str) -> None:
+        usage = self._mirror.get(NODE_USAGE, name)
+        self._table.put_usage(name, usage.value if usage is not None else NO_USAGE)
