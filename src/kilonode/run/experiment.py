@@ -145,6 +145,8 @@ class Setup(_Record, frozen=True):
     """The external network that routers and floating IPs use. Empty: the first one the cloud shows, if any."""
     security_group_rules: Annotated[int, Meta(ge=0, le=10_000)] = 0
     """How many rules in a security group made for each project."""
+    roles: Annotated[tuple[str, ...], Meta(min_length=1)] = ("member",)
+    """The roles that each user has in its project."""
     quotas: Literal["unlimited", "unchanged"] | Quotas = "unlimited"
     """The quotas of the projects that are made. The quotas of a project that existed before are never changed."""
     flavors: dict[Name, FlavorSpec] = {}
