@@ -52,7 +52,7 @@ loads: st.SearchStrategy[LoadModel] = st.one_of(
     st.builds(ConstantVus, vus, some_time, think_times),
     st.builds(RampingVus, vu_stages, vus, think_times),
     st.builds(ConstantArrivalRate, some_rate, some_time, vus),
-    st.builds(RampingArrivalRate, rate_stages, rate, vus),
+    st.builds(RampingArrivalRate, rate_stages, some_rate, vus),
     st.builds(PoissonArrivalRate, some_rate, some_time, vus),
     st.builds(Step, rate, some_rate, some_time, st.integers(1, 50), vus),
 )

@@ -23,6 +23,13 @@ workloads:
   idle: {scenario: "${word}", load: {model: constant-vus, vus: "${vus}", duration: "${time}"}}
 """
 
+
+def root_of(value: dict[str, Any]) -> Mapping:
+    node = from_plain(value, HERE)
+    assert isinstance(node, Mapping)
+    return node
+
+
 scalars = st.one_of(
     st.none(), st.booleans(), st.integers(-(10**9), 10**9), st.floats(-1e9, 1e9, allow_nan=False), st.text(max_size=8)
 )
@@ -76,7 +83,7 @@ def test_setting_a_path_changes_it_and_nothing_else(tree: dict[str, Any], value:
 def test_a_setting_on_the_command_line_does_the_same(tree: dict[str, Any], value: Any, data: st.DataObject) -> None:
     path = data.draw(st.sampled_from(existing_paths(tree)))
     written = print_plain({"value": value}).removeprefix("value:").strip()
-    root, done, problems = apply_settings(from_plain(tree, HERE), [f"{print_path(path)}={written}"])
+    root, done, problems = apply_settings(root_of(tree), [f"{print_path(path)}={written}"])
     assert problems == []
     assert list(done) == [path]
     assert at(to_plain(root), path) == value
@@ -84,7 +91,7 @@ def test_a_setting_on_the_command_line_does_the_same(tree: dict[str, Any], value
 
 @given(st.text(max_size=15).map(lambda text: text.replace("{", "${")))
 def test_escaped_text_stands_for_itself(text: str) -> None:
-    root = from_plain({"a": escape(text), "parameters": {"x": 1}}, HERE)
+    root = root_of({"a": escape(text), "parameters": {"x": 1}})
     filled, problems = fill_in(root)
     assert problems == []
     assert to_plain(filled) == {"a": text, "parameters": {"x": 1}}
@@ -92,7 +99,7 @@ def test_escaped_text_stands_for_itself(text: str) -> None:
 
 @given(names, st.one_of(st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=5)))
 def test_a_whole_parameter_keeps_its_type(name: str, value: Any) -> None:
-    root = from_plain({"a": f"${{{name}}}", "b": [f"${{{name}}}"], "parameters": {name: value}}, HERE)
+    root = root_of({"a": f"${{{name}}}", "b": [f"${{{name}}}"], "parameters": {name: value}})
     filled, problems = fill_in(root)
     assert problems == []
     plain: Any = to_plain(filled)
@@ -103,7 +110,7 @@ def test_a_whole_parameter_keeps_its_type(name: str, value: Any) -> None:
 
 def test_a_parameter_inside_text_is_put_in_as_it_was_written() -> None:
     root, problems = read_document("a: x-${n}-${on}-$${n}\nparameters: {n: 1.50, on: true}", "f")
-    assert root is not None
+    assert isinstance(root, Mapping)
     assert not problems
     filled, problems = fill_in(root)
     assert not problems
@@ -112,7 +119,7 @@ def test_a_parameter_inside_text_is_put_in_as_it_was_written() -> None:
 
 
 def test_a_parameters_value_is_not_searched_for_parameters() -> None:
-    root = from_plain({"a": "${x}", "parameters": {"x": "${y}", "y": 1}}, HERE)
+    root = root_of({"a": "${x}", "parameters": {"x": "${y}", "y": 1}})
     filled, problems = fill_in(root)
     assert problems == []
     assert to_plain(filled)["a"] == "${y}"  # type: ignore[index]

@@ -16,7 +16,7 @@ from typing import Final
 
 from kilonode.base.errors import InputError, Problem
 from kilonode.run.nodes import Entry, Mapping, Node, Place, PlainScalar, Scalar, Sequence, describe, to_plain
-from kilonode.run.overrides import Path, parse_path, relocated, set_at
+from kilonode.run.overrides import Path, parse_path, relocated, set_in
 
 MOST_POINTS: Final = 1_000
 MATRIX_KEY: Final = "matrix"
@@ -41,12 +41,12 @@ class Combination:
     choices: tuple[tuple[Axis, Node], ...]
 
 
-def read_axes(root: Node, settings: dict[Path, Place]) -> tuple[tuple[Axis, ...], list[Problem]]:
+def read_axes(root: Mapping, settings: dict[Path, Place]) -> tuple[tuple[Axis, ...], list[Problem]]:
     """The axes of the file's matrix (none without a matrix), and what is wrong with them.
 
     `settings` are the paths that `--set` has put values at; sweeping over one of them would undo it.
     """
-    matrix = root.get(MATRIX_KEY) if isinstance(root, Mapping) else None
+    matrix = root.get(MATRIX_KEY)
     if matrix is None:
         return (), []
     if not isinstance(matrix, Mapping):
@@ -74,14 +74,13 @@ def combinations(axes: tuple[Axis, ...]) -> Iterator[Combination]:
         yield Combination({axis.name: to_plain(value) for axis, value in choices}, choices)
 
 
-def apply_combination(root: Node, combination: Combination) -> tuple[Node, list[Problem]]:
+def apply_combination(root: Mapping, combination: Combination) -> tuple[Mapping, list[Problem]]:
     """The tree without its matrix and with the combination's values put in, and the values that found no place."""
     problems: list[Problem] = []
-    if isinstance(root, Mapping):
-        root = Mapping(tuple(entry for entry in root.entries if entry.key != MATRIX_KEY), root.place)
+    root = Mapping(tuple(entry for entry in root.entries if entry.key != MATRIX_KEY), root.place)
     for axis, value in combination.choices:
         try:
-            root = set_at(root, axis.path, value, axis.place)
+            root = set_in(root, axis.path, value, axis.place)
         except InputError as error:
             problems.append(relocated(error.problem, axis.place))
     return root, problems

@@ -51,6 +51,14 @@ def set_at(node: Node, path: Path, value: Node, place: Place) -> Node:
     return _set(node, path, 0, value, place)
 
 
+def set_in(root: Mapping, path: Path, value: Node, place: Place) -> Mapping:
+    """`set_at` for a path that is not empty, in a mapping, which stays one. Raises InputError."""
+    changed = set_at(root, path, value, place)
+    if not isinstance(changed, Mapping):
+        raise InputError("cannot set a key here", expected="a mapping", got=describe(changed))
+    return changed
+
+
 def _set(node: Node | None, path: Path, depth: int, value: Node, place: Place) -> Node:
     if depth == len(path):
         return value
@@ -95,7 +103,7 @@ def read_setting(text: str, place: Place) -> tuple[Path, Node]:
     return parse_path(name.strip()), read_value(value, place)
 
 
-def apply_settings(root: Node, settings: ReadableSequence[str]) -> tuple[Node, dict[Path, Place], list[Problem]]:
+def apply_settings(root: Mapping, settings: ReadableSequence[str]) -> tuple[Mapping, dict[Path, Place], list[Problem]]:
     """The tree with each `path=value` put in, in order; which paths were set; and the settings that made no sense."""
     problems: list[Problem] = []
     done: dict[Path, Place] = {}
@@ -106,7 +114,7 @@ def apply_settings(root: Node, settings: ReadableSequence[str]) -> tuple[Node, d
             parameter = _meant_parameter(root, path)
             if parameter:
                 raise InputError(f"{path[0]!r} is a parameter", hint=f"did you mean --set {parameter}=…?")
-            root = set_at(root, path, value, place)
+            root = set_in(root, path, value, place)
         except InputError as error:
             problems.append(relocated(error.problem, place))
         else:
@@ -119,9 +127,9 @@ def relocated(problem: Problem, place: Place) -> Problem:
     return place.problem(problem.what, path=problem.path, expected=problem.expected, got=problem.got, hint=problem.hint)
 
 
-def _meant_parameter(root: Node, path: Path) -> str:
+def _meant_parameter(root: Mapping, path: Path) -> str:
     """`parameters.x` when the path is just `x`, which is a parameter and not a key of the file."""
-    parameters = root.get("parameters") if isinstance(root, Mapping) else None
+    parameters = root.get("parameters")
     if len(path) == 1 and isinstance(parameters, Mapping) and path[0] in parameters:
         return f"parameters.{path[0]}"
     return ""

@@ -20,10 +20,8 @@ UNTOUCHED_KEYS: Final = frozenset({"parameters", "matrix"})
 """Top-level keys in which nothing is filled in: the parameters themselves, and values that are put elsewhere first."""
 
 
-def fill_in(root: Node) -> tuple[Node, list[Problem]]:
+def fill_in(root: Mapping) -> tuple[Mapping, list[Problem]]:
     """The tree with every `${name}` replaced, and a problem for each that cannot be."""
-    if not isinstance(root, Mapping):
-        return root, []
     filler = _Filler(_values(root.get("parameters")))
     entries = tuple(
         entry if entry.key in UNTOUCHED_KEYS else Entry(entry.key, entry.place, filler.node(entry.value, entry.key))
@@ -34,7 +32,7 @@ def fill_in(root: Node) -> tuple[Node, list[Problem]]:
 
 def escape(text: str) -> str:
     """The text as it has to be written so that nothing in it is taken for a parameter."""
-    return re.sub(r"\$(?=\{)", "$$$$", text)
+    return re.sub(r"\$(?=\{)", "$$", text)
 
 
 def _values(parameters: Node | None) -> dict[str, Scalar]:

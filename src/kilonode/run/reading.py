@@ -16,11 +16,11 @@ from kilonode.base.errors import InputError, Problem
 from kilonode.run.document import read_document
 from kilonode.run.experiment import Experiment
 from kilonode.run.matrix import Combination, apply_combination, combinations, read_axes
-from kilonode.run.nodes import Mapping, Node, describe
+from kilonode.run.nodes import Mapping, describe
 from kilonode.run.overrides import apply_settings
 from kilonode.run.parameters import fill_in
 from kilonode.run.printing import print_experiment
-from kilonode.run.rules import check_rules
+from kilonode.run.rules import NOT_YET, check_rules, without_keys
 from kilonode.run.validation import INVALID, Validator
 
 
@@ -105,13 +105,13 @@ def in_order(problems: Sequence[Problem], file: str) -> list[Problem]:
     return sorted(unique, key=lambda problem: (problem.file != file, problem.line, problem.column))
 
 
-def _read_point(tree: Node, combination: Combination, folder: Path) -> tuple[Experiment | None, list[Problem]]:
+def _read_point(tree: Mapping, combination: Combination, folder: Path) -> tuple[Experiment | None, list[Problem]]:
     chosen, problems = apply_combination(tree, combination)
     filled, fill_problems = fill_in(chosen)
     validator = Validator()
-    value = validator.read(filled, Experiment)
-    problems += fill_problems + validator.problems
-    experiment = value if value is not INVALID else None
-    resolved, rule_problems = check_rules(filled, experiment, folder)
-    problems += rule_problems
-    return (resolved if not problems else None), problems
+    value = validator.read(without_keys(filled, frozenset(NOT_YET)), Experiment)
+    problems += fill_problems + validator.problems + check_rules(filled)
+    if problems or value is INVALID:
+        return None, problems
+    scenarios = tuple(str((folder / file).resolve()) for file in value.scenarios)
+    return msgspec.structs.replace(value, scenarios=scenarios), problems

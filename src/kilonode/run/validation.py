@@ -5,6 +5,7 @@ reported with its place and path, and its neighbours are still read. Unit types 
 their text. What joins several keys is not known here (see `kilonode.run.rules`).
 """
 
+import functools
 import math
 import re
 from collections.abc import Iterable
@@ -28,6 +29,12 @@ class _Invalid:
 INVALID: Final = _Invalid()
 
 
+@functools.cache
+def type_information(kind: Any) -> inspect.Type:
+    """What msgspec knows about a type. Kept: it is costly for big records, and asked for at every reading."""
+    return inspect.type_info(kind)
+
+
 class Validator:
     """Reads nodes as types and gathers the problems of all of them."""
 
@@ -36,7 +43,7 @@ class Validator:
 
     def read(self, node: Node, kind: Any, path: str = "") -> Any:
         """The node as a value of the type `kind`, or INVALID after at least one more problem."""
-        return self.value(node, inspect.type_info(kind), path)
+        return self.value(node, type_information(kind), path)
 
     def value(self, node: Node, kind: inspect.Type, path: str) -> Any:
         """The node as a value of an inspected type, or INVALID."""
