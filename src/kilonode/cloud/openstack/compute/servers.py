@@ -1,0 +1,97 @@
+"""Servers: list, show, change, delete. Creating them is `creating`, everything that is done to them is `actions`."""
+
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from kilonode.cloud.openstack.compute import neighbours
+from kilonode.cloud.openstack.compute.changes import begin
+from kilonode.cloud.openstack.compute.filters import wanted_servers
+from kilonode.cloud.openstack.compute.lookup import find_server
+from kilonode.cloud.openstack.compute.model import SERVER, Server, ServerAction
+from kilonode.cloud.openstack.compute.paging import paginate
+from kilonode.cloud.openstack.compute.requests import UpdateServer
+from kilonode.cloud.openstack.compute.states import DELETING
+from kilonode.cloud.openstack.compute.views import server_details, server_in_list
+from kilonode.cloud.openstack.web.faults import Fault
+from kilonode.cloud.openstack.web.request import Request
+from kilonode.cloud.openstack.web.response import Response, reply
+from kilonode.control.mirror import Delete, Entry, Put
+
+
+async def list_servers(request: Request) -> Response:
+    """Names and ids."""
+    page = paginate(request, wanted_servers(request), _key)
+    body = page.body("servers", lambda server: server_in_list(request, server))
+    return reply(body, items=len(page.items))
+
+
+async def list_servers_detail(request: Request) -> Response:
+    """Everything about each server."""
+    page = paginate(request, wanted_servers(request), _key)
+    body = page.body("servers", lambda server: server_details(request, server, in_list=True))
+    return reply(body, items=len(page.items))
+
+
+async def show_server(request: Request) -> Response:
+    """One server."""
+    return reply({"server": server_details(request, find_server(request).value)})
+
+
+async def update_server(request: Request) -> Response:
+    """Change what its owner may call it."""
+    entry = find_server(request)
+    changed = request.json(UpdateServer).server
+    server = entry.value
+    if changed.name is not UNSET:
+        if not 1 <= len(changed.name.strip()) <= 255:
+            raise Fault(400, "Invalid input for field/attribute name. It has 1 to 255 characters.")
+        server = replace(server, name=changed.name.strip())
+    if changed.description is not UNSET:
+        server = replace(server, description=changed.description)
+    if changed.access_ipv4 is not UNSET:
+        server = replace(server, access_ipv4=changed.access_ipv4)
+    if changed.access_ipv6 is not UNSET:
+        server = replace(server, access_ipv6=changed.access_ipv6)
+    if changed.disk_config is not UNSET:
+        server = replace(server, disk_config=changed.disk_config)
+    if changed.hostname is not UNSET:
+        server = replace(server, hostname=changed.hostname)
+    server = replace(server, updated_us=request.cloud.now_us())
+    await request.cloud.mirror.commit([Put(SERVER, server, server.id, entry.revision)])
+    return reply({"server": server_details(request, server)})
+
+
+async def delete_server(request: Request) -> Response:
+    """Begin to delete a server; one that has no node is gone at once."""
+    await begin_delete(request, find_server(request))
+    return reply(None, 204)
+
+
+async def begin_delete(request: Request, entry: Entry[Server]) -> None:
+    """Have the server deleted by its node, or delete it here when it has none."""
+    server, cloud = entry.value, request.cloud
+    check_unlocked(request, server)
+    if server.task == DELETING:
+        return
+    if not server.node:
+        gone = Delete(SERVER, server.id, entry.revision)
+        await cloud.mirror.commit([*neighbours.release(cloud, server), gone])
+        return
+    deleting = begin(server, DELETING, new_action(request, "delete"))
+    await cloud.mirror.commit([Put(SERVER, deleting, server.id, entry.revision)])
+
+
+def check_unlocked(request: Request, server: Server) -> None:
+    """Refuse what a lock forbids to all but administrators. Raises Fault 409."""
+    if server.locked and not request.caller.is_admin:
+        raise Fault(409, f"Instance {server.id} is locked")
+
+
+def new_action(request: Request, name: str) -> ServerAction:
+    """The record of what this request asks of a server."""
+    caller = request.caller
+    return ServerAction(name, request.id, caller.user_id, caller.project_id, request.cloud.now_us())
+
+
+def _key(server: Server) -> str:
+    return server.id
