@@ -14,6 +14,7 @@ from kilonode.history.records import Op, OpKind
 from kilonode.run.actions import Actions
 from kilonode.run.addresses import MOST_SUBNETS, subnet_range
 from kilonode.run.naming import check_run_id, resource_name, run_of
+from tests.run.recorder import Recorder
 
 run_ids = st.text("0123456789abcdef", min_size=8, max_size=8)
 
@@ -62,9 +63,9 @@ def test_few_subnets_are_big_and_too_many_are_refused() -> None:
 
 
 def actions(concurrency: int) -> tuple[Actions, list[Op]]:
-    ops: list[Op] = []
     clock = SimulatedClock(asyncio.get_running_loop())
-    return Actions(clock, ops.append, OpKind.SETUP, concurrency), ops
+    recorder = Recorder(clock)
+    return Actions(clock, recorder, OpKind.SETUP, concurrency), recorder.ops
 
 
 async def test_no_more_than_the_concurrency_run_at_once() -> None:

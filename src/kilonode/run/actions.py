@@ -1,21 +1,28 @@
 """Doing many things to a cloud before and after the load: bounded, timed, each one an Op.
 
-Setup and cleanup share this. Instants are those of the clock; who keeps the history moves them to the run's zero. When
-one action fails, no further one is begun, those under way come to their end, and the first failure is raised: so
+Setup and cleanup share this. When one action fails, no further one is begun, those under way come to their end, and the first failure is raised: so
 nothing is cut off in the middle, and what was made is findable.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from kilonode.base.clock import Clock
 from kilonode.base.errors import OperationError, trim
 from kilonode.base.outcomes import Outcome
-from kilonode.history.records import Op, OpKind
+from kilonode.history.records import OpKind
 
-Record = Callable[[Op], None]
-"""Takes each Op as it ends, with the clock's own instants."""
+
+class Record(Protocol):
+    """Takes each action at the instant at which it ends."""
+
+    def __call__(
+        self, kind: OpKind, stage: str, action: str, started_ns: int, outcome: Outcome, error: str = "", number: int = 0
+    ) -> None:
+        """Record that `action` of `stage` started at the clock's instant `started_ns` and has ended now."""
+        ...
+
 
 Result = TypeVar("Result")
 FAILURE_OUTCOME: Final = Outcome.SCENARIO
@@ -47,8 +54,7 @@ class Actions:
             outcome, message = FAILURE_OUTCOME, trim(f"{type(error).__name__}: {error}")
             raise
         finally:
-            ended = self.clock.now_ns()
-            self._record(Op(self._kind, stage, step, number, started, started, ended, outcome, message))
+            self._record(self._kind, stage, step, started, outcome, message, number)
 
     async def each(self, jobs: Iterable[Callable[[], Awaitable[Result]]]) -> list[Result]:
         """Run every job, at most `concurrency` at once; their results in the jobs' order. Raises the first failure."""
