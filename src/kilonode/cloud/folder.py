@@ -1,0 +1,231 @@
+"""The state folder of one emulated cloud: what is in it, and how it is read and written.
+
+    cloud.json       how the cloud was brought up (`CloudRecord`), with the version of everything kept here
+    secrets.json     passwords and keys, readable by their owner alone
+    clouds.yaml      how to log in, for OpenStack clients; readable by its owner alone
+    processes.json   which processes the supervisor runs now (`ProcessTable`), rewritten at each change
+    store            the documents (SQLite), with its companions `store-wal`, `store-shm`, `store.bell`
+    logs/            one file per process
+
+Files are replaced whole, never half written. The folder's own lock keeps two commands from changing a cloud at once.
+"""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from enum import StrEnum
+from pathlib import Path
+from typing import Final, Literal, TypeVar
+
+import msgspec
+
+from kilonode.base.encoding import decode_json, encode_json_for_people
+from kilonode.base.errors import InputError
+from kilonode.cloud.context import CloudSettings, Secrets
+from kilonode.cloud.processes import ProcessIdentity
+
+STATE_VERSION: Final = 1
+"""Raised with every change after which an older state folder, its documents included, cannot be continued."""
+LOG_LIMIT_BYTES: Final = 16 * 2**20
+ALL_IN_ONE: Final = "cloud"
+"""The name of the one process that is all roles."""
+
+Record = TypeVar("Record", bound=msgspec.Struct)
+StoreName = Literal["memory", "sqlite"]
+
+
+class ProcessState(StrEnum):
+    """What a process of the cloud does now."""
+
+    RUNNING = "running"
+    WAITING = "waiting"
+    """It died, and is started again in a moment."""
+    FAILED = "failed"
+    """It died too often, or said that it cannot work; it is not started again."""
+    STOPPED = "stopped"
+
+
+class ProcessRecord(msgspec.Struct, frozen=True):
+    """One process of the cloud as its supervisor sees it."""
+
+    name: str
+    """The role, with a number where there are several: `api`, `scheduler`, `fleet-1`; `cloud` is all in one."""
+    state: ProcessState
+    identity: ProcessIdentity | None = None
+    restarts: int = 0
+    last_exit: str = ""
+    """How it ended last: `exit status 1`, `signal 9`; empty when it never did."""
+
+
+class ProcessTable(msgspec.Struct, frozen=True):
+    """The supervisor and what it runs."""
+
+    supervisor: ProcessIdentity
+    processes: tuple[ProcessRecord, ...] = ()
+
+
+class CloudRecord(msgspec.Struct, frozen=True):
+    """How the cloud was brought up."""
+
+    version: int
+    settings: CloudSettings
+    """Without its secrets."""
+    store: StoreName
+    all_in_one: bool
+    host: str
+    port: int
+    synchronous: Literal["normal", "full"] = "normal"
+
+
+class _Versioned(msgspec.Struct, frozen=True):
+    version: int = 0
+
+
+class StateFolder:
+    """The paths of one cloud's state, and its records."""
+
+    def __init__(self, state: Path, name: str) -> None:
+        self.state = state
+        self.name = name
+        self.path = state / "cloud" / name
+        self.store = self.path / "store"
+        self.clouds_file = self.path / "clouds.yaml"
+        self.logs = self.path / "logs"
+        self._record = self.path / "cloud.json"
+        self._secrets = self.path / "secrets.json"
+        self._processes = self.path / "processes.json"
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is any state of this cloud."""
+        return self.path.is_dir()
+
+    def make(self) -> None:
+        """Make the folder, for its owner alone."""
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.logs.mkdir(mode=0o700, exist_ok=True)
+
+    def remove(self) -> None:
+        """Remove all state."""
+        with suppress(FileNotFoundError):
+            shutil.rmtree(self.path)
+
+    def log(self, process: str) -> Path:
+        """The log file of a process."""
+        return self.logs / f"{process}.log"
+
+    def turn_logs(self) -> None:
+        """Set large logs aside, one generation of them."""
+        for log in self.logs.glob("*.log"):
+            if log.stat().st_size > LOG_LIMIT_BYTES:
+                log.replace(log.with_suffix(".log.old"))
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Hold the lock under which the cloud is brought up and down; InputError when another command has it."""
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return _hold(
+            self.path.parent / f".{self.name}.lock",
+            f"another command is bringing cloud {self.name!r} up or down at this moment",
+            "wait for it, then look with: kilonode cloud status",
+        )
+
+    def supervised(self) -> AbstractContextManager[None]:
+        """Hold the lock of the one supervisor; InputError when there is another."""
+        return _hold(self.path / ".supervisor.lock", f"cloud {self.name!r} has a supervisor already", "")
+
+    def read_record(self) -> CloudRecord | None:
+        """How the cloud was brought up; None when it never was. InputError when another version wrote the folder."""
+        try:
+            data = self._record.read_bytes()
+        except FileNotFoundError:
+            return None
+        try:
+            version = decode_json(data, _Versioned).version
+            if version == STATE_VERSION:
+                return decode_json(data, CloudRecord)
+        except msgspec.DecodeError as error:
+            raise InputError(
+                "the state of the cloud cannot be read",
+                where=str(self._record),
+                got=str(error),
+                hint=f"start anew with: kilonode cloud up --fresh{self._name_option}",
+            ) from error
+        age = "an older" if version < STATE_VERSION else "a newer"
+        raise InputError(
+            f"the state of cloud {self.name!r} was written by {age} version of Kilonode",
+            where=str(self.path),
+            expected=f"state version {STATE_VERSION}",
+            got=f"state version {version}",
+            hint=f"use that version, or start anew with: kilonode cloud up --fresh{self._name_option}",
+        )
+
+    def write_record(self, record: CloudRecord) -> None:
+        """Keep how the cloud was brought up."""
+        _replace(self._record, encode_json_for_people(record))
+
+    def secrets(self) -> Secrets | None:
+        """The cloud's secrets, if it was ever brought up."""
+        try:
+            return decode_json(self._secrets.read_bytes(), Secrets)
+        except FileNotFoundError:
+            return None
+
+    def write_secrets(self, secrets: Secrets) -> None:
+        """Keep the secrets, for their owner alone."""
+        _replace(self._secrets, encode_json_for_people(secrets))
+
+    def read_processes(self) -> ProcessTable | None:
+        """What the supervisor said last, which may be of a supervisor long gone."""
+        try:
+            return decode_json(self._processes.read_bytes(), ProcessTable)
+        except (FileNotFoundError, msgspec.DecodeError):
+            return None
+
+    def write_processes(self, table: ProcessTable) -> None:
+        """For the supervisor: say what runs."""
+        _replace(self._processes, encode_json_for_people(table))
+
+    def forget_processes(self) -> None:
+        """Nothing runs any more."""
+        self._processes.unlink(missing_ok=True)
+
+    def write_clouds_file(self, text: str) -> None:
+        """Keep how to log in."""
+        _replace(self.clouds_file, text.encode())
+
+    @property
+    def _name_option(self) -> str:
+        return "" if self.name == CloudSettings().name else f" --name {self.name}"
+
+
+def known_clouds(state: Path) -> list[str]:
+    """The names of all clouds that have state."""
+    folder = state / "cloud"
+    if not folder.is_dir():
+        return []
+    return sorted(path.name for path in folder.iterdir() if path.is_dir())
+
+
+@contextmanager
+def _hold(lock: Path, taken: str, hint: str) -> Iterator[None]:
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise InputError(taken, where=str(lock.parent), hint=hint) from None
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _replace(path: Path, data: bytes) -> None:
+    beside = path.with_name(f".{path.name}.new")
+    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)

@@ -1,0 +1,149 @@
+"""What cloud is wanted: the wishes of whoever brings it up, put together with how it was before. Pure; no process here.
+
+A wish that is None keeps what was, or takes the default. What cannot be changed without starting empty is refused with
+the way to do so.
+"""
+
+import re
+import socket
+from pathlib import Path
+from typing import Final, Literal
+
+import msgspec
+
+from kilonode.base.errors import InputError
+from kilonode.cloud.context import DEFAULT_PORT, CloudSettings, NodeShape
+from kilonode.cloud.folder import STATE_VERSION, CloudRecord, StoreName
+
+DEFAULT_NAME: Final = CloudSettings().name
+DEFAULT_HOST: Final = "127.0.0.1"
+PORT_LIMIT: Final = 65_535
+_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,58}[a-z0-9])?")
+_EVERYWHERE: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - only where the user asks for it
+
+
+class UpSettings(msgspec.Struct, frozen=True):
+    """How to bring a cloud up. None: as it was before, or else the default."""
+
+    state: Path
+    """The folder of all state; the cloud's own is `cloud/<name>` in it."""
+    name: str = DEFAULT_NAME
+    nodes: int | None = None
+    stages: str | None = None
+    seed: int | None = None
+    node_shape: NodeShape | None = None
+    zones: tuple[str, ...] | None = None
+    fleets: int | None = None
+    """How many fleet processes share the nodes."""
+    store: StoreName | None = None
+    """`memory` keeps nothing when the cloud goes down, and needs all roles in one process."""
+    all_in_one: bool | None = None
+    """All roles in one process, not a process for each."""
+    synchronous: Literal["normal", "full"] | None = None
+    """`full`: acknowledged writes also survive the death of the machine, not only of every process."""
+    host: str | None = None
+    """Where to listen; only this machine can reach the cloud unless it is told otherwise."""
+    port: int | None = None
+    """0 takes any free one."""
+    fresh: bool = False
+    """Remove what is there and start empty."""
+    timeout_s: float = 60.0
+    """How long the cloud may take to come up, before the time its nodes need is added."""
+
+
+def check_name(name: str) -> None:
+    """Raise InputError unless `name` can name a cloud."""
+    if not _NAME.fullmatch(name):
+        raise InputError(
+            "this cannot be the name of a cloud",
+            where="name",
+            expected="1 to 60 lowercase letters, digits, dots, dashes and underscores; a letter or digit at both ends",
+            got=repr(name),
+        )
+
+
+def plan(wanted: UpSettings, before: CloudRecord | None) -> CloudRecord:
+    """How the cloud is to be, without its secrets. A port of 0 is left for the caller. Raises InputError."""
+    known = before or CloudRecord(
+        version=STATE_VERSION,
+        settings=CloudSettings(),
+        store="sqlite",
+        all_in_one=False,
+        host=DEFAULT_HOST,
+        port=DEFAULT_PORT,
+    )
+    store = wanted.store or known.store
+    all_in_one = known.all_in_one if wanted.all_in_one is None else wanted.all_in_one
+    if store == "memory" and before is None and wanted.all_in_one is None:
+        all_in_one = True
+    if store == "memory" and not all_in_one:
+        raise InputError(
+            "the memory store cannot be shared by processes",
+            where="store",
+            hint="add --all-in-one, or use --store sqlite",
+        )
+    host = wanted.host or known.host
+    port = known.port if wanted.port is None else wanted.port
+    if not 0 <= port <= PORT_LIMIT:
+        raise InputError("not a port", where="port", expected=f"0 to {PORT_LIMIT}", got=f"{port}")
+    changes = {
+        name: value
+        for name in ("nodes", "stages", "seed", "node_shape", "zones", "fleets")
+        if (value := getattr(wanted, name)) is not None
+    }
+    settings = msgspec.structs.replace(known.settings, name=wanted.name, public_url=public_url(host, port), **changes)
+    try:
+        # The bounds of numbers are checked where records are decoded.
+        settings = msgspec.convert(msgspec.to_builtins(settings), CloudSettings)
+    except msgspec.ValidationError as error:
+        raise InputError("the cloud cannot be like this", got=str(error)) from error
+    if before is not None and store == "sqlite":
+        _check_continues(before, settings, store)
+    return CloudRecord(
+        version=STATE_VERSION,
+        settings=settings,
+        store=store,
+        all_in_one=all_in_one,
+        host=host,
+        port=port,
+        synchronous=wanted.synchronous or known.synchronous,
+    )
+
+
+def public_url(host: str, port: int) -> str:
+    """Where clients reach a cloud that listens on `host`; the catalog is made of it."""
+    if host in _EVERYWHERE:
+        host = _outward_address()
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _check_continues(before: CloudRecord, settings: CloudSettings, store: StoreName) -> None:
+    """Refuse what the documents that are there would contradict."""
+    if before.store != store:
+        return
+    for name in ("node_shape", "zones", "fleets", "region"):
+        old, new = getattr(before.settings, name), getattr(settings, name)
+        if old != new:
+            raise _cannot_change(name, old, new)
+    if settings.nodes < before.settings.nodes:
+        raise _cannot_change("nodes", f"at least {before.settings.nodes}", settings.nodes)
+
+
+def _cannot_change(name: str, old: object, new: object) -> InputError:
+    return InputError(
+        "this cannot be changed while the cloud keeps its data",
+        where=name,
+        expected=f"{old}, as it was before",
+        got=f"{new}",
+        hint="add --fresh to start empty, or --name to start another cloud beside it",
+    )
+
+
+def _outward_address() -> str:
+    """The address of this machine on the way to other machines; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # an address reserved for documentation
+        except OSError:
+            return DEFAULT_HOST
+        return str(probe.getsockname()[0])

@@ -1,0 +1,73 @@
+"""The roles of the emulated cloud by name, and how they run.
+
+A role is an async task that is given a store, a clock and its settings. So the same roles run all in one process, as
+one process each, or in simulated time. Roles that run together share one mirror, so each document is decoded once.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Final
+
+from kilonode.base.clock import Clock
+from kilonode.base.errors import LabError
+from kilonode.cloud.context import Cloud, CloudSettings
+from kilonode.cloud.fleet import run_nodes
+from kilonode.cloud.openstack.compute import lifecycle, placing
+from kilonode.cloud.resources import fleet_name
+from kilonode.store.protocol import Store
+
+API: Final = "api"
+"""Answers HTTP: all services in one application."""
+SCHEDULER: Final = placing.ROLE
+"""Gives servers their places."""
+
+Work = Callable[[Cloud], Awaitable[None]]
+"""What a role does with its view of the cloud until it is cancelled."""
+
+
+def role_names(settings: CloudSettings) -> list[str]:
+    """All roles of a cloud; a fleet, which is the nodes, is one role for its share of them."""
+    return [API, SCHEDULER, *(fleet_name(number) for number in range(settings.fleets))]
+
+
+async def run_roles(names: Sequence[str], store: Store, clock: Clock, settings: CloudSettings, serve_api: Work) -> None:
+    """Run these roles together until cancelled; raise what ends any of them.
+
+    `serve_api` is the work of the api role: serve a port, or in simulated time make the application and wait.
+    """
+    works = {name: _work(name, serve_api) for name in names}
+    all_kinds = any(not kinds for kinds, _ in works.values())
+    kinds = () if all_kinds else tuple(sorted({kind for kinds, _ in works.values() for kind in kinds}))
+    first = await Cloud.open(store, clock, settings, names[0], kinds)
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(first.mirror.ended(), name="mirror")
+            for name, (_, work) in works.items():
+                cloud = first if name == first.role else Cloud(first.mirror, clock, settings, name)
+                group.create_task(_for_ever(name, work(cloud)), name=name)
+    except ExceptionGroup as group_error:
+        raise _first_failure(group_error) from group_error
+    finally:
+        await first.close()
+
+
+def _work(name: str, serve_api: Work) -> tuple[Sequence[str], Work]:
+    """The kinds of documents a role mirrors (empty: all), and what it does."""
+    if name == API:
+        return (), serve_api
+    if name == SCHEDULER:
+        return placing.KINDS, placing.schedule
+    return lifecycle.KINDS, partial(run_nodes, fleet=name, work=[lifecycle.run_servers])
+
+
+async def _for_ever(name: str, work: Awaitable[None]) -> None:
+    await work
+    raise LabError(f"the role {name} ended by itself")
+
+
+def _first_failure(group: ExceptionGroup[Exception]) -> Exception:
+    error: Exception = group
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error
