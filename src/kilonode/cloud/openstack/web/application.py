@@ -1,0 +1,282 @@
+"""All services under one port, as one ASGI 3 application: find the route, check the caller, run the handler, answer.
+
+One place for what every request needs: request id, token, access rule, microversion, size limit, freshness (the mirror
+catches up before the handler reads), service time (the profile's, before the answer), conflicts (the handler is called
+again), and errors in the service's own format. An unexpected exception is logged with the request id and answered as
+the service's 500, without a traceback. It knows no service; those are given to it.
+"""
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, MutableMapping
+from typing import Any, Final, Protocol
+
+from kilonode.cloud.context import Cloud
+from kilonode.cloud.openstack.web.access import ANONYMOUS, Access, Caller
+from kilonode.cloud.openstack.web.faults import Fault, identity_fault_format
+from kilonode.cloud.openstack.web.microversions import NO_MICROVERSION, Microversion
+from kilonode.cloud.openstack.web.request import Request
+from kilonode.cloud.openstack.web.response import Response
+from kilonode.cloud.openstack.web.router import Router
+from kilonode.cloud.openstack.web.service import BODY_LIMIT_BYTES, Route, ServiceApp
+from kilonode.store.protocol import ConflictError
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+EncodedHeaders = list[tuple[bytes, bytes]]
+
+Authenticate = Callable[[str], Caller]
+"""The caller a token stands for. Raises Fault 401."""
+
+CONFLICTS_TRIED_AGAIN: Final = 20
+SERVER_ERROR: Final = "The server has either erred or is incapable of performing the requested operation."
+_REQUEST_NUMBER_LIMIT: Final = 16**12
+_BODILESS: Final = (204, 304)
+
+_log = logging.getLogger(__name__)
+
+
+class ServiceTime(Protocol):
+    """How long an operation thinks before it answers."""
+
+    def total_s(self, items: int) -> float:
+        """Seconds, for an answer of this many items."""
+        ...
+
+
+class _DisconnectedError(Exception):
+    """The client went away before its request was whole."""
+
+
+class _Target:
+    """A route with what is known of it beforehand."""
+
+    __slots__ = ("route", "service", "service_time")
+
+    def __init__(self, service: ServiceApp, route: Route, service_time: ServiceTime | None) -> None:
+        self.service = service
+        self.route = route
+        self.service_time = service_time
+
+
+class Application:
+    """The ASGI callable. `service_times` are by operation, such as `compute.list_servers`."""
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        services: Iterable[ServiceApp],
+        authenticate: Authenticate,
+        service_times: Mapping[str, ServiceTime] | None = None,
+    ) -> None:
+        self._cloud = cloud
+        self._authenticate = authenticate
+        self._router: Router[_Target] = Router()
+        self._services: dict[str, ServiceApp] = {}
+        self._version_headers: dict[tuple[str, Microversion], EncodedHeaders] = {}
+        self._request_prefix = f"req-{cloud.new_id()[:24]}".encode()
+        self._request_number = 0
+        times = service_times or {}
+        for service in services:
+            root = service.root or service.prefix
+            self._services[root.split("/")[1]] = service
+            for place, routes in ((service.prefix, service.routes), (root, service.discovery)):
+                for route in routes:
+                    time = times.get(f"{service.name}.{route.operation}")
+                    self._router.add(route.method, place + route.path, _Target(service, route, time))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI connection: a request, or the lifespan of the server."""
+        if scope["type"] == "http":
+            await self._serve(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await _live(receive, send)
+        else:
+            raise NotImplementedError(f"ASGI scope {scope['type']}")
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._request_number = (self._request_number + 1) % _REQUEST_NUMBER_LIMIT
+        request_id = self._request_prefix + b"%012x" % self._request_number
+        raw_path = scope.get("raw_path")
+        path = raw_path.decode("latin-1") if raw_path else scope["path"]
+        found = self._router.find(path)
+        entry = found.target(scope["method"]) if found is not None else None
+        if found is None or entry is None:
+            service = self._services.get(path.split("/", 2)[1] if path.startswith("/") else "")
+            if found is None:
+                fault = Fault(404, f"The resource {path} could not be found.")
+            else:
+                allowed = ", ".join(found.methods())
+                fault = Fault(405, f"The method {scope['method']} is not allowed here.", headers=(("allow", allowed),))
+            await _send(send, _render(service, fault, request_id), [(b"x-openstack-request-id", request_id)])
+            return
+        target, params = entry
+        headers: EncodedHeaders = [
+            (name.encode(), request_id) for name in target.service.request_id_headers
+        ]  # a service has one or two
+        try:
+            response = await self._answer(scope, receive, target, path, params, request_id, headers)
+            await _send(send, response, headers)
+        except _DisconnectedError:
+            return
+
+    async def _answer(
+        self,
+        scope: Scope,
+        receive: Receive,
+        target: _Target,
+        path: str,
+        params: dict[str, str],
+        request_id: bytes,
+        headers: EncodedHeaders,
+    ) -> Response:
+        service, route = target.service, target.route
+        try:
+            given = dict(scope["headers"])
+            await self._cloud.mirror.catch_up()
+            caller = self._caller(route, given)
+            version = NO_MICROVERSION
+            if service.microversions is not None:
+                version = service.microversions.asked(given)
+                headers += self._headers_of(service, version)
+                if (route.since and version < route.since) or (route.until and version > route.until):
+                    raise Fault(404, "The resource could not be found.")
+            request = Request(
+                self._cloud,
+                scope["method"],
+                path,
+                scope["query_string"],
+                given,
+                request_id.decode(),
+                params,
+                caller,
+                version,
+            )
+            if route.streams:
+                request.stream = _parts(receive)
+                response = await route.handler(request)
+            else:
+                request.body = await _read(receive, given)
+                response = await _handle(route, request)
+        except Fault as fault:
+            response = _render(service, fault, request_id)
+        except _DisconnectedError:
+            raise
+        except Exception:
+            _log.exception("%s: %s %s failed", request_id.decode(), scope["method"], path)
+            response = _render(service, Fault(500, SERVER_ERROR), request_id)
+        if target.service_time is not None:
+            await self._cloud.clock.sleep(target.service_time.total_s(response.items))
+        return response
+
+    def _caller(self, route: Route, headers: dict[bytes, bytes]) -> Caller:
+        token = headers.get(b"x-auth-token")
+        if route.access == Access.PUBLIC:
+            return ANONYMOUS
+        if not token:
+            raise self._unauthorized()
+        try:
+            caller = self._authenticate(token.decode("latin-1"))
+        except Fault as fault:
+            if fault.status == 401:
+                raise self._unauthorized() from fault
+            raise
+        if caller.access < route.access:
+            raise Fault(403, f"Policy doesn't allow {route.operation} to be performed.")
+        return caller
+
+    def _unauthorized(self) -> Fault:
+        place = f'Keystone uri="{self._cloud.settings.public_url}/identity"'
+        return Fault(401, "The request you have made requires authentication.", headers=(("www-authenticate", place),))
+
+    def _headers_of(self, service: ServiceApp, version: Microversion) -> EncodedHeaders:
+        known = self._version_headers.get((service.name, version))
+        if known is None:
+            assert service.microversions is not None  # noqa: S101
+            known = _encoded(service.microversions.headers(version))
+            self._version_headers[service.name, version] = known
+        return known
+
+
+async def _handle(route: Route, request: Request) -> Response:
+    """Call the handler, again when someone else wrote first what it had read."""
+    for _ in range(CONFLICTS_TRIED_AGAIN):
+        try:
+            return await route.handler(request)
+        except ConflictError:
+            continue
+    raise Fault(409, "The resource is being changed by too many requests at once. Try again.")
+
+
+def _render(service: ServiceApp | None, fault: Fault, request_id: bytes) -> Response:
+    # A refused token is answered by the check in front of the services, so in Keystone's words everywhere.
+    render = service.fault_format if service is not None and fault.status != 401 else identity_fault_format
+    response = render(fault, request_id.decode())
+    if fault.headers:
+        response.headers = (*response.headers, *fault.headers)
+    return response
+
+
+def _encoded(headers: Iterable[tuple[str, str]]) -> EncodedHeaders:
+    return [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]
+
+
+async def _read(receive: Receive, headers: dict[bytes, bytes]) -> bytes:
+    """The whole body, if it is not too long. Raises Fault 413."""
+    announced = headers.get(b"content-length", b"0")
+    if announced.isdigit() and int(announced) > BODY_LIMIT_BYTES:
+        raise Fault(413, "Request is too large.")
+    message = await receive()
+    if not message.get("more_body", False):
+        if message["type"] == "http.disconnect":
+            raise _DisconnectedError
+        whole: bytes = message.get("body", b"")
+        return whole
+    parts = [message.get("body", b"")]
+    length = len(parts[0])
+    async for part in _parts(receive):
+        length += len(part)
+        if length > BODY_LIMIT_BYTES:
+            raise Fault(413, "Request is too large.")
+        parts.append(part)
+    return b"".join(parts)
+
+
+async def _parts(receive: Receive) -> AsyncIterator[bytes]:
+    """The body as it comes. Raises _DisconnectedError when it ends too early."""
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _DisconnectedError
+        more = message.get("more_body", False)
+        part = message.get("body", b"")
+        if part:
+            yield part
+
+
+async def _send(send: Send, response: Response, headers: EncodedHeaders) -> None:
+    if response.headers:
+        headers += _encoded(response.headers)
+    if response.stream is not None:
+        headers.append((b"content-type", response.content_type))
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        async for part in response.stream:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        return
+    body = response.body
+    if response.status not in _BODILESS:
+        headers.append((b"content-length", b"%d" % len(body)))
+        if body:
+            headers.append((b"content-type", response.content_type))
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    """The server's start and end: nothing to do in either."""
+    for _ in range(2):
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})

@@ -1,0 +1,66 @@
+"""A service as data: its place, its routes with their access rules, its error format and its microversions.
+
+Nothing here runs; `router` finds routes, `application` runs them, and a coverage table can be made from them.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import msgspec
+
+from kilonode.cloud.openstack.web.access import Access
+from kilonode.cloud.openstack.web.faults import FaultFormat
+from kilonode.cloud.openstack.web.microversions import Microversion, Microversions
+from kilonode.cloud.openstack.web.request import Request
+from kilonode.cloud.openstack.web.response import Response
+
+Handler = Callable[[Request], Awaitable[Response]]
+"""Reads the mirror, decides, commits at most once, answers or raises Fault. After a conflict it is called again."""
+
+MEBIBYTE: Final = 1024 * 1024
+BODY_LIMIT_BYTES: Final = MEBIBYTE
+"""Enough for the largest request of these APIs that is not image data."""
+
+
+class Route(msgspec.Struct, frozen=True):
+    """One operation: method, path with `{names}`, handler, and who may."""
+
+    method: str
+    path: str
+    """Below the service's prefix; begins with a slash, or is empty for the prefix itself."""
+    handler: Handler
+    access: Access = Access.MEMBER
+    name: str = ""
+    """The operation's name where the handler's own name will not do."""
+    since: Microversion | None = None
+    """The first microversion that has the operation."""
+    until: Microversion | None = None
+    """The last microversion that has it."""
+    streams: bool = False
+    """The handler reads the body in parts, of any size, from `request.stream`; it is not called again on conflict."""
+
+    @property
+    def operation(self) -> str:
+        """The operation's name: that of the handler unless it was given."""
+        return self.name or getattr(self.handler, "__name__", "operation")
+
+
+class ServiceApp(msgspec.Struct, frozen=True):
+    """One service."""
+
+    name: str
+    """As in operation names: `compute`."""
+    prefix: str
+    """Where the routes are: `/compute/v2.1`."""
+    routes: tuple[Route, ...]
+    fault_format: FaultFormat
+    root: str = ""
+    """Where the discovery routes are: `/compute`; empty: the prefix."""
+    discovery: tuple[Route, ...] = ()
+    """Version documents, with paths below `root`."""
+    microversions: Microversions | None = None
+    request_id_headers: tuple[str, ...] = ("x-openstack-request-id",)
+
+    def operations(self) -> tuple[str, ...]:
+        """The names of all operations as profiles write them: `compute.list_servers`; ordered, each once."""
+        return tuple(sorted({f"{self.name}.{route.operation}" for route in self.routes}))
