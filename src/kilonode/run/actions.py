@@ -1,7 +1,7 @@
 """Doing many things to a cloud before and after the load: bounded, timed, each one an Op.
 
-Setup and cleanup share this. When one action fails, no further one is begun, those under way come to their end, and the first failure is raised: so
-nothing is cut off in the middle, and what was made is findable.
+Setup and cleanup share this. When one action fails, no further one is begun, those under way come to their end, and
+the first failure is raised: so nothing is cut off in the middle, and what was made is findable.
 """
 
 import asyncio

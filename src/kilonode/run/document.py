@@ -112,7 +112,8 @@ class _Composer:
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             place = Place(self.file, mark.line + 1, mark.column + 1) if mark else Place(self.file)
-            self._stop(place, f"not YAML: {error.problem or error.context}", hint=_hint(error.problem or ""))
+            line = text.split("\n")[mark.line] if mark else ""
+            self._stop(place, f"not YAML: {error.problem or error.context}", hint=_hint(error.problem or "", line))
         except yaml.reader.ReaderError as error:
             before = text[: error.position] if isinstance(error.position, int) else ""
             place = Place(self.file, before.count("\n") + 1, len(before) - before.rfind("\n"))
@@ -127,7 +128,7 @@ class _Composer:
         if depth > MOST_DEPTH:
             self._stop(place, "nested too deeply", expected=f"at most {MOST_DEPTH} levels")
         if isinstance(event, yaml.AliasEvent):
-            built = self._alias(event, place, depth)
+            built = self._alias(event, place, depth, path)
             self._count(place, built[1])
             return built
         self._count(place, 1)
@@ -135,11 +136,11 @@ class _Composer:
         if isinstance(event, yaml.ScalarEvent):
             built = (self._scalar(event, place, path), 1, 0)
         elif isinstance(event, yaml.SequenceStartEvent):
-            self._check_tag(event.tag, "seq", place)
+            self._check_tag(event.tag, "seq", place, path)
             built = self._sequence(place, events, depth, path)
         else:
             assert isinstance(event, yaml.MappingStartEvent)  # noqa: S101
-            self._check_tag(event.tag, "map", place)
+            self._check_tag(event.tag, "map", place, path)
             built = self._mapping(place, events, depth, path)
         if anchor is not None:
             self._anchors[anchor] = built
@@ -196,12 +197,11 @@ class _Composer:
                 self._report(place, "<< cannot merge this", path=path, expected="a mapping", got=describe(source))
         return entries
 
-    def _alias(self, event: yaml.AliasEvent, place: Place, depth: int) -> tuple[Node, int, int]:
+    def _alias(self, event: yaml.AliasEvent, place: Place, depth: int, path: str) -> tuple[Node, int, int]:
         known = self._anchors.get(event.anchor or "")
         if known is None:
-            self._report(
-                place, f"the alias *{event.anchor} has no anchor before it", expected=f"&{event.anchor} earlier"
-            )
+            what = f"the alias *{event.anchor} has no anchor before it"
+            self._report(place, what, path=path, expected=f"&{event.anchor} earlier")
             return Scalar(None, place, reported=True), 1, 0
         if depth + known[2] > MOST_DEPTH:
             self._stop(place, "nested too deeply", expected=f"at most {MOST_DEPTH} levels, aliases included")
@@ -212,15 +212,17 @@ class _Composer:
         if any("\ud800" <= character <= "\udfff" for character in text):
             self._report(place, "half a character", path=path, expected="whole Unicode characters", got=repr(text)[:60])
             return Scalar("", place, quoted=True, reported=True)
-        if event.tag not in (None, "!", "tag:yaml.org,2002:str"):
-            self._check_tag(event.tag, "str", place)
+        if not self._check_tag(event.tag, "str", place, path):
+            return Scalar(text, place, text, quoted=True, reported=True)
         plain = event.style is None and event.tag is None
         return Scalar(resolve_scalar(text) if plain else text, place, text, quoted=not plain)
 
-    def _check_tag(self, tag: str | None, kind: str, place: Place) -> None:
-        if tag is not None and tag not in ("!", f"tag:yaml.org,2002:{kind}"):
-            short = tag.replace("tag:yaml.org,2002:", "!!")
-            self._report(place, f"the tag {short} means nothing here", hint="leave the tag out")
+    def _check_tag(self, tag: str | None, kind: str, place: Place, path: str) -> bool:
+        if tag is None or tag in ("!", f"tag:yaml.org,2002:{kind}"):
+            return True
+        short = tag.replace("tag:yaml.org,2002:", "!!")
+        self._report(place, f"the tag {short} means nothing here", path=path, hint="leave the tag out")
+        return False
 
     def _count(self, place: Place, nodes: int) -> None:
         self._nodes += nodes
@@ -240,7 +242,9 @@ class _Composer:
         raise _CannotGoOnError(place.problem(what, expected=expected, got=got, hint=hint))
 
 
-def _hint(problem: str) -> str:
+def _hint(problem: str, line: str) -> str:
+    if "${" in line and "but got '{'" in problem:
+        return 'inside {…} and […] a parameter needs quotes: "${name}"'
     if "'\\t'" in problem:
         return "indent with spaces, not tabs"
     if "mapping values are not allowed" in problem:

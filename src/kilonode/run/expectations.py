@@ -15,6 +15,12 @@ UNIT_EXAMPLES: Final[dict[type, str]] = {
     Rate: "a rate such as 200/s or 30/min",
     Size: "a size such as 64MiB or 10GB",
 }
+UNIT_WORDS: Final[dict[type, str]] = {
+    Duration: "one of ns, us, ms, s, m, h, d",
+    Rate: "a unit of time, such as s, min or h",
+    Size: "one of B, kB, MB, GB, TB, KiB, MiB, GiB, TiB",
+}
+_ANY_SINGLE_VALUE: Final = {inspect.BoolType, inspect.IntType, inspect.FloatType, inspect.StrType}
 _PATTERNS: Final[dict[str, str]] = {NAME_PATTERN: "a letter, then letters, digits, - and _"}
 USUAL_UNITS: Final[dict[type, str]] = {Duration: "s", Rate: "/s", Size: "MiB"}
 
@@ -31,9 +37,9 @@ def describe_type(kind: inspect.Type) -> str:
             options = [option for option in kind.types if not isinstance(option, inspect.NoneType)]
             tagged = [option for option in options if isinstance(option, inspect.StructType) and option.tag_field]
             if len(tagged) > 1:
-                return (
-                    f"a mapping whose {tagged[0].tag_field} is one of {', '.join(str(option.tag) for option in tagged)}"
-                )
+                return f"a mapping with the key {tagged[0].tag_field}"
+            if {type(option) for option in options} >= _ANY_SINGLE_VALUE:
+                return "text, a number, true or false"
             return " or ".join(describe_type(option) for option in options)
         case inspect.DictType():
             return "a mapping of names and values"
@@ -50,7 +56,9 @@ def describe_type(kind: inspect.Type) -> str:
         case inspect.FloatType():
             return f"a number{_bounds(kind)}"
         case inspect.StrType():
-            return _PATTERNS.get(kind.pattern, f"text like {kind.pattern}") if kind.pattern else "text"
+            if kind.pattern:
+                return _PATTERNS.get(kind.pattern, f"text like {kind.pattern}")
+            return "text" if not kind.min_length else "text that is not empty"
         case inspect.LiteralType() | inspect.EnumType():
             values = kind.values if isinstance(kind, inspect.LiteralType) else [member.value for member in kind.cls]
             words = [str(value) for value in values]

@@ -20,6 +20,9 @@ from kilonode.load.models import LoadModel
 NAME_PATTERN = r"^[A-Za-z][A-Za-z0-9_-]*$"
 """What names inside an experiment look like; they become parts of resource names and of criteria."""
 
+STAGE_PROFILES = ("instant", "fast", "liberty-1000")
+"""The profiles of stages that the emulated cloud comes with."""
+
 Name = Annotated[str, Meta(pattern=NAME_PATTERN, max_length=30)]
 ParameterValue = bool | int | float | str
 Quota = Annotated[int, Meta(ge=-1)]
@@ -34,8 +37,9 @@ class EmulatedCloud(_Record, frozen=True):
 
     nodes: Annotated[int, Meta(ge=1, le=100_000)] = 100
     """How many compute nodes it has."""
-    stages: Literal["instant", "fast", "liberty-1000"] = "fast"
-    """How long its nodes and instances take for what they do: a profile of stages."""
+    stages: Annotated[str, Meta(extra={"known": STAGE_PROFILES, "or_ending": (".yaml", ".yml")})] = "fast"
+    """How long its nodes and instances take for what they do: a profile of stages, or a YAML file with one of your own,
+    whose path is relative to the experiment file."""
     roles: Literal["separate", "together"] = "separate"
     """One process for each role (api, scheduler, fleet), or all roles in one process."""
 

@@ -42,7 +42,7 @@ class Combination:
 
 
 def read_axes(root: Mapping, settings: dict[Path, Place]) -> tuple[tuple[Axis, ...], list[Problem]]:
-    """The axes of the file's matrix (none without a matrix), and what is wrong with them.
+    """The good axes of the file's matrix (none without a matrix, or with too many points), and what is wrong.
 
     `settings` are the paths that `--set` has put values at; sweeping over one of them would undo it.
     """
@@ -64,6 +64,7 @@ def read_axes(root: Mapping, settings: dict[Path, Place]) -> tuple[tuple[Axis, .
         got = " × ".join(str(len(axis.values)) for axis in axes) + f" = {points}"
         expected = f"at most {MOST_POINTS} points"
         problems.append(matrix.place.problem("too many points", path=MATRIX_KEY, expected=expected, got=got))
+        return (), problems
     return tuple(axes), problems
 
 
@@ -88,7 +89,10 @@ def apply_combination(root: Mapping, combination: Combination) -> tuple[Mapping,
 
 def _axis(entry: Entry, settings: dict[Path, Place]) -> Axis:
     here = f"{MATRIX_KEY}.{entry.key}"
-    path = parse_path(entry.key)
+    try:
+        path = parse_path(entry.key)
+    except InputError as error:
+        raise InputError(error.problem.what, where=here, expected=error.problem.expected) from None
     if path[0] == MATRIX_KEY:
         raise InputError("a matrix cannot sweep itself", where=here)
     for other, place in settings.items():

@@ -14,7 +14,7 @@ import msgspec
 
 from kilonode.base.errors import InputError, Problem
 from kilonode.run.document import read_document
-from kilonode.run.experiment import Experiment
+from kilonode.run.experiment import STAGE_PROFILES, Experiment
 from kilonode.run.matrix import Combination, apply_combination, combinations, read_axes
 from kilonode.run.nodes import Mapping, describe
 from kilonode.run.overrides import apply_settings
@@ -85,14 +85,11 @@ def read_text(data: bytes | str, path: Path, sets: Sequence[str] = ()) -> ReadEx
     axes, axis_problems = read_axes(tree, settings)
     problems += set_problems + axis_problems
     points: list[Point] = []
-    if not axis_problems:
-        for number, combination in enumerate(combinations(axes)):
-            experiment, point_problems = _read_point(tree, combination, path.parent)
-            problems += point_problems
-            if experiment is not None:
-                points.append(Point(number, experiment, combination.facts, print_experiment(experiment)))
-    else:
-        problems += _read_point(tree, Combination({}, ()), path.parent)[1]
+    for number, combination in enumerate(combinations(axes)):
+        experiment, point_problems = _read_point(tree, combination, path.parent)
+        problems += point_problems
+        if experiment is not None:
+            points.append(Point(number, experiment, combination.facts, print_experiment(experiment)))
     if problems:
         raise InputError("the experiment file has problems", problems=in_order(problems, file))
     source = data if isinstance(data, str) else data.decode("utf-8-sig")
@@ -113,5 +110,14 @@ def _read_point(tree: Mapping, combination: Combination, folder: Path) -> tuple[
     problems += fill_problems + validator.problems + check_rules(filled)
     if problems or value is INVALID:
         return None, problems
-    scenarios = tuple(str((folder / file).resolve()) for file in value.scenarios)
-    return msgspec.structs.replace(value, scenarios=scenarios), problems
+    return with_absolute_paths(value, folder), problems
+
+
+def with_absolute_paths(experiment: Experiment, folder: Path) -> Experiment:
+    """The same experiment with its files' paths made absolute, since the resolved one lies in another folder."""
+    scenarios = tuple(str((folder / file).resolve()) for file in experiment.scenarios)
+    cloud = experiment.cloud
+    if cloud is not None and cloud.emulated is not None and cloud.emulated.stages not in STAGE_PROFILES:
+        stages = str((folder / cloud.emulated.stages).resolve())
+        cloud = msgspec.structs.replace(cloud, emulated=msgspec.structs.replace(cloud.emulated, stages=stages))
+    return msgspec.structs.replace(experiment, scenarios=scenarios, cloud=cloud)

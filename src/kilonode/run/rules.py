@@ -5,6 +5,7 @@ model is checked also when a criterion is wrong, and the other way round. They a
 whole tree and yielding the problems it finds.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeVar
 
@@ -12,8 +13,8 @@ from kilonode.base.errors import Problem
 from kilonode.base.units import Size
 from kilonode.load.models import LoadModel, RampingArrivalRate, RampingVus, ThinkTime
 from kilonode.run.addresses import MOST_SUBNETS
-from kilonode.run.experiment import Cloud, FlavorSpec, Setup
-from kilonode.run.nodes import Mapping, Node, describe
+from kilonode.run.experiment import Cloud
+from kilonode.run.nodes import Mapping, Node, Scalar, describe
 from kilonode.run.validation import INVALID, Validator, join
 
 Rule = Callable[[Mapping], Iterator[Problem]]
@@ -21,6 +22,7 @@ Record = TypeVar("Record")
 
 _MEBIBYTE: Final = 2**20
 _GIBIBYTE: Final = 2**30
+CLOUDS: Final = tuple(Cloud.__struct_fields__)
 NOT_YET: Final = {"disruptions": "this version of Kilonode cannot disrupt a cloud"}
 """Keys of the format that this version does not know how to follow, and why."""
 
@@ -65,10 +67,16 @@ def _known_keys_of_the_future(root: Mapping) -> Iterator[Problem]:
 
 def _one_cloud(root: Mapping) -> Iterator[Problem]:
     node = root.get("cloud")
-    cloud = read_quietly(node, Cloud)
-    if node is not None and cloud is not None and (cloud.emulated is None) == (cloud.openstack is None):
-        expected = "exactly one of emulated and openstack"
+    if not isinstance(node, Mapping):
+        return
+    named = [entry.key for entry in node.entries if entry.key in CLOUDS and not _is_nothing(entry.value)]
+    if len(named) != 1:
+        expected = f"exactly one of {' and '.join(CLOUDS)}"
         yield node.place.problem("not one cloud", path="cloud", expected=expected, got=describe(node))
+
+
+def _is_nothing(node: Node) -> bool:
+    return isinstance(node, Scalar) and node.value is None
 
 
 def _setup_needs_a_cloud(root: Mapping) -> Iterator[Problem]:
@@ -81,31 +89,30 @@ def _setup_needs_a_cloud(root: Mapping) -> Iterator[Problem]:
 
 def _addresses_suffice(root: Mapping) -> Iterator[Problem]:
     node = root.get("setup")
-    setup = read_quietly(node, Setup)
-    if node is None or setup is None:
+    if node is None:
         return
-    subnets = max(1, setup.projects) * setup.networks_per_project * setup.subnets_per_network
+    counts = [
+        max(1, read_quietly(find(node, key), int) or default)
+        for key, default in (("projects", 1), ("networks_per_project", 0), ("subnets_per_network", 1))
+    ]
+    subnets = math.prod(counts)
     if subnets > MOST_SUBNETS:
-        got = f"{max(1, setup.projects)} × {setup.networks_per_project} × {setup.subnets_per_network} = {subnets}"
+        got = " × ".join(str(count) for count in counts) + f" = {subnets}"
         yield node.place.problem("too many subnets", path="setup", expected=f"at most {MOST_SUBNETS} in all", got=got)
 
 
 def _flavors_have_whole_sizes(root: Mapping) -> Iterator[Problem]:
     flavors = find(root, "setup", "flavors")
     for entry in flavors.entries if isinstance(flavors, Mapping) else ():
-        flavor = read_quietly(entry.value, FlavorSpec)
-        if not isinstance(flavor, FlavorSpec) or not isinstance(entry.value, Mapping):
-            continue
-        for key, size, unit, word in (
-            ("memory", flavor.memory, _MEBIBYTE, "MiB"),
-            ("disk", flavor.disk, _GIBIBYTE, "GiB"),
-        ):
-            node = entry.value.get(key)
-            if size % unit and node is not None:
+        for key, unit, word in (("memory", _MEBIBYTE, "MiB"), ("disk", _GIBIBYTE, "GiB")):
+            node = find(entry.value, key)
+            size = read_quietly(node, Size)
+            if node is not None and size is not None and size % unit:
                 path = f"setup.flavors.{entry.key}.{key}"
                 hint = f"did you mean {Size(max(1, round(size / unit)) * unit)}?"
+                expected = f"a whole number of {word}"
                 yield node.place.problem(
-                    "not a whole size", path=path, expected=f"a whole number of {word}", got=describe(node), hint=hint
+                    "not a whole size", path=path, expected=expected, got=describe(node), hint=hint
                 )
 
 

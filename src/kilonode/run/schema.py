@@ -6,6 +6,7 @@ descriptions, so it cannot fall behind them. It is a little more permissive than
 not of the library is allowed, since it may come from a file of the user's own.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -98,6 +99,10 @@ class _Builder:
         schema = self.schema(kind.type)
         if (kind.extra or {}).get("more_than_zero"):
             schema["description"] = "More than zero."
+        if known := (kind.extra or {}).get("known"):
+            endings = [re.escape(ending) for ending in (kind.extra or {}).get("or_ending", ())]
+            file = [{"type": "string", "pattern": f"({'|'.join(endings)})$"}] if endings else []
+            schema = {"anyOf": [{"enum": list(known)}, *file, {"$ref": "#/$defs/parameter"}]}
         return schema | dict(kind.extra_json_schema or {})
 
     def _reference(self, kind: inspect.StructType) -> dict[str, Any]:

@@ -5,17 +5,18 @@ reported with its place and path, and its neighbours are still read. Unit types 
 their text. What joins several keys is not known here (see `kilonode.run.rules`).
 """
 
+import difflib
 import functools
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence as ReadableSequence
 from typing import Any, Final
 
 from msgspec import inspect
 
 from kilonode.base.encoding import UNIT_TYPES
 from kilonode.base.errors import InputError, LabError, Problem, nearest
-from kilonode.run.expectations import UNIT_EXAMPLES, USUAL_UNITS, describe_type, number_text, scalar_hint
+from kilonode.run.expectations import UNIT_EXAMPLES, UNIT_WORDS, USUAL_UNITS, describe_type, number_text, scalar_hint
 from kilonode.run.nodes import Mapping, Node, Place, Scalar, Sequence, describe, to_plain
 
 
@@ -72,7 +73,9 @@ class Validator:
         if not isinstance(node, Mapping):
             return self._wrong(node, path, kind)
         fields = {field.encode_name: field for field in kind.fields}
+        known = [*fields, *([kind.tag_field] if kind.tag_field else [])]
         values: dict[str, Any] = {}
+        misspelt: set[str] = set()
         sound = True
         for entry in node.entries:
             if entry.key == kind.tag_field:
@@ -80,27 +83,36 @@ class Validator:
             here = join(path, entry.key)
             field = fields.get(entry.key)
             if field is None:
-                self.unknown_key(entry.key, entry.place, here, [*fields, *([kind.tag_field] if kind.tag_field else [])])
+                misspelt.add(self.unknown_key(entry.key, entry.place, here, known))
                 sound = False
                 continue
             values[field.name] = self.value(entry.value, field.type, here)
             sound = sound and values[field.name] is not INVALID
         for name, field in fields.items():
             if field.required and name not in node:
-                self._report(node.place, "missing", join(path, name), expected=describe_type(field.type))
                 sound = False
+                if name not in misspelt:
+                    self._report(node.place, "missing", join(path, name), expected=describe_type(field.type))
         return kind.cls(**values) if sound else INVALID
 
-    def unknown_key(self, key: str, place: Place, path: str, known: Iterable[str]) -> None:
-        """Report a key that means nothing where it stands."""
-        names = list(known)
-        expected = f"one of {', '.join(names)}" if names else "no keys at all"
-        self._report(place, "unknown key", path, expected=expected, hint=nearest(key, names))
+    def unknown_key(self, key: str, place: Place, path: str, known: ReadableSequence[str]) -> str:
+        """Report a key that means nothing where it stands. The known key that was probably meant, or empty."""
+        expected = f"one of {', '.join(known)}" if known else "no keys at all"
+        self._report(place, "unknown key", path, expected=expected, hint=nearest(key, known))
+        return next(iter(difflib.get_close_matches(key, known, n=1)), "")
 
     def _with_metadata(self, node: Node, kind: inspect.Metadata, path: str) -> Any:
         value = self.value(node, kind.type, path)
-        if value is not INVALID and (kind.extra or {}).get("more_than_zero") and not value > 0:
+        extra = kind.extra or {}
+        if value is INVALID:
+            return INVALID
+        if extra.get("more_than_zero") and not value > 0:
             return self._report(node.place, "must not be zero", path, expected="more than zero", got=describe(node))
+        known, endings = extra.get("known"), tuple(extra.get("or_ending", ()))
+        if known and value not in known and not str(value).endswith(endings):
+            expected = f"one of {', '.join(known)}" + (f", or a file that ends in {endings[0]}" if endings else "")
+            hint = nearest(str(value), known)
+            return self._report(node.place, "unknown name", path, expected=expected, got=describe(node), hint=hint)
         return value
 
     def _union(self, node: Node, kind: inspect.UnionType, path: str) -> Any:
@@ -198,7 +210,7 @@ class Validator:
             return parse(str(node.value))
         except InputError as error:
             problem = error.problem
-            expected = problem.expected if problem.what.startswith("not a ") else f"a unit: {problem.expected}"
+            expected = problem.expected if problem.what.startswith("not a ") else UNIT_WORDS[kind]
             return self._report(node.place, problem.what, path, expected=expected, got=problem.got, hint=problem.hint)
 
     def _scalar(self, node: Node, kind: inspect.Type, path: str) -> Any:
@@ -231,8 +243,10 @@ class Validator:
     def _bounded(self, node: Scalar, value: float, kind: inspect.IntType | inspect.FloatType, path: str) -> Any:
         too_small = (kind.ge is not None and value < kind.ge) or (kind.gt is not None and value <= kind.gt)
         too_big = (kind.le is not None and value > kind.le) or (kind.lt is not None and value >= kind.lt)
-        if not math.isfinite(value) or abs(value) >= 2**63:
+        if not math.isfinite(value):
             return self._wrong(node, path, kind)
+        too_big = too_big or value >= 2**63
+        too_small = too_small or value < -(2**63)
         if too_small or too_big:
             what = "too small" if too_small else "too big"
             return self._report(node.place, what, path, expected=describe_type(kind), got=describe(node))
@@ -250,7 +264,9 @@ class Validator:
             )
         if kind.max_length is not None and len(text) > kind.max_length:
             expected = f"at most {kind.max_length} characters"
-            return self._report(node.place, f"the {noun} is too long", path, expected=expected, got=f"{len(text)}")
+            return self._report(
+                node.place, f"the {noun} is too long", path, expected=expected, got=f"{len(text)} characters"
+            )
         if kind.pattern is not None and not re.search(kind.pattern, text):
             return self._report(
                 node.place, f"not a good {noun}", path, expected=describe_type(kind), got=describe(node)

@@ -1,0 +1,176 @@
+"""Cleanup: everything a run made goes, and nothing else.
+
+`clean` needs the run's id and a login, no record of what was made, so it works after a crash, on another machine, and
+twice. It goes through the kinds in the order in which they depend on each other; each kind has a bounded number of
+rounds: find, delete all at once (within `concurrency`), find again. A resource that is gone already is fine; one that
+is still in use is tried again in the next round; what stays after the last round is reported, not hidden.
+
+Some things live inside what the run made and have no name of the run: the interfaces of its routers, quotas of its
+projects, and on its networks the nameless ports that belong to nobody or to a server of the run. They go with what they
+are in. Anything else is never deleted, even on a network of the run: then the network stays too, and the report tells.
+"""
+
+from functools import partial
+from typing import Any, Final
+
+import msgspec
+
+from kilonode.base.clock import NANOSECONDS_PER_SECOND, Clock
+from kilonode.base.errors import OperationError
+from kilonode.clients.openstack.connection import Connection
+from kilonode.history.records import OpKind
+from kilonode.run.actions import Actions, Record
+from kilonode.run.leftovers import KINDS, REFUSALS, Kind, Leftover, find_kind, find_leftovers, has_service
+from kilonode.run.naming import check_run_id
+
+MOST_ROUNDS: Final = 60
+FIRST_PAUSE_S: Final = 0.2
+LONGEST_PAUSE_S: Final = 5.0
+DEFAULT_TIMEOUT_S: Final = 900.0
+NOT_FOUND: Final = 404
+
+
+class CleanupReport(msgspec.Struct, frozen=True):
+    """What cleanup did and could not do."""
+
+    run_id: str
+    deleted: dict[str, int]
+    """Kind to how many are gone."""
+    remaining: tuple[Leftover, ...]
+    """What is still there."""
+    problems: tuple[str, ...]
+    """Why, in the services' words; each once."""
+    unseen: tuple[str, ...]
+    """Kinds that this user could not look for, and why."""
+
+    @property
+    def complete(self) -> bool:
+        """Nothing that could be seen is left."""
+        return not self.remaining
+
+
+async def clean(
+    connection: Connection,
+    run_id: str,
+    clock: Clock,
+    record: Record,
+    *,
+    concurrency: int = 10,
+    timeout_s: float = DEFAULT_TIMEOUT_S,
+) -> CleanupReport:
+    """Delete everything that the run made. `record` takes an Op of kind cleanup for each deletion.
+
+    Raises InputError for what is no run id, OperationError when the cloud does not answer at all.
+    """
+    cleaner = _Cleaner(connection, check_run_id(run_id), Actions(clock, record, OpKind.CLEANUP, concurrency), timeout_s)
+    return await cleaner.run()
+
+
+class _Cleaner:
+    def __init__(self, connection: Connection, run_id: str, actions: Actions, timeout_s: float) -> None:
+        self.connection, self.run_id, self.actions = connection, run_id, actions
+        self.deadline_ns = actions.clock.now_ns() + round(timeout_s * NANOSECONDS_PER_SECOND)
+        self.owners: dict[str, dict[str, str]] = {}
+        self.servers: set[str] = {""}
+        """The servers of the run that there were at first, and the empty id of no server."""
+        self.deleted: dict[str, int] = {}
+        self.problems: dict[str, None] = {}
+        self.number = 0
+
+    async def run(self) -> CleanupReport:
+        everything = await find_leftovers(self.connection, self.run_id)
+        by_kind: dict[str, list[Leftover]] = {kind.name: [] for kind in KINDS}
+        for leftover in everything.leftovers:
+            by_kind[leftover.kind].append(leftover)
+        self.owners = {
+            name: {leftover.id: leftover.run_id for leftover in by_kind[name]} for name in ("project", "user")
+        }
+        self.servers |= {leftover.id for leftover in by_kind["server"]}
+        remaining: list[Leftover] = []
+        for kind in KINDS:
+            remaining += await self._kind(kind, by_kind[kind.name])
+        problems = tuple(self.problems) if remaining else ()
+        return CleanupReport(self.run_id, self.deleted, tuple(remaining), problems, everything.unseen)
+
+    async def _kind(self, kind: Kind, found: list[Leftover]) -> list[Leftover]:
+        """Delete these, and what turns up of this kind meanwhile; what is left after the last round."""
+        pause_s = FIRST_PAUSE_S
+        first = {leftover.id: leftover for leftover in found}
+        for _ in range(MOST_ROUNDS):
+            if not found:
+                break
+            await self.actions.each([partial(self._delete, kind, leftover) for leftover in found])
+            found = await self._still_there(kind)
+            first |= {leftover.id: leftover for leftover in found}
+            if not found or self.actions.clock.now_ns() >= self.deadline_ns:
+                break
+            await self.actions.clock.sleep(pause_s)
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+            found = await self._still_there(kind)
+        if len(first) > len(found):
+            self.deleted[kind.name] = len(first) - len(found)
+        return found
+
+    async def _still_there(self, kind: Kind) -> list[Leftover]:
+        owners = self.owners["user" if kind.name == "keypair" else "project"]
+        return await find_kind(self.connection, kind, self.run_id, owners)
+
+    async def _delete(self, kind: Kind, leftover: Leftover) -> None:
+        self.number += 1
+        number = self.number
+        try:
+            if kind.name == "router":
+                await self._take_off_interfaces(leftover, number)
+            elif kind.name == "network":
+                await self._delete_nameless_ports(leftover, number)
+            elif kind.name == "project":
+                await self._reset_quotas(leftover, number)
+            await self.actions.do(f"{kind.name}s", "delete", number, self._request(kind, leftover))
+        except OperationError as error:
+            self.problems[f"{kind.name} {leftover.name}: {error.message}"] = None
+
+    async def _request(self, kind: Kind, leftover: Leftover) -> None:
+        """One deletion; what is gone already is as good as deleted."""
+        service = self.connection.service(kind.service)
+        query = (("user_id", leftover.user_id),) if leftover.user_id else ()
+        path = f"{kind.delete_path or kind.path}/{leftover.id}"
+        try:
+            await service.delete(path, query=query)
+        except OperationError as error:
+            if error.status != NOT_FOUND:
+                raise
+
+    async def _take_off_interfaces(self, router: Leftover, number: int) -> None:
+        network = self.connection.network
+        ports = await network.list_all("/ports", "ports", (("device_id", router.id),))
+        for port in ports:
+            if not str(port.get("device_owner", "")).startswith("network:router_interface"):
+                continue
+            for address in port.get("fixed_ips", ()):
+                path = f"/routers/{router.id}/remove_router_interface"
+                body = {"subnet_id": address["subnet_id"]}
+                await self._best_effort("routers", "remove_interface", number, network.put(path, json=body))
+
+    async def _delete_nameless_ports(self, network: Leftover, number: int) -> None:
+        service = self.connection.network
+        for port in await service.list_all("/ports", "ports", (("network_id", network.id),)):
+            if not port.get("name") and str(port.get("device_id") or "") in self.servers:
+                await self._best_effort("ports", "delete", number, service.delete(f"/ports/{port['id']}"))
+
+    async def _reset_quotas(self, project: Leftover, number: int) -> None:
+        for name, path in (
+            ("compute", f"/os-quota-sets/{project.id}"),
+            ("network", f"/quotas/{project.id}"),
+            ("volume", f"/os-quota-sets/{project.id}"),
+        ):
+            if has_service(self.connection, name):
+                service = self.connection.service(name)
+                await self._best_effort("quotas", name, number, service.delete(path))
+
+    async def _best_effort(self, stage: str, step: str, number: int, action: Any) -> None:
+        """Something whose failure shows by itself later, if it matters."""
+        try:
+            await self.actions.do(stage, step, number, action)
+        except OperationError as error:
+            if error.status not in REFUSALS:
+                self.problems[f"{stage} {step}: {error.message}"] = None

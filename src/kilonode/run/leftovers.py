@@ -1,0 +1,155 @@
+"""Finding what runs have made and not removed.
+
+A resource is a run's own when its name says so (see `kilonode.run.naming`). Two kinds have no such name: a floating IP
+is the run's own when its description says so or its project is the run's own; the group `default`, which a network
+service makes in every project by itself, when its project is. Whole lists are read and sorted out here, exactly, since
+not every service can be asked for a prefix.
+
+Administrators see what all projects have; others see their own project, and then what they could not see is said.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from kilonode.base.errors import InputError, OperationError
+from kilonode.clients.openstack.connection import Connection
+from kilonode.run.naming import run_of
+
+REFUSALS: Final = frozenset({400, 401, 403, 404, 405})
+"""Answers to a question that this user may not, or cannot, ask there."""
+
+DEFAULT_GROUP: Final = "default"
+
+Query = Sequence[tuple[str, str]]
+
+
+class Leftover(msgspec.Struct, frozen=True):
+    """One resource that a run has made and that is still there."""
+
+    kind: str
+    """A name out of `KINDS`."""
+    id: str
+    name: str
+    run_id: str
+    project_id: str = ""
+    user_id: str = ""
+    """Whose it is, for key pairs; else empty."""
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """How one kind of resource is listed and deleted."""
+
+    name: str
+    service: str
+    """The attribute of a connection."""
+    path: str
+    """Of the list; `path/<id>` deletes."""
+    collection: str
+    """The key of the list in the answer."""
+    everything: Query = ()
+    """What an administrator adds to see all projects; left out when the service refuses it."""
+    delete_path: str = ""
+    """Of one resource, without the id, where it differs from the list's."""
+
+
+KINDS: Final[tuple[Kind, ...]] = (
+    Kind("server", "compute", "/servers/detail", "servers", (("all_tenants", "true"),), "/servers"),
+    Kind("floating_ip", "network", "/floatingips", "floatingips"),
+    Kind("volume", "volume", "/volumes/detail", "volumes", (("all_tenants", "true"),), "/volumes"),
+    Kind("router", "network", "/routers", "routers"),
+    Kind("port", "network", "/ports", "ports"),
+    Kind("subnet", "network", "/subnets", "subnets"),
+    Kind("network", "network", "/networks", "networks"),
+    Kind("security_group", "network", "/security-groups", "security_groups"),
+    Kind("keypair", "compute", "/os-keypairs", "keypairs"),
+    Kind("image", "image", "/images", "images", (("visibility", "all"),)),
+    Kind("flavor", "compute", "/flavors/detail", "flavors", (("is_public", "None"),), "/flavors"),
+    Kind("user", "identity", "/users", "users"),
+    Kind("project", "identity", "/projects", "projects"),
+)
+"""In the order of deletion: what uses something goes before what it uses."""
+
+
+class Found(msgspec.Struct, frozen=True):
+    """What a search found, and which kinds it could not look for."""
+
+    leftovers: tuple[Leftover, ...]
+    unseen: tuple[str, ...]
+    """Kind and reason, for the reader."""
+
+
+async def find_leftovers(connection: Connection, run_id: str | None = None) -> Found:
+    """Everything that the run `run_id` (None: any run) has left on the cloud, in the order of deletion."""
+    by_kind: dict[str, list[Leftover]] = {kind.name: [] for kind in KINDS}
+    unseen: list[str] = []
+    for kind in reversed(KINDS):  # projects and users first: what has no name of its own is found through them
+        if not has_service(connection, kind.service):
+            continue
+        owners = {owner.id: owner.run_id for owner in by_kind["user" if kind.name == "keypair" else "project"]}
+        try:
+            by_kind[kind.name] = await find_kind(connection, kind, run_id, owners)
+        except OperationError as error:
+            if error.status not in REFUSALS:
+                raise
+            unseen.append(f"{kind.name}: {error.message}")
+    return Found(tuple(leftover for found in by_kind.values() for leftover in found), tuple(unseen))
+
+
+async def find_kind(
+    connection: Connection, kind: Kind, run_id: str | None, owners: Mapping[str, str]
+) -> list[Leftover]:
+    """The leftovers of one kind. Raises OperationError.
+
+    `owners` are the projects that runs have made, or for key pairs the users, id to run id.
+    """
+    if kind.name == "keypair":
+        found = await _keypairs(connection, kind, owners)
+    else:
+        found = [_leftover(kind, item, owners) for item in await list_everything(connection, kind)]
+    return [leftover for leftover in found if leftover.run_id and run_id in (None, leftover.run_id)]
+
+
+def has_service(connection: Connection, name: str) -> bool:
+    """Whether the cloud's catalog has the service."""
+    try:
+        connection.service(name)
+    except InputError:
+        return False
+    return True
+
+
+async def list_everything(connection: Connection, kind: Kind) -> list[dict[str, Any]]:
+    """Every resource of the kind that this user can see, in all projects if it may. Raises OperationError."""
+    service = connection.service(kind.service)
+    if kind.everything:
+        try:
+            return list(await service.list_all(kind.path, kind.collection, kind.everything))
+        except OperationError as error:
+            if error.status not in REFUSALS:
+                raise
+    return list(await service.list_all(kind.path, kind.collection))
+
+
+def _leftover(kind: Kind, item: dict[str, Any], owners: Mapping[str, str]) -> Leftover:
+    name = str(item.get("name") or "")
+    project_id = str(item.get("project_id") or item.get("tenant_id") or item.get("owner") or "")
+    run_id = run_of(name)
+    if kind.name == "floating_ip":
+        name = str(item.get("floating_ip_address") or "")
+        run_id = run_of(item.get("description")) or owners.get(project_id, "")
+    elif kind.name == "security_group" and name == DEFAULT_GROUP:
+        run_id = owners.get(project_id, "")
+    return Leftover(kind.name, str(item["id"]), name, run_id, project_id)
+
+
+async def _keypairs(connection: Connection, kind: Kind, owners: Mapping[str, str]) -> list[Leftover]:
+    """Key pairs belong to users: those of this user, and of each user that a run has made."""
+    found: list[Leftover] = []
+    for user_id in ("", *owners):
+        query = (("user_id", user_id),) if user_id else ()
+        for item in await connection.compute.list_all(kind.path, kind.collection, query):
+            name = str(item["keypair"]["name"])
+            found.append(Leftover(kind.name, name, name, run_of(name), "", user_id))
+    return found
