@@ -29,8 +29,6 @@ from kilonode.cloud.processes import ProcessIdentity
 STATE_VERSION: Final = 1
 """Raised with every change after which an older state folder, its documents included, cannot be continued."""
 LOG_LIMIT_BYTES: Final = 16 * 2**20
-ALL_IN_ONE: Final = "cloud"
-"""The name of the one process that is all roles."""
 
 Record = TypeVar("Record", bound=msgspec.Struct)
 StoreName = Literal["memory", "sqlite"]

@@ -1,4 +1,4 @@
-"""The roles of the emulated cloud by name, and how they run.
+"""How the roles of the emulated cloud run.
 
 A role is an async task that is given a store, a clock and its settings. So the same roles run all in one process, as
 one process each, or in simulated time. Roles that run together share one mirror, so each document is decoded once.
@@ -7,28 +7,17 @@ one process each, or in simulated time. Roles that run together share one mirror
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Final
 
 from kilonode.base.clock import Clock
 from kilonode.base.errors import LabError
 from kilonode.cloud.context import Cloud, CloudSettings
 from kilonode.cloud.fleet import run_nodes
+from kilonode.cloud.layout import API, SCHEDULER
 from kilonode.cloud.openstack.compute import lifecycle, placing
-from kilonode.cloud.resources import fleet_name
 from kilonode.store.protocol import Store
-
-API: Final = "api"
-"""Answers HTTP: all services in one application."""
-SCHEDULER: Final = placing.ROLE
-"""Gives servers their places."""
 
 Work = Callable[[Cloud], Awaitable[None]]
 """What a role does with its view of the cloud until it is cancelled."""
-
-
-def role_names(settings: CloudSettings) -> list[str]:
-    """All roles of a cloud; a fleet, which is the nodes, is one role for its share of them."""
-    return [API, SCHEDULER, *(fleet_name(number) for number in range(settings.fleets))]
 
 
 async def run_roles(names: Sequence[str], store: Store, clock: Clock, settings: CloudSettings, serve_api: Work) -> None:

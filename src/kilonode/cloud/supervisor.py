@@ -21,9 +21,9 @@ import msgspec
 
 from kilonode.base.clock import NANOSECONDS_PER_SECOND, Clock, RealClock
 from kilonode.base.errors import InputError, KilonodeError, LabError
-from kilonode.cloud.folder import ALL_IN_ONE, CloudRecord, ProcessRecord, ProcessState, ProcessTable, StateFolder
+from kilonode.cloud.folder import CloudRecord, ProcessRecord, ProcessState, ProcessTable, StateFolder
+from kilonode.cloud.layout import process_names
 from kilonode.cloud.processes import identify, module_command, start_child
-from kilonode.cloud.roles import role_names
 
 ROLE_PROCESS_MODULE: Final = "kilonode.cloud.role_process"
 FIRST_DELAY_S: Final = 0.1
@@ -146,12 +146,13 @@ async def supervise(folder: StateFolder) -> None:
 
 def process_commands(folder: StateFolder, record: CloudRecord) -> dict[str, list[str]]:
     """The command of each process that makes up a cloud, by name."""
-    names = [ALL_IN_ONE] if record.all_in_one else role_names(record.settings)
-    return {name: module_command(ROLE_PROCESS_MODULE, str(folder.state), folder.name, name) for name in names}
+    where = (str(folder.state), folder.name)
+    return {name: module_command(ROLE_PROCESS_MODULE, *where, name) for name in process_names(record)}
 
 
 def main() -> None:
     """Entry of the supervisor's process. Arguments: the folder of all state, the name of the cloud."""
+    os.umask(0o077)  # what the cloud writes is for its owner alone
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         asyncio.run(supervise(StateFolder(Path(sys.argv[1]), sys.argv[2])))
