@@ -43,9 +43,8 @@ class RealClock:
 
     simulated: Final = False
 
-    def now_ns(self) -> int:
-        """The monotonic instant now, in nanoseconds."""
-        return time.monotonic_ns()
+    now_ns = staticmethod(time.monotonic_ns)
+    """The monotonic instant now, in nanoseconds. Not wrapped, since it is read several times in each iteration."""
 
     def utc(self) -> datetime:
         """The wall-clock time now, in UTC."""
