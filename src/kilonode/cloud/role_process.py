@@ -1,0 +1,106 @@
+"""One process of an emulated cloud: opens the store and runs its role, or all roles, until told to end.
+
+Started by the supervisor as `python -m kilonode.cloud.role_process FOLDER NAME PROCESS`. It ends on SIGTERM or SIGINT,
+and when its standard input ends, which is when its supervisor has died. Exit status: 0 when told to end, 2 when what it
+was given cannot work (its supervisor then does not try again), 5 for any other failure. Its words go to its log.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import stat
+import sys
+from functools import partial
+from pathlib import Path
+
+import msgspec
+import uvloop
+
+from kilonode.base.clock import RealClock
+from kilonode.base.errors import InputError, KilonodeError, LabError
+from kilonode.cloud.context import Cloud, CloudSettings
+from kilonode.cloud.folder import CloudRecord, StateFolder
+from kilonode.cloud.layout import roles_of
+from kilonode.cloud.openstack.application import open_application
+from kilonode.cloud.roles import run_roles
+from kilonode.cloud.serving import listen, serve
+from kilonode.store.memory import MemoryStore
+from kilonode.store.protocol import Store
+from kilonode.store.sqlite import SqliteStore
+
+_log = logging.getLogger(__name__)
+
+
+async def run(folder: StateFolder, process: str) -> None:
+    """Run the process named `process` of the cloud in `folder` until it is told to end."""
+    record = folder.read_record()
+    if record is None:
+        raise InputError("this folder holds no cloud", where=str(folder.path))
+    store = await _open_store(folder, record)
+    try:
+        settings = _settings(folder, record)
+        roles = roles_of(process, settings)
+        serve_api = partial(_serve_api, host=record.host, port=record.port)
+        work = asyncio.create_task(run_roles(roles, store, RealClock(), settings, serve_api), name=process)
+        _end_when_told(work)
+        with contextlib.suppress(asyncio.CancelledError):
+            await work
+    finally:
+        await store.close()
+
+
+async def _serve_api(cloud: Cloud, host: str, port: int) -> None:
+    application = await open_application(cloud)
+    # Bound only now: who connects before the role can answer is refused, as with any server that is down.
+    with listen(host, port) as listener:
+        await serve(application, listener)
+
+
+async def _open_store(folder: StateFolder, record: CloudRecord) -> Store:
+    if record.store == "memory":
+        return MemoryStore()
+    return await SqliteStore.open(folder.store, synchronous=record.synchronous)
+
+
+def _settings(folder: StateFolder, record: CloudRecord) -> CloudSettings:
+    kept = folder.secrets()
+    if kept is None:
+        raise InputError("the secrets of the cloud are gone", where=str(folder.path), hint="bring it up anew")
+    return msgspec.structs.replace(record.settings, secrets=kept, state_folder=str(folder.path))
+
+
+def _end_when_told(work: "asyncio.Task[None]") -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, work.cancel)
+    if stat.S_ISFIFO(os.fstat(0).st_mode):
+
+        def on_input() -> None:
+            if not os.read(0, 1024):
+                loop.remove_reader(0)
+                _log.warning("the supervisor is gone; ending")
+                work.cancel()
+
+        loop.add_reader(0, on_input)
+
+
+def main() -> int:
+    """Entry of the process. Arguments: the folder of all state, the name of the cloud, the name of the process."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    folder, process = StateFolder(Path(sys.argv[1]), sys.argv[2]), sys.argv[3]
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(run(folder, process))
+    except KilonodeError as error:
+        _log.error("%s", error)
+        return error.exit_code
+    except Exception:
+        _log.exception("%s failed", process)
+        return LabError.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,91 @@
+"""The emulated cloud inside the caller's own event loop: all roles as tasks over a store in memory, no port, no files.
+
+It is for simulated time, where a client calls the application instead of a socket, and for tests; it also runs on a
+real event loop. Its passwords and keys come from the seed: they protect nothing, since nobody else can reach it.
+"""
+
+import asyncio
+import contextlib
+from typing import Any, Final, Self
+
+import msgspec
+
+from kilonode.base.clock import NANOSECONDS_PER_SECOND, Clock
+from kilonode.base.errors import LabError
+from kilonode.base.randomness import Randomness
+from kilonode.cloud.access import AccessFacts, access_facts
+from kilonode.cloud.context import Cloud, CloudSettings, Secrets
+from kilonode.cloud.layout import role_names
+from kilonode.cloud.liveness import is_node_up
+from kilonode.cloud.openstack.application import open_application
+from kilonode.cloud.resources import NODE
+from kilonode.cloud.roles import run_roles
+from kilonode.store.memory import MemoryStore
+
+LOOK_EVERY_S: Final = 0.01
+READY_TIMEOUT_S: Final = 60.0
+
+
+class SimulatedCloud:
+    """A whole cloud. Use it as a context, or call `start` and `stop`."""
+
+    def __init__(self, settings: CloudSettings, clock: Clock) -> None:
+        random = Randomness(settings.seed, "simulated-secrets").stream()
+        made_up = Secrets(admin_password=f"{random.getrandbits(64):016x}", token_key=f"{random.getrandbits(256):064x}")
+        self.settings = msgspec.structs.replace(settings, secrets=made_up)
+        self.store = MemoryStore()
+        self._clock = clock
+        self._ready: asyncio.Future[tuple[Cloud, Any]] | None = None
+        self._work: asyncio.Task[None] | None = None
+
+    @property
+    def application(self) -> Any:
+        """The ASGI 3 application that answers for `settings.public_url`."""
+        if self._ready is None or not self._ready.done():
+            raise LabError("the simulated cloud was not started")
+        return self._ready.result()[1]
+
+    @property
+    def access(self) -> AccessFacts:
+        """How to log in as the administrator."""
+        return access_facts(self.settings)
+
+    async def start(self) -> None:
+        """Start all roles and return when the cloud answers and all nodes are up."""
+        self._ready = asyncio.get_running_loop().create_future()
+        self._work = asyncio.create_task(
+            run_roles(role_names(self.settings), self.store, self._clock, self.settings, self._serve_api),
+            name="simulated-cloud",
+        )
+        await asyncio.wait([self._ready, self._work], return_when=asyncio.FIRST_COMPLETED)
+        if self._work.done():
+            self._work.result()
+        cloud, _ = self._ready.result()
+        deadline_ns = self._clock.now_ns() + int(READY_TIMEOUT_S * NANOSECONDS_PER_SECOND)
+        while sum(is_node_up(cloud, entry.value) for entry in cloud.mirror.all(NODE).values()) < self.settings.nodes:
+            if self._work.done():
+                self._work.result()
+            if self._clock.now_ns() > deadline_ns:
+                raise LabError("the nodes of the simulated cloud did not come up")
+            await self._clock.sleep(LOOK_EVERY_S)
+
+    async def stop(self) -> None:
+        """End all roles. Raises what ended any of them before."""
+        if self._work is not None:
+            self._work.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._work
+        await self.store.close()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def _serve_api(self, cloud: Cloud) -> None:
+        application = await open_application(cloud)
+        if self._ready is not None:
+            self._ready.set_result((cloud, application))
+        await asyncio.Event().wait()  # it is called, not served
