@@ -113,12 +113,6 @@ class Cloud:
         found: Part = self._parts[make]
         return found
 
-    async def think(self, operation: str, items: int = 0) -> None:
-        """Wait as long as the stage profile says that the service takes before it answers `operation`."""
-        service = self.profile.services.get(operation)
-        if service is not None:
-            await self.clock.sleep(service.total_s(items))
-
     def new_id(self) -> str:
         """A new UUID with dashes, as Nova, Neutron, Glance and Cinder give; seeded when time is simulated."""
         return random_uuid(self._ids)

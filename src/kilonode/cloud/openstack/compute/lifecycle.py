@@ -10,11 +10,9 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from kilonode.base.clock import Clock
 from kilonode.base.errors import LabError
 from kilonode.cloud.batches import BatchController, Decision
-from kilonode.cloud.context import Cloud, CloudSettings
-from kilonode.cloud.fleet import run_nodes
+from kilonode.cloud.context import Cloud
 from kilonode.cloud.ledger import Claim
 from kilonode.cloud.openstack.compute import neighbours
 from kilonode.cloud.openstack.compute.changes import fail, migration_record, move_on, rest
@@ -28,26 +26,15 @@ from kilonode.cloud.openstack.compute.model import (
     servers_by_node,
 )
 from kilonode.cloud.openstack.compute.states import BUILDING
-from kilonode.cloud.resources import HEARTBEAT, NODE, NODE_USAGE, fleet_name
+from kilonode.cloud.resources import HEARTBEAT, NODE, NODE_USAGE
 from kilonode.cloud.stages import Stage
 from kilonode.control.mirror import Delete, Mirror, Put
 from kilonode.control.queue import WorkQueue
-from kilonode.store.protocol import Store
 
 KINDS: Final = (SERVER, MIGRATION, NODE, NODE_USAGE, HEARTBEAT, *neighbours.KINDS)
 OTHERS_WORK: Final = frozenset({"place", "place-move"})
 """What only the scheduler does."""
 _MICROSECONDS_PER_SECOND: Final = 1_000_000
-
-
-async def run_fleet(store: Store, clock: Clock, settings: CloudSettings, number: int = 0) -> None:
-    """The fleet with this number as a role of its own, until cancelled."""
-    role = fleet_name(number)
-    cloud = await Cloud.open(store, clock, settings, role, KINDS)
-    try:
-        await run_nodes(cloud, role, [run_servers])
-    finally:
-        await cloud.close()
 
 
 async def run_servers(cloud: Cloud, fleet: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from kilonode.base.errors import KilonodeError
 from kilonode.cloud.context import Changes, Cloud
-from kilonode.cloud.openstack.compute.model import BlockDevice, Flavor, RequestedNetwork, Server
+from kilonode.cloud.openstack.compute.model import BlockDevice, Flavor, RequestedNetwork, Server, ServerFlavor
 from kilonode.cloud.openstack.web.access import Caller
 
 KINDS: Final[tuple[str, ...]] = ()
@@ -18,7 +18,9 @@ class RefusedError(KilonodeError):
     """Another service will not do what the server needs; the message is for the server's fault."""
 
 
-def check_image(cloud: Cloud, caller: Caller, image_id: str, flavor: Flavor, *, boots_from_volume: bool) -> None:
+def check_image(
+    cloud: Cloud, caller: Caller, image_id: str, flavor: Flavor | ServerFlavor, *, boots_from_volume: bool
+) -> None:
     """Refuse an image that is not there, not ready or too large for the flavor. Raises Fault 400."""
 
 

@@ -11,10 +11,9 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from kilonode.base.clock import Clock
 from kilonode.base.randomness import Randomness
 from kilonode.cloud.batches import BatchController, Decision
-from kilonode.cloud.context import Cloud, CloudSettings
+from kilonode.cloud.context import Cloud
 from kilonode.cloud.ledger import Claim
 from kilonode.cloud.liveness import Liveness, beat_for_ever
 from kilonode.cloud.openstack.compute.changes import (
@@ -38,22 +37,12 @@ from kilonode.cloud.scheduler import NodeTable, Request
 from kilonode.cloud.stages import Stage
 from kilonode.control.mirror import Put
 from kilonode.control.queue import WorkQueue
-from kilonode.store.protocol import Store
 
 ROLE: Final = "scheduler"
 KINDS: Final = (SERVER, SERVER_GROUP, MIGRATION, NODE, NODE_USAGE, HEARTBEAT)
 PLACE: Final = "place"
 PLACE_MOVE: Final = "place-move"
 _MICROSECONDS_PER_SECOND: Final = 1_000_000
-
-
-async def run_scheduler(store: Store, clock: Clock, settings: CloudSettings, role: str = ROLE) -> None:
-    """The scheduler as a role of its own, until cancelled."""
-    cloud = await Cloud.open(store, clock, settings, role, KINDS)
-    try:
-        await schedule(cloud)
-    finally:
-        await cloud.close()
 
 
 async def schedule(cloud: Cloud) -> None:
