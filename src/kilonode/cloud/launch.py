@@ -6,7 +6,6 @@ the data that is there. Whatever a crash of the machine or of a process left beh
 """
 
 import secrets
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -15,15 +14,18 @@ import msgspec
 
 from kilonode.base.clock import NANOSECONDS_PER_SECOND, Clock, RealClock
 from kilonode.base.errors import InputError, LabError
-from kilonode.cloud.access import DEMO_SUFFIX, access_facts, clouds_file
+from kilonode.cloud.access import access_facts, clouds_file
 from kilonode.cloud.context import CloudSettings, Secrets
 from kilonode.cloud.ending import end_cloud
-from kilonode.cloud.folder import CloudRecord, ProcessRecord, ProcessState, StateFolder, StoreName, known_clouds
+from kilonode.cloud.folder import CloudRecord, ProcessState, StateFolder, known_clouds
 from kilonode.cloud.plan import DEFAULT_NAME, UpSettings, check_name, plan, public_url
 from kilonode.cloud.probe import Answer, ask
 from kilonode.cloud.processes import ProcessIdentity, identify, is_alive, module_command, start_detached
 from kilonode.cloud.profiles import load_profile
 from kilonode.cloud.serving import listen
+from kilonode.cloud.status import CloudStatus, describe, describe_layout, how_to_use
+
+__all__ = ["CloudStatus", "Report", "UpSettings", "describe", "down", "status", "up"]
 
 Report = Callable[[str], None]
 """Called with lines for people."""
@@ -33,36 +35,6 @@ LOOK_EVERY_S: Final = 0.2
 NODES_PER_SECOND: Final = 200
 """How fast nodes come up at the very least; a large cloud has that much more time."""
 LOG_LINES_SHOWN: Final = 8
-
-
-class CloudStatus(msgspec.Struct, frozen=True):
-    """What a cloud is, and what it does now."""
-
-    name: str
-    url: str
-    folder: str
-    clouds_file: str
-    nodes: int
-    stages: str
-    store: StoreName
-    all_in_one: bool
-    running: bool
-    """Its supervisor is alive."""
-    ready: bool
-    """It answers, and all its nodes are up."""
-    nodes_up: int = 0
-    problem: str = ""
-    """Why it is not ready."""
-    processes: tuple[ProcessRecord, ...] = ()
-
-    def how_to_use(self) -> tuple[str, ...]:
-        """Lines for people: how to log in, how to end it."""
-        option = "" if self.name == DEFAULT_NAME else f" --name {self.name}"
-        return (
-            f"export OS_CLIENT_CONFIG_FILE={shlex.quote(self.clouds_file)}",
-            f"openstack --os-cloud {self.name} hypervisor list    # or as a user: --os-cloud {self.name}{DEMO_SUFFIX}",
-            f"end it with: kilonode cloud down{option}",
-        )
 
 
 async def up(wanted: UpSettings, report: Report) -> CloudStatus:
@@ -75,7 +47,7 @@ async def up(wanted: UpSettings, report: Report) -> CloudStatus:
         record = _with_free_port(plan(wanted, folder.read_record()))
         load_profile(record.settings.stages)
         settings = _keep(folder, record)
-        layout = "all in one process" if record.all_in_one else "a process per role"
+        layout = describe_layout(all_in_one=record.all_in_one)
         report(f"cloud {wanted.name}: {settings.nodes} nodes, stages {settings.stages}, store {record.store}, {layout}")
         started_ns = clock.now_ns()
         pid = start_detached(
@@ -88,12 +60,12 @@ async def up(wanted: UpSettings, report: Report) -> CloudStatus:
             await end_cloud(folder, clock, supervisor)
             raise
     report(f"ready after {(clock.now_ns() - started_ns) / NANOSECONDS_PER_SECOND:.1f} s: {found.url}")
-    for line in found.how_to_use():
+    for line in how_to_use(found):
         report(line)
     return found
 
 
-async def down(name: str, state: Path, report: Report, *, purge: bool = False) -> None:
+async def down(state: Path, name: str, report: Report, *, purge: bool = False) -> None:
     """End a cloud; with `purge` also remove its data. Raises InputError when there is nothing to do."""
     check_name(name)
     folder = StateFolder(state, name)
@@ -115,7 +87,7 @@ async def down(name: str, state: Path, report: Report, *, purge: bool = False) -
         report(f"its data was removed from {folder.path}")
 
 
-async def status(name: str, state: Path) -> CloudStatus:
+async def status(state: Path, name: str) -> CloudStatus:
     """Look at a cloud. Raises InputError when there is none of this name."""
     check_name(name)
     folder = StateFolder(state, name)
