@@ -86,6 +86,17 @@ def _keys(commit: Commit) -> list[tuple[str, str]]:
 
 @pytest.mark.real_loop
 @pytest.mark.processes
+async def test_many_processes_may_make_the_same_new_store_at_once(tmp_path: Path) -> None:
+    for number in range(3):
+        path = tmp_path / str(number)
+        authors = [await Author.start(path, str(author), 1, "normal") for author in range(6)]
+        await asyncio.gather(*(author.hear(1) for author in authors))
+        await asyncio.gather(*(author.kill() for author in authors))
+        assert all(author.acknowledged for author in authors)
+
+
+@pytest.mark.real_loop
+@pytest.mark.processes
 async def test_a_watcher_sees_the_commits_of_other_processes_once_each_in_order(tmp_path: Path) -> None:
     path = tmp_path / "store"
     store = await SqliteStore.open(path, commits_kept=1_000_000)

@@ -6,6 +6,7 @@ this schema, is refused.
 """
 
 import sqlite3
+import time
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,7 @@ SCHEMA_VERSION: Final = 1
 APPLICATION_ID: Final = 0x4B4E5354
 """`KNST` in the file's header marks it as a Kilonode store."""
 OPEN_TIMEOUT_S: Final = 10.0
+OPEN_RETRY_S: Final = 0.005
 CACHE_KIBIBYTES: Final = 64 * 1024
 PAGE_BYTES: Final = 8192
 """Twice SQLite's default: up to a third more commits per second with documents of half a kilobyte."""
@@ -40,28 +42,38 @@ def open_database(path: Path) -> sqlite3.Connection:
 
     The connection never waits for a lock: whoever finds the file locked tries again later.
     """
-    try:
-        connection = connect(path)
+    deadline_s = time.monotonic() + OPEN_TIMEOUT_S
+    while True:
         try:
-            _prepare(connection, path)
-        except BaseException:
-            connection.close()
-            raise
-    except sqlite3.Error as error:
-        raise InputError(
-            "the store cannot be opened",
-            where=str(path),
-            expected="a SQLite file that Kilonode made, in a folder that can be written",
-            got=str(error),
-            hint="if the file is damaged, remove it; the cloud then starts empty",
-        ) from error
-    return connection
+            return _open_once(path)
+        except sqlite3.Error as error:
+            # SQLite's own waiting does not cover several processes that switch a new file to WAL at the same moment.
+            if is_busy(error) and time.monotonic() < deadline_s:
+                time.sleep(OPEN_RETRY_S)
+                continue
+            raise InputError(
+                "the store cannot be opened",
+                where=str(path),
+                expected="a SQLite file that Kilonode made, in a folder that can be written",
+                got=str(error),
+                hint="if the file is damaged, remove it; the cloud then starts empty",
+            ) from error
 
 
 def is_busy(error: sqlite3.Error) -> bool:
     """Whether the error says that another connection holds a lock."""
     code = getattr(error, "sqlite_errorcode", None)
     return code is not None and code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def _open_once(path: Path) -> sqlite3.Connection:
+    connection = connect(path)
+    try:
+        _prepare(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
