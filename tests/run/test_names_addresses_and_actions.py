@@ -64,7 +64,7 @@ def test_few_subnets_are_big_and_too_many_are_refused() -> None:
 
 def actions(concurrency: int) -> tuple[Actions, list[Op]]:
     clock = SimulatedClock(asyncio.get_running_loop())
-    recorder = Recorder(clock)
+    recorder = Recorder()
     return Actions(clock, recorder, OpKind.SETUP, concurrency), recorder.ops
 
 

@@ -6,23 +6,15 @@ the first failure is raised: so nothing is cut off in the middle, and what was m
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from typing import Final, Protocol, TypeVar
+from typing import Final, TypeVar
 
 from kilonode.base.clock import Clock
 from kilonode.base.errors import OperationError, trim
 from kilonode.base.outcomes import Outcome
-from kilonode.history.records import OpKind
+from kilonode.history.records import Op, OpKind
 
-
-class Record(Protocol):
-    """Takes each action at the instant at which it ends."""
-
-    def __call__(
-        self, kind: OpKind, stage: str, action: str, started_ns: int, outcome: Outcome, error: str = "", number: int = 0
-    ) -> None:
-        """Record that `action` of `stage` started at the clock's instant `started_ns` and has ended now."""
-        ...
-
+Record = Callable[[Op], None]
+"""Takes each Op as it ends. Its instants are the clock's own; who keeps the history moves them to the run's zero."""
 
 Result = TypeVar("Result")
 FAILURE_OUTCOME: Final = Outcome.SCENARIO
@@ -54,7 +46,8 @@ class Actions:
             outcome, message = FAILURE_OUTCOME, trim(f"{type(error).__name__}: {error}")
             raise
         finally:
-            self._record(self._kind, stage, step, started, outcome, message, number)
+            ended = self.clock.now_ns()
+            self._record(Op(self._kind.value, stage, step, number, started, started, ended, outcome.value, message))
 
     async def each(self, jobs: Iterable[Callable[[], Awaitable[Result]]]) -> list[Result]:
         """Run every job, at most `concurrency` at once; their results in the jobs' order. Raises the first failure."""

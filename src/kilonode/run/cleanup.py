@@ -88,32 +88,38 @@ class _Cleaner:
         self.servers |= {leftover.id for leftover in by_kind["server"]}
         remaining: list[Leftover] = []
         for kind in KINDS:
-            remaining += await self._kind(kind, by_kind[kind.name])
+            found = by_kind[kind.name]
+            if kind.name == "project":  # deleting it would orphan what is still in it
+                held = {leftover.project_id for leftover in remaining}
+                remaining += [project for project in found if project.id in held]
+                found = [project for project in found if project.id not in held]
+            remaining += await self._kind(kind, found)
         problems = tuple(self.problems) if remaining else ()
         return CleanupReport(self.run_id, self.deleted, tuple(remaining), problems, everything.unseen)
 
-    async def _kind(self, kind: Kind, found: list[Leftover]) -> list[Leftover]:
-        """Delete these, and what turns up of this kind meanwhile; what is left after the last round."""
+    async def _kind(self, kind: Kind, wanted: list[Leftover]) -> list[Leftover]:
+        """Delete these, round by round; what is left of them after the last round."""
         pause_s = FIRST_PAUSE_S
-        first = {leftover.id: leftover for leftover in found}
+        left = wanted
         for _ in range(MOST_ROUNDS):
-            if not found:
+            if not left:
                 break
-            await self.actions.each([partial(self._delete, kind, leftover) for leftover in found])
-            found = await self._still_there(kind)
-            first |= {leftover.id: leftover for leftover in found}
-            if not found or self.actions.clock.now_ns() >= self.deadline_ns:
+            await self.actions.each([partial(self._delete, kind, leftover) for leftover in left])
+            left = await self._still_there(kind, wanted)
+            if not left or self.actions.clock.now_ns() >= self.deadline_ns:
                 break
             await self.actions.clock.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
-            found = await self._still_there(kind)
-        if len(first) > len(found):
-            self.deleted[kind.name] = len(first) - len(found)
-        return found
+            left = await self._still_there(kind, wanted)
+        if len(wanted) > len(left):
+            self.deleted[kind.name] = len(wanted) - len(left)
+        return left
 
-    async def _still_there(self, kind: Kind) -> list[Leftover]:
+    async def _still_there(self, kind: Kind, wanted: list[Leftover]) -> list[Leftover]:
+        ids = {leftover.id for leftover in wanted}
         owners = self.owners["user" if kind.name == "keypair" else "project"]
-        return await find_kind(self.connection, kind, self.run_id, owners)
+        found = await find_kind(self.connection, kind, self.run_id, owners)
+        return [leftover for leftover in found if leftover.id in ids]
 
     async def _delete(self, kind: Kind, leftover: Leftover) -> None:
         self.number += 1
