@@ -86,6 +86,7 @@ class Supervisor:
             if crowded or process.returncode == InputError.exit_code:
                 _log.error("%s is given up", name)
                 self._say(name, state=ProcessState.FAILED, identity=None, last_exit=last_exit)
+                await stop.wait()  # whoever looks at the cloud still finds out why
                 return
             restarts += 1
             healthy = now_ns - started_ns > HEALTHY_AFTER_S * NANOSECONDS_PER_SECOND
