@@ -36,14 +36,14 @@ class ReceivedHeaders(msgspec.Struct, gc=False):
     """The headers of an answer, read out of its head when first looked at: most are never looked at."""
 
     head: bytes
-    """Status line and headers as they came, with or without the empty line that ends them."""
+    """Status line and headers as they came; what follows the empty line that ends them does not matter."""
     pairs: tuple[tuple[str, str], ...] | None = None
     """The headers once they were looked at."""
 
     def read(self) -> tuple[tuple[str, str], ...]:
         """All headers in the order in which they came, names in lowercase, values without surrounding spaces."""
         if self.pairs is None:
-            lines = self.head.decode("latin-1").split("\n")[1:]
+            lines = self.head.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")[1:]
             found: list[tuple[str, str]] = []
             for line in lines:
                 name, colon, value = line.partition(":")

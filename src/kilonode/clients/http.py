@@ -1,0 +1,278 @@
+"""HTTP/1.1 over sockets: the load engine's own transport.
+
+Made for little CPU per request (docs/decisions/0040): no task, no timer and no header parsing per request; the bytes of
+the head are put together from parts that were checked and encoded once. What it does not do: HTTP/2, pipelining,
+compression, redirects, cookies, retries. One exception: a repeatable request that met a reused connection which the
+server had closed is sent once more over a fresh one, and its answer is marked `resent`.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from typing import Any, Final
+
+from kilonode.base.clock import NANOSECONDS_PER_SECOND, Clock
+from kilonode.base.errors import LabError, OperationError
+from kilonode.base.outcomes import Outcome
+from kilonode.base.units import format_seconds
+from kilonode.clients.deadlines import Deadlines, Lane
+from kilonode.clients.dialing import dial
+from kilonode.clients.heads import Origin, check_method, encode_headers, split_address
+from kilonode.clients.pools import Pool, PoolCounts
+from kilonode.clients.proxies import ProxySettings
+from kilonode.clients.sockets import DeadlineError, HttpConnection, StaleConnectionError
+from kilonode.clients.streams import length_header, send_stream
+from kilonode.clients.tls import TlsSettings
+from kilonode.clients.transport import DEFAULT_TIMEOUT_S, BodyStream, HeaderPairs, Response
+
+USER_AGENT: Final = "kilonode"
+REPEATABLE: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+"""Idempotent by RFC 9110: sending one twice means the same as once."""
+
+_ALWAYS_WITH_LENGTH: Final = frozenset({"POST", "PUT", "PATCH"})
+_MOST_REMEMBERED: Final = 4096
+"""How many addresses and header tuples are remembered; when it is full, memory begins anew."""
+
+
+class _Route:
+    """What all requests to one origin share."""
+
+    __slots__ = ("lines", "pool", "prefix")
+
+    def __init__(self, pool: Pool, prefix: str, lines: str) -> None:
+        self.pool = pool
+        self.prefix = prefix
+        """Comes before the path: empty, or the origin when a proxy is asked."""
+        self.lines = lines
+        """What follows the path in the request line, and the headers that every request has."""
+
+
+class HttpTransport:
+    """Sends requests over pools of connections, one pool for each origin. Belongs to one event loop."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        tls: TlsSettings | None = None,
+        proxies: ProxySettings | None = None,
+        max_connections_per_host: int = 1_000,
+        connect_timeout_s: float = 10.0,
+        idle_limit_s: float = 4.0,
+    ) -> None:
+        """`idle_limit_s` lies below the five seconds after which uvicorn and Apache close a free connection."""
+        if clock.simulated:
+            raise LabError("there are no sockets in simulated time", hint="use an ApplicationTransport")
+        self.counts = PoolCounts()
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._tls_settings = tls or TlsSettings()
+        self._tls: ssl.SSLContext | None = None
+        self._proxies = proxies or ProxySettings()
+        self._most = max_connections_per_host
+        self._connect_timeout_s = connect_timeout_s
+        self._idle_limit_s = idle_limit_s
+        self._deadlines = Deadlines(self._loop)
+        self._lane: Lane = self._deadlines.lane(DEFAULT_TIMEOUT_S)
+        self._routes: dict[Origin, _Route] = {}
+        self._addresses: dict[str, tuple[_Route, str]] = {}
+        self._heads: dict[Any, str] = {}
+        self._methods: set[str] = set()
+        self._closed = False
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: HeaderPairs = (),
+        body: bytes | BodyStream = b"",
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        receive: Callable[[bytes], object] | None = None,
+    ) -> Response:
+        """See `Transport.request`."""
+        try:
+            route, target = self._addresses[url]
+        except KeyError:
+            route, target = self._address(url)
+        try:
+            lines = self._heads[headers]
+        except (KeyError, TypeError):
+            lines = self._header_lines(headers)
+        if method not in self._methods:
+            check_method(method)
+            self._methods.add(method)
+        now_s = self._loop.time()
+        if not body and method not in _ALWAYS_WITH_LENGTH:
+            data = f"{method} {target}{route.lines}{lines}\r\n".encode("ascii")
+        elif isinstance(body, BodyStream):
+            data = f"{method} {target}{route.lines}{lines}{length_header(body)}\r\n".encode("ascii")
+            return await self._exchange(
+                _Exchange(method, route.pool, data, now_s + timeout_s, timeout_s, receive, body)
+            )
+        else:
+            length = f"Content-Length: {len(body)}\r\n"
+            data = f"{method} {target}{route.lines}{lines}{length}\r\n".encode("ascii") + body
+        connection = route.pool.take(now_s, repeatable=method in REPEATABLE)
+        if connection is None:
+            return await self._exchange(_Exchange(method, route.pool, data, now_s + timeout_s, timeout_s, receive))
+        lane = self._lane
+        if lane.seconds != timeout_s:
+            lane = self._lane = self._deadlines.lane(timeout_s)
+        lane.waiting[connection] = now_s + timeout_s
+        if lane.timer is None:
+            lane.watch()
+        try:
+            return await connection.send(data, free_of_body=method == "HEAD", receive=receive)
+        except StaleConnectionError:
+            pass
+        except DeadlineError:
+            raise _too_late(timeout_s) from None
+        except asyncio.CancelledError:
+            connection.abort()
+            raise
+        finally:
+            lane.waiting.pop(connection, None)
+        exchange = _Exchange(method, route.pool, data, now_s + timeout_s, timeout_s, receive)
+        exchange.stale(self.counts)
+        return await self._exchange(exchange)
+
+    async def close(self) -> None:
+        """Close every connection; requests under way fail with the outcome reset."""
+        self._closed = True
+        self._deadlines.stop()
+        for route in self._routes.values():
+            route.pool.close()
+        await asyncio.sleep(0)  # the loop says goodbye to the sockets in its next turn
+
+    async def _exchange(self, exchange: "_Exchange") -> Response:
+        """The way of a request that has no free connection, or streams its body: everything that is rare."""
+        while True:
+            connection = await self._obtain(exchange)
+            timer = self._loop.call_at(exchange.deadline_s, connection.expire)
+            try:
+                response = await exchange.over(connection)
+                response.resent = exchange.resent
+                return response
+            except StaleConnectionError:
+                exchange.stale(self.counts)
+            except DeadlineError:
+                raise _too_late(exchange.timeout_s) from None
+            except BaseException:
+                connection.abort()
+                raise
+            finally:
+                timer.cancel()
+
+    async def _obtain(self, exchange: "_Exchange") -> HttpConnection:
+        if self._closed:
+            raise LabError("the transport was used after it was closed")
+        try:
+            async with asyncio.timeout_at(exchange.deadline_s):
+                return await exchange.pool.obtain(repeatable=exchange.repeatable, fresh=exchange.resent)
+        except TimeoutError:
+            raise OperationError(
+                Outcome.TIMEOUT,
+                f"no connection within {format_seconds(exchange.timeout_s)}; {exchange.pool.state}",
+            ) from None
+
+    def _address(self, url: str) -> tuple[_Route, str]:
+        """Check an address, and remember what it comes to."""
+        origin, path = split_address(url)
+        route = self._routes.get(origin)
+        if route is None:
+            route = self._routes[origin] = self._route(origin)
+        if len(self._addresses) >= _MOST_REMEMBERED:
+            self._addresses.clear()
+        found = self._addresses[url] = (route, route.prefix + path)
+        return found
+
+    def _header_lines(self, headers: HeaderPairs) -> str:
+        lines = encode_headers(headers)
+        if isinstance(headers, tuple):
+            if len(self._heads) >= _MOST_REMEMBERED:
+                self._heads.clear()
+            self._heads[headers] = lines
+        return lines
+
+    def _route(self, origin: Origin) -> _Route:
+        proxy = self._proxies.proxy_for(origin.scheme, origin.host, origin.port)
+        secure = origin.scheme == "https"
+        if secure and self._tls is None:
+            self._tls = self._tls_settings.context()
+        tls = self._tls if secure else None
+        connect_timeout_s = self._connect_timeout_s
+
+        async def connect(pool: Pool) -> HttpConnection:
+            began_ns = self._clock.now_ns()
+            try:
+                async with asyncio.timeout(connect_timeout_s):
+                    connection = await dial(
+                        self._loop, origin, proxy, tls, lambda: HttpConnection(self._loop, pool, self._idle_limit_s)
+                    )
+            except TimeoutError:
+                raise OperationError(
+                    Outcome.TIMEOUT, f"{origin.authority}: no connection within {format_seconds(connect_timeout_s)}"
+                ) from None
+            connection.connecting_s = (self._clock.now_ns() - began_ns) / NANOSECONDS_PER_SECOND
+            return connection
+
+        lines = f" HTTP/1.1\r\nHost: {origin.host_header}\r\nUser-Agent: {USER_AGENT}\r\n"
+        prefix = ""
+        if proxy is not None and not secure:
+            prefix = f"{origin.scheme}://{origin.host_header}"
+            if proxy.authorization:
+                lines += f"Proxy-Authorization: {proxy.authorization}\r\n"
+        return _Route(Pool(self._loop, connect, self._most, self.counts), prefix, lines)
+
+
+class _Exchange:
+    """A request on its slow way."""
+
+    def __init__(
+        self,
+        method: str,
+        pool: Pool,
+        data: bytes,
+        deadline_s: float,
+        timeout_s: float,
+        receive: Callable[[bytes], object] | None,
+        body: BodyStream | None = None,
+    ) -> None:
+        self.method = method
+        self.pool = pool
+        self.deadline_s = deadline_s
+        self.timeout_s = timeout_s
+        self.repeatable = method in REPEATABLE
+        self.resent = False
+        self._data = data
+        self._receive = receive
+        self._body = body
+
+    def stale(self, counts: PoolCounts) -> None:
+        """The connection was closed before the answer: once, and where the method allows it, send again."""
+        if self.resent or not self.repeatable:
+            raise OperationError(
+                Outcome.RESET, "the server closed the reused connection before the answer began"
+            ) from None
+        self.resent = True
+        counts.resent += 1
+
+    async def over(self, connection: HttpConnection) -> Response:
+        """The answer over this connection."""
+        head_only = self.method == "HEAD"
+        if self._body is None:
+            return await connection.send(self._data, free_of_body=head_only, receive=self._receive)
+        connection.begin_stream()
+        waiter = connection.send(self._data, free_of_body=head_only, receive=self._receive)
+        try:
+            await send_stream(connection, self._body, waiter)
+        except BaseException:
+            if not waiter.cancel() and not waiter.cancelled():
+                waiter.exception()  # seen, so that asyncio does not report it
+            raise
+        return await waiter
+
+
+def _too_late(timeout_s: float) -> OperationError:
+    return OperationError(Outcome.TIMEOUT, f"no whole answer within {format_seconds(timeout_s)}")
