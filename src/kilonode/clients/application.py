@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
-from kilonode.base.clock import Clock
 from kilonode.base.errors import LabError, OperationError
 from kilonode.base.outcomes import Outcome
 from kilonode.base.units import format_seconds
@@ -33,9 +32,8 @@ _log = logging.getLogger(__name__)
 class ApplicationTransport:
     """Sends requests to an application; whatever host they name."""
 
-    def __init__(self, application: Application, clock: Clock, *, latency_s: float = DEFAULT_LATENCY_S) -> None:
+    def __init__(self, application: Application, *, latency_s: float = DEFAULT_LATENCY_S) -> None:
         self._application = application
-        self._clock = clock
         self._latency_s = latency_s
         self._running: dict[asyncio.Task[None], None] = {}
         self._closed = False
@@ -63,7 +61,7 @@ class ApplicationTransport:
         try:
             async with asyncio.timeout(timeout_s):
                 await call.answered.wait()
-                await self._clock.sleep(self._latency_s)
+                await asyncio.sleep(self._latency_s)
         except TimeoutError:
             raise OperationError(Outcome.TIMEOUT, f"no whole answer within {format_seconds(timeout_s)}") from None
         finally:
@@ -79,7 +77,7 @@ class ApplicationTransport:
         await asyncio.gather(*running, return_exceptions=True)
 
     async def _serve(self, call: "_Call") -> None:
-        await self._clock.sleep(self._latency_s)
+        await asyncio.sleep(self._latency_s)
         try:
             await self._application(call.scope, call.receive, call.send)
         except Exception:
