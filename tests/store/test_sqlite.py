@@ -170,6 +170,20 @@ async def test_a_conflict_in_a_group_stops_nobody_else(tmp_path: Path) -> None:
         assert [type(answer) for answer in answers[3:]] == [ConflictError] * 3
 
 
+async def test_a_full_disk_is_an_error_for_the_author_and_not_the_end_of_the_store(tmp_path: Path) -> None:
+    async with opened(tmp_path / "store", 2) as [store, other]:
+        await store.commit([Change("image", "small", bytes(100))])
+        connection = store._database._connection
+        connection.execute(f"PRAGMA max_page_count = {connection.execute('PRAGMA page_count').fetchone()[0] + 3}")
+        with pytest.raises(LabError, match="can no longer be read or written") as caught:
+            await store.commit([Change("image", "large", bytes(200_000))])
+        assert "make room" in str(caught.value)
+        assert await store.get("image", "large") is None
+        assert await store.revision() == await other.revision() == 1
+        connection.execute("PRAGMA max_page_count = 1000000")
+        assert await store.commit([Change("image", "large", bytes(200_000))]) == 2
+
+
 async def test_checkpoints_keep_the_log_file_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kilonode.store.flusher.CHECKPOINT_EVERY_COMMITS", 50)
     monkeypatch.setattr("kilonode.store.flusher.LOG_LIMIT_BYTES", 1_000_000)

@@ -184,13 +184,13 @@ class SqliteStore:
         self._take_commits_of_others()
 
     def _take_commits_of_others(self) -> None:
-        if self._database.changed_by_others():
-            try:
-                commits = self._database.commits(self._feed.tip)
-            except CompactedError:
-                # This process was stopped for so long that the log no longer reaches back to it: watchers list again.
-                self._feed.skip_to(self._database.newest())
-            else:
+        try:
+            commits = self._database.commits_of_others(self._feed.tip)
+        except CompactedError:
+            # This process was stopped for so long that the log no longer reaches back to it: watchers list again.
+            self._feed.skip_to(self._database.newest())
+        else:
+            if commits:
                 self._put_on_feed(commits)
 
     def _put_on_feed(self, commits: Sequence[Commit]) -> None:
