@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import resource
 import signal
 import sys
 from collections import deque
@@ -154,6 +155,8 @@ def process_commands(folder: StateFolder, record: CloudRecord) -> dict[str, list
 def main() -> None:
     """Entry of the supervisor's process. Arguments: the folder of all state, the name of the cloud."""
     os.umask(0o077)  # what the cloud writes is for its owner alone
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a connection is a file, and load has many
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         asyncio.run(supervise(StateFolder(Path(sys.argv[1]), sys.argv[2])))
