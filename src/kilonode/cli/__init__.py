@@ -1,1 +1,1 @@
-"""The command line: one file per command, arguments in, calls out."""
+"""The command line: one file per command, arguments in, calls out. It alone wires the parts together."""

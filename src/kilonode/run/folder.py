@@ -68,6 +68,16 @@ class RunRecord(msgspec.Struct, frozen=True):
     emulated: bool = False
     simulated: bool = False
     """The run was on virtual time."""
+    workers: int = 1
+    """How many worker processes made the load."""
+    problems: tuple[str, ...] = ()
+    """What happened to workers that did not come to their end."""
+    aborted_because: str = ""
+    """Why the load was ended early; empty: it was not."""
+    aborted_by: str = ""
+    """The criterion that asked for it; empty: the user or a timeout did."""
+    aborted_s: float = 0.0
+    """When, after the start of the load."""
     left_behind: bool = False
     """Cleanup did not finish: `kilonode cleanup` has something to do."""
     facts: dict[str, Any] = {}

@@ -13,6 +13,8 @@ class Interruption:
     def __init__(self) -> None:
         self.reason = ""
         """Why the run is ended early, for people; empty while it is not."""
+        self.criterion = ""
+        """The abort criterion that asked; empty: the user or a timeout did."""
         self._gentle = asyncio.Event()
         self._at_once = asyncio.Event()
 
@@ -34,9 +36,10 @@ class Interruption:
         self.reason = reason
         self._gentle.set()
 
-    def request_gently(self, reason: str) -> None:
+    def request_gently(self, reason: str, criterion: str = "") -> None:
         """Ask, but never mean *at once*: for what may ask many times, such as an abort criterion."""
         if not self.requested:
+            self.criterion = criterion
             self.request(reason)
 
     async def wait(self) -> None:

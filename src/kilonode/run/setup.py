@@ -5,6 +5,8 @@ cleaning to its caller, whatever happens: everything it makes carries the run's 
 so `kilonode.run.cleanup` finds it also when `prepare` failed or was killed half-way.
 """
 
+from typing import Any
+
 import msgspec
 
 from kilonode.base.clock import Clock
@@ -29,6 +31,8 @@ class Prepared(msgspec.Struct, frozen=True):
     """Name in the experiment to id, of the flavors made for this run."""
     images: dict[str, str] = {}
     """Name in the experiment to id, of the images made for this run."""
+    arguments: dict[str, dict[str, Any]] = {}
+    """Workload to its scenario's arguments, with ids in place of names."""
 
 
 async def prepare(

@@ -1,0 +1,129 @@
+"""The cloud of a run: brought up for it, named in `clouds.yaml`, simulated in-process, or none at all."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from kilonode.base.clock import Clock
+from kilonode.base.errors import InputError
+from kilonode.cli.connecting import OpenTransport, real_access
+from kilonode.cli.output import say
+from kilonode.cli.state import state_folder
+from kilonode.clients.application import ApplicationTransport
+from kilonode.clients.openstack.access import Access
+from kilonode.cloud import launch
+from kilonode.cloud.access import AccessFacts, access_facts
+from kilonode.cloud.context import CloudSettings
+from kilonode.cloud.folder import StateFolder
+from kilonode.cloud.simulated import SimulatedCloud
+from kilonode.run.experiment import EmulatedCloud, Experiment
+
+OWN_CLOUD_PREFIX = "run-"
+"""The emulated cloud that a run brings up is named by this and the run's id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The cloud a run is about."""
+
+    access: Access | None
+    """None: the experiment has no cloud."""
+    open_transport: OpenTransport | None = None
+    """None: sockets."""
+    name: str = ""
+    emulated: bool = False
+    nodes: int | None = None
+
+
+@contextlib.asynccontextmanager
+async def target_of(experiment: Experiment, run_id: str, seed: int, clock: Clock) -> AsyncIterator[Target]:
+    """Bring up, or find, the cloud of an experiment; take down afterwards what was brought up.
+
+    Raises InputError when that is impossible.
+    """
+    cloud = experiment.cloud
+    if cloud is None:
+        yield Target(None)
+    elif cloud.emulated is not None:
+        make = _simulated if clock.simulated else _emulated
+        async with make(cloud.emulated, run_id, seed, clock) as target:
+            yield target
+    elif clock.simulated:
+        raise InputError(
+            "a real cloud cannot be simulated",
+            where="cloud.openstack",
+            got=str(cloud.openstack),
+            hint="run without --simulated, or try --set cloud='{emulated: {nodes: 100}}'",
+        )
+    else:
+        access = real_access(cloud.openstack)
+        yield Target(access, name=cloud.openstack or access.cloud)
+
+
+def own_cloud_name(run_id: str) -> str:
+    """The name of the emulated cloud that this run brings up for itself."""
+    return f"{OWN_CLOUD_PREFIX}{run_id}"
+
+
+def access_of(facts: AccessFacts, cloud: str) -> Access:
+    """What a client needs, from what the emulated cloud says."""
+    return Access(
+        auth_url=facts.auth_url,
+        cloud=cloud,
+        username=facts.username,
+        user_domain_name=facts.user_domain_name,
+        password=facts.password,
+        project_name=facts.project_name,
+        project_domain_name=facts.project_domain_name,
+        region_name=facts.region_name,
+    )
+
+
+@contextlib.asynccontextmanager
+async def _emulated(cloud: EmulatedCloud, run_id: str, seed: int, clock: Clock) -> AsyncIterator[Target]:
+    """A cloud of processes of its own, started as `kilonode cloud up` does, and removed with its data."""
+    state, name = state_folder(), own_cloud_name(run_id)
+    settings = launch.UpSettings(
+        state=state,
+        name=name,
+        nodes=cloud.nodes,
+        stages=cloud.stages,
+        seed=seed,
+        all_in_one=cloud.roles == "together",
+        port=0,
+    )
+    status = await launch.up(settings, lambda line: None)
+    try:
+        folder = StateFolder(state, name)
+        record, secrets = folder.read_record(), folder.secrets()
+        if record is None or secrets is None:
+            raise InputError("the emulated cloud's state is gone", where=status.folder)
+        whole = _with_secrets(record.settings, secrets)
+        yield Target(access_of(access_facts(whole), name), name=name, emulated=True, nodes=cloud.nodes)
+    finally:
+        with contextlib.suppress(InputError):
+            await launch.down(state, name, lambda line: None, purge=True)
+
+
+@contextlib.asynccontextmanager
+async def _simulated(cloud: EmulatedCloud, run_id: str, seed: int, clock: Clock) -> AsyncIterator[Target]:
+    """The same cloud inside this event loop, on virtual time."""
+    settings = CloudSettings(nodes=cloud.nodes, stages=cloud.stages, seed=seed, public_url="http://cloud.simulated")
+    async with SimulatedCloud(settings, clock) as simulated:
+        application = simulated.application
+        yield Target(
+            access_of(simulated.access, "simulated"),
+            open_transport=lambda access: ApplicationTransport(application),
+            name="simulated",
+            emulated=True,
+            nodes=cloud.nodes,
+        )
+
+
+def _with_secrets(settings: CloudSettings, secrets: object) -> CloudSettings:
+    import msgspec
+
+    return msgspec.structs.replace(settings, secrets=secrets)
+
+
+__all__ = ["Target", "own_cloud_name", "say", "target_of"]

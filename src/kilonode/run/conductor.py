@@ -1,0 +1,282 @@
+"""The conductor leads one run: connect, setup, load, cleanup.
+
+It is given everything that depends on the outside (`Surroundings`): a clock, a way to log in, a way to make load, and
+somebody who watches. It never sends load itself; workers do. Whatever happens, what was recorded stays readable, and
+what the run made is removed; unless the user asked to stop at once: then `kilonode cleanup` finishes.
+It writes no numbers: those come from the history, by `kilonode.run.evaluation`.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final, Protocol, TypeVar
+
+import msgspec
+
+from kilonode.base.clock import NANOSECONDS_PER_SECOND, Clock
+from kilonode.base.errors import AbortError, InputError, OperationError, trim
+from kilonode.clients.openstack.access import Access
+from kilonode.load.plan import WorkerPlan
+from kilonode.load.progress import Progress
+from kilonode.run.abort import AbortWatch
+from kilonode.run.cleanup import CleanupReport, clean
+from kilonode.run.experiment import Experiment
+from kilonode.run.folder import RunFolder, RunRecord, RunState
+from kilonode.run.interruption import Interruption
+from kilonode.run.loading import worker_plans
+from kilonode.run.recording import Recording
+from kilonode.run.references import resolve_references
+from kilonode.run.setup import Prepared, prepare
+from kilonode.run.tenants import Connect
+
+ZERO_LEAD_S: Final = 0.3
+"""How long after all workers are ready the load begins: time for the word to reach every worker."""
+
+Result = TypeVar("Result")
+
+
+class Watcher(Protocol):
+    """Somebody who watches a run: the live view."""
+
+    def stage(self, name: str) -> None:
+        """The run enters a stage: `connect`, `setup`, `load`, `drain`, `cleanup`."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Something worth a line."""
+        ...
+
+    def progress(self, progress: Progress) -> None:
+        """What one worker did since it last said so."""
+        ...
+
+
+class Generator(Protocol):
+    """Makes the load of one run, by any number of workers."""
+
+    async def prepare(self, plans: Sequence[WorkerPlan]) -> None:
+        """Start the workers and wait until each has logged in and is ready."""
+        ...
+
+    def begin(self, zero_ns: int) -> None:
+        """The load begins at this instant of the clock."""
+        ...
+
+    def progress(self) -> AsyncIterator[Progress]:
+        """What the workers report, until all of them have ended."""
+        ...
+
+    def stop(self) -> None:
+        """Start nothing new; let what runs finish within the drain."""
+        ...
+
+    async def close(self) -> None:
+        """End what still runs, at once."""
+        ...
+
+    def problems(self) -> list[str]:
+        """What went wrong with workers, for people: one that died, one that was not ready in time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a run is given."""
+
+    clock: Clock
+    access: Access | None
+    """The cloud's own login; None: the experiment has no cloud."""
+    connect: Connect
+    """Logs in."""
+    generator: Generator
+    watcher: Watcher
+    pid: int
+
+
+class Conductor:
+    """Leads one run in its folder."""
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        folder: RunFolder,
+        record: RunRecord,
+        surroundings: Surroundings,
+        interruption: Interruption,
+    ) -> None:
+        self._experiment = experiment
+        self._folder = folder
+        self._record = record
+        self._around = surroundings
+        self._clock = surroundings.clock
+        self._interruption = interruption
+        self._recording: Recording | None = None
+
+    async def run(self) -> RunRecord:
+        """Lead the run to its end; return its last record, which is written too.
+
+        Raises InputError when the cloud lacks something, OperationError when it failed before the load: both after
+        cleanup. A load that was ended early is no error; the record says so.
+        """
+        self._recording = Recording(self._folder.journal_folder, self._record.run_id, self._clock, self._around.pid)
+        state = RunState.FAILED
+        try:
+            try:
+                await self._lead()
+                state = RunState.ABORTED if self._interruption.requested else RunState.DONE
+            except AbortError:
+                state = RunState.ABORTED
+            finally:
+                await self._clean_up()
+        finally:
+            await self._recording.close()
+            self._update(state=state, finished_utc=self._clock.utc())
+        return self._record
+
+    async def _lead(self) -> None:
+        prepared = await self._unless_interrupted(self._prepare())
+        self._enter(RunState.SETUP, "workers")
+        plans = worker_plans(
+            self._experiment, self._folder, self._record.run_id, self._record.seed, prepared, self._record.workers
+        )
+        generator = self._around.generator
+        try:
+            await self._unless_interrupted(generator.prepare(plans))
+            zero_ns = self._clock.now_ns() + round(ZERO_LEAD_S * NANOSECONDS_PER_SECOND)
+            self._recorder.move_zero(zero_ns)
+            lead = timedelta(seconds=ZERO_LEAD_S)
+            self._update(state=RunState.LOAD, zero_utc=self._clock.utc() + lead)
+            self._around.watcher.stage("load")
+            generator.begin(zero_ns)
+            await self._follow(generator, zero_ns)
+        finally:
+            await generator.close()
+        for problem in generator.problems():
+            self._around.watcher.note(problem)
+        self._update(problems=tuple(generator.problems()))
+
+    async def _prepare(self) -> Prepared:
+        access = self._around.access
+        if access is None:
+            return Prepared(())
+        self._around.watcher.stage("connect")
+        connection = await self._around.connect(access)
+        self._enter(RunState.SETUP, "setup")
+        prepared = await prepare(
+            access,
+            self._around.connect,
+            self._experiment.setup,
+            self._record.run_id,
+            self._clock,
+            self._recorder.record,
+        )
+        return await resolve_references(connection, self._experiment, prepared)
+
+    async def _follow(self, generator: Generator, zero_ns: int) -> None:
+        """Watch the load until all workers have ended or the user wants it ended at once."""
+        watch = AbortWatch(self._experiment)
+        tasks = [
+            asyncio.create_task(self._pass_on(generator, watch), name="progress"),
+            asyncio.create_task(self._stop_when_asked(generator, zero_ns), name="stop"),
+        ]
+        if self._experiment.timeout is not None:
+            tasks.append(asyncio.create_task(self._time_out(float(self._experiment.timeout)), name="timeout"))
+        at_once = asyncio.create_task(self._interruption.wait_at_once(), name="stop at once")
+        try:
+            await asyncio.wait([tasks[0], at_once], return_when=asyncio.FIRST_COMPLETED)
+            if tasks[0].done():
+                tasks[0].result()
+        finally:
+            for task in (*tasks, at_once):
+                task.cancel()
+            await asyncio.gather(*tasks, at_once, return_exceptions=True)
+
+    async def _pass_on(self, generator: Generator, watch: AbortWatch) -> None:
+        async for progress in generator.progress():
+            self._around.watcher.progress(progress)
+            broken = watch.add(progress)
+            if broken is not None:
+                self._interruption.request_gently(broken.reason, broken.criterion)
+
+    async def _stop_when_asked(self, generator: Generator, zero_ns: int) -> None:
+        await self._interruption.wait()
+        self._update(
+            aborted_because=self._interruption.reason,
+            aborted_by=self._interruption.criterion,
+            aborted_s=(self._clock.now_ns() - zero_ns) / NANOSECONDS_PER_SECOND,
+        )
+        self._around.watcher.note(f"ending the load early: {self._interruption.reason}")
+        self._around.watcher.stage("drain")
+        generator.stop()
+
+    async def _time_out(self, timeout_s: float) -> None:
+        await self._clock.sleep(timeout_s)
+        self._interruption.request_gently(f"the experiment's timeout of {timeout_s:g} s is over")
+
+    async def _unless_interrupted(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """Do `work`, but give it up as soon as anybody asks: before the load there is nothing to drain."""
+        task = asyncio.create_task(work)
+        asked = asyncio.create_task(self._interruption.wait())
+        try:
+            await asyncio.wait([task, asked], return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                return task.result()
+            raise AbortError(f"ended before the load: {self._interruption.reason}")
+        finally:
+            for one in (task, asked):
+                one.cancel()
+            await asyncio.gather(task, asked, return_exceptions=True)
+
+    async def _clean_up(self) -> None:
+        """Remove what the run made. Never raises for what the cloud does: the report of the run must still come."""
+        if self._around.access is None:
+            return
+        if self._interruption.at_once:
+            self._update(left_behind=True)
+            self._around.watcher.note(f"not cleaned up; finish with: kilonode cleanup {self._record.run_id}")
+            return
+        self._enter(RunState.CLEANUP, "cleanup")
+        try:
+            report = await self._unless_at_once(self._clean(self._around.access))
+        except (OperationError, InputError) as error:
+            self._leave_behind(trim(str(error)))
+            return
+        if report is None:
+            self._leave_behind("stopped by the user")
+        elif not report.complete:
+            self._leave_behind("; ".join(report.problems) or f"{len(report.remaining)} resources remain")
+
+    async def _clean(self, access: Access) -> CleanupReport:
+        connection = await self._around.connect(access)
+        concurrency = self._experiment.setup.concurrency
+        return await clean(connection, self._record.run_id, self._clock, self._recorder.record, concurrency=concurrency)
+
+    async def _unless_at_once(self, work: Awaitable[CleanupReport]) -> CleanupReport | None:
+        task = asyncio.ensure_future(work)
+        asked = asyncio.create_task(self._interruption.wait_at_once())
+        try:
+            await asyncio.wait([task, asked], return_when=asyncio.FIRST_COMPLETED)
+            return task.result() if task.done() else None
+        finally:
+            for one in (task, asked):
+                one.cancel()
+            await asyncio.gather(task, asked, return_exceptions=True)
+
+    def _leave_behind(self, why: str) -> None:
+        self._update(left_behind=True)
+        self._around.watcher.note(f"cleanup is not finished: {why}")
+        self._around.watcher.note(f"finish it with: kilonode cleanup {self._record.run_id}")
+
+    def _enter(self, state: RunState, stage: str) -> None:
+        self._update(state=state)
+        self._around.watcher.stage(stage)
+
+    def _update(self, **changes: Any) -> None:
+        self._record = msgspec.structs.replace(self._record, **changes)
+        self._folder.write_record(self._record)
+
+    @property
+    def _recorder(self) -> Recording:
+        assert self._recording is not None
+        return self._recording
