@@ -138,7 +138,7 @@ class Setup(_Record, frozen=True):
     """How many projects. Zero: the load runs as the user and in the project of the cloud's own credentials. More needs
     a user who may administer the identity service."""
     users_per_project: Annotated[int, Meta(ge=1, le=1_000)] = 1
-    """How many users in each project; each is a tenant of the load, with the role `member`."""
+    """How many users in each project; each is a tenant of the load."""
     networks_per_project: Annotated[int, Meta(ge=0, le=1_000)] = 0
     """How many networks in each project. Zero: the networks that the project can see already are used."""
     subnets_per_network: Annotated[int, Meta(ge=1, le=100)] = 1
