@@ -119,6 +119,11 @@ class Iteration:
         return self._context.workload
 
     @property
+    def run_id(self) -> str:
+        """The run's eight hexadecimal characters, for metadata; names have it already."""
+        return self._context.run_id
+
+    @property
     def clock(self) -> Clock:
         """The run's clock. A scenario that wants to wait says `await it.clock.sleep(seconds)`."""
         return self._context.clock
