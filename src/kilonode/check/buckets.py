@@ -30,12 +30,12 @@ class Buckets:
     @property
     def edges_s(self) -> Floats:
         """All edges, one more than buckets."""
-        return self.start_s + self.width_s * np.arange(self.count + 1)
+        return self.start_s + self.width_s * np.arange(self.count + 1, dtype=np.float64)
 
     @property
     def middles_s(self) -> Floats:
         """The middle of each bucket."""
-        return self.start_s + self.width_s * (np.arange(self.count) + 0.5)
+        return self.start_s + self.width_s * (np.arange(self.count, dtype=np.float64) + 0.5)
 
     def of(self, at_s: Floats) -> Indices:
         """The bucket of each instant; instants outside belong to the first or the last one."""

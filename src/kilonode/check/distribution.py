@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from kilonode.check.buckets import Buckets, drawn
-from kilonode.check.operations import Operations
+from kilonode.check.operations import Indices, Operations
 from kilonode.check.results import Curve, Heat, Histogram
 from kilonode.check.statistics import Floats, Sorted, rank_of
 
@@ -96,7 +96,7 @@ def _bins(shortest_s: float, longest_s: float, most: int) -> tuple[float, float,
     return lowest_s, growth, max(1, min(bins, most))
 
 
-def _bin_of(values_s: Floats, lowest_s: float, growth: float, bins: int) -> np.typing.NDArray[np.int64]:
+def _bin_of(values_s: Floats, lowest_s: float, growth: float, bins: int) -> Indices:
     place = np.floor(np.log(values_s / lowest_s) / math.log(growth)).astype(np.int64)
     return np.clip(place, 0, bins - 1)
 

@@ -11,7 +11,7 @@ import numpy as np
 from kilonode.base.outcomes import Outcome
 from kilonode.check.buckets import Buckets, buckets_between, drawn, drawn_or_none, nice_at_least
 from kilonode.check.facts import Point, WorkloadFacts, asked_between, line_at
-from kilonode.check.operations import CENSORED, Operations
+from kilonode.check.operations import Indices, Operations
 from kilonode.check.results import Bucketed, Flow
 from kilonode.check.statistics import Floats, rank_of, samples_needed
 
@@ -77,12 +77,6 @@ def mean_over_time(operations: Operations, buckets: Buckets) -> tuple[float | No
     return drawn_or_none(np.divide(total_s, count, out=np.full(buckets.count, np.nan), where=count > 0))
 
 
-def censored_share(operations: Operations) -> float:
-    """Which share of the samples of latency was cut off or timed out."""
-    timed = operations.timed()
-    return float(timed.ended(CENSORED).mean()) if len(timed) else 0.0
-
-
 def _latency_width_s(samples: int, duration_s: float, width_s: float) -> float:
     if samples == 0 or duration_s <= 0:
         return width_s
@@ -90,9 +84,7 @@ def _latency_width_s(samples: int, duration_s: float, width_s: float) -> float:
     return nice_at_least(max(width_s, min(wanted_s, duration_s / _FEWEST_BUCKETS)))
 
 
-def _percentile_of_each(
-    ordered_s: Floats, first: np.typing.NDArray[np.int64], count: np.typing.NDArray[np.int64], percent: float
-) -> Floats:
+def _percentile_of_each(ordered_s: Floats, first: Indices, count: Indices, percent: float) -> Floats:
     """One percentile of each bucket, whose samples lie ascending one bucket after the other."""
     found = np.full(len(count), np.nan)
     for place in np.flatnonzero(count >= samples_needed(percent)).tolist():

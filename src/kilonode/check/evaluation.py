@@ -1,0 +1,185 @@
+"""A history and what is known about its run in; all numbers and the verdict out. Pure: no clock, no I/O.
+
+The verdict is the worst of: every criterion; the state of the generator; the history itself (torn or whole); and
+whether each workload did what it was asked to. Every reason why it is not *valid* is given, the worst first.
+"""
+
+import msgspec
+
+from kilonode.base.outcomes import Outcome
+from kilonode.base.units import format_seconds
+from kilonode.check.buckets import MOST_POINTS, buckets_between, usual_width_s
+from kilonode.check.criteria import ITERATION_METRICS, CriterionRule
+from kilonode.check.distribution import curve, heat, histogram
+from kilonode.check.facts import RunFacts, WorkloadFacts
+from kilonode.check.failures import group_failures
+from kilonode.check.generator import judge_generator, lateness_p99_s
+from kilonode.check.judgement import judge, measure, worst
+from kilonode.check.latency import summarise_step
+from kilonode.check.operations import OperationTable
+from kilonode.check.phases import StepTree
+from kilonode.check.results import CriterionResult, Reason, Results, Verdict, WorkloadResults
+from kilonode.check.series import flow, latency_over_time
+from kilonode.check.stages import list_disruptions, summarise_stages
+from kilonode.history.columns import History
+from kilonode.history.records import OpKind
+
+DROPPED_SHARE = 0.01
+"""More of an open workload's iterations than this dropped means that the asked load was not applied."""
+_WORKLOADS_AT_FULL_DETAIL = 8
+
+
+def evaluate(history: History, facts: RunFacts) -> Results:
+    """All numbers and the verdict of a run."""
+    table = OperationTable(history.columns)
+    finish_s = float(history.columns.finished_ns.max() / 1e9) if len(history.columns) else 0.0
+    start_s = float(history.columns.started_ns.min() / 1e9) if len(history.columns) else 0.0
+    windows = {workload.name: _window(workload, table, facts, history) for workload in facts.workloads}
+    load_end_s = max((end_s for _, end_s in windows.values()), default=0.0)
+    most_points = _most_points(len(facts.workloads))
+    workloads = tuple(
+        _evaluate_workload(workload, table, windows[workload.name], load_end_s, most_points)
+        for workload in facts.workloads
+    )
+    criteria = tuple(_judge_rule(rule, table, facts, windows) for rule in facts.rules)
+    generator, generator_reasons = judge_generator(history.samples, table, facts, load_end_s)
+    reasons = [
+        *_reasons_of_criteria(criteria),
+        *generator_reasons,
+        *_reasons_of_history(history),
+        *(reason for workload in workloads for reason in _reasons_of_workload(workload, facts)),
+    ]
+    order = list(Verdict)
+    reasons.sort(key=lambda reason: -order.index(reason.verdict))
+    return Results(
+        verdict=worst([reason.verdict for reason in reasons]),
+        reasons=tuple(reasons),
+        criteria=criteria,
+        workloads=workloads,
+        generator=generator,
+        stages=summarise_stages(table),
+        disruptions=list_disruptions(table),
+        abortion=facts.abortion,
+        torn=history.torn,
+        lost_at_most_s=history.lost_at_most_s,
+        operations=len(history.columns),
+        start_s=min(0.0, start_s),
+        load_end_s=load_end_s,
+        finish_s=max(finish_s, load_end_s),
+        simulated=facts.simulated,
+    )
+
+
+def _window(workload: WorkloadFacts, table: OperationTable, facts: RunFacts, history: History) -> tuple[float, float]:
+    """The stretch of time that rates of a workload are taken over: its load, as far as it went."""
+    end_s = workload.end_s
+    iterations = table.of(OpKind.ITERATION, workload.name)
+    if facts.abortion is not None:
+        end_s = min(end_s, facts.abortion.at_s)
+    if workload.ends_when_done and len(iterations):
+        end_s = min(end_s, float(iterations.finished_s.max()))
+    if history.torn and len(history.columns):
+        end_s = min(end_s, float(history.columns.finished_ns.max() / 1e9))
+    return workload.start_s, max(workload.start_s, end_s)
+
+
+def _evaluate_workload(
+    facts: WorkloadFacts, table: OperationTable, window: tuple[float, float], load_end_s: float, most_points: int
+) -> WorkloadResults:
+    start_s, end_s = window
+    iterations = table.of(OpKind.ITERATION, facts.name)
+    tree = StepTree(table, facts.name)
+    steps = [("", iterations), *((step, tree.operations(step)) for step in tree.paths)]
+    dropped = iterations.counts().get(Outcome.DROPPED, 0)
+    last_s = max(end_s, float(iterations.finished_s.max(initial=end_s)))
+    buckets = buckets_between(start_s, last_s, usual_width_s(max(last_s, load_end_s), most_points))
+    due_buckets = buckets_between(start_s, end_s, buckets.width_s)
+    errors, error_groups = group_failures(iterations)
+    return WorkloadResults(
+        facts=facts,
+        measured_s=end_s - start_s,
+        due=len(iterations),
+        dropped=dropped,
+        dropped_rate=dropped / len(iterations) if len(iterations) else None,
+        lateness_p99_s=lateness_p99_s(iterations) if facts.open_model else None,
+        steps=tuple(summarise_step(step, operations, start_s, end_s) for step, operations in steps),
+        errors=errors,
+        error_groups=error_groups,
+        latency_over_time=latency_over_time(iterations, start_s, end_s, buckets.width_s),
+        heat=heat(iterations, due_buckets),
+        flow=flow(facts, iterations, buckets),
+        histogram=histogram(iterations),
+        curve=curve(iterations.sorted_latency(), iterations.sorted_service()),
+        phases=tree.phases(due_buckets),
+    )
+
+
+def _judge_rule(
+    rule: CriterionRule, table: OperationTable, facts: RunFacts, windows: dict[str, tuple[float, float]]
+) -> CriterionResult:
+    criterion = rule.criterion
+    if not criterion.workload:
+        operations = table.of_kind(OpKind.ITERATION)
+        start_s = min((start for start, _ in windows.values()), default=0.0)
+        end_s = max((end for _, end in windows.values()), default=0.0)
+    else:
+        kind = OpKind.STEP if criterion.step else OpKind.ITERATION
+        operations = table.of(kind, criterion.workload, criterion.step)
+        start_s, end_s = windows.get(criterion.workload, (0.0, 0.0))
+    if rule.after_s > 0:
+        operations = operations.where(operations.due_s >= rule.after_s)
+        start_s = max(start_s, rule.after_s)
+    result = judge(rule, measure(criterion, operations, start_s, end_s))
+    abortion = facts.abortion
+    if abortion is not None and abortion.criterion == str(criterion):
+        note = f"it ended the load at {format_seconds(abortion.at_s)}: {abortion.reason}"
+        note = "; ".join(part for part in (note, result.note) if part)
+        return msgspec.structs.replace(result, verdict=Verdict.INVALID, note=note)
+    return result
+
+
+def _reasons_of_criteria(criteria: tuple[CriterionResult, ...]) -> list[Reason]:
+    words = {Verdict.INVALID: "did not hold", Verdict.UNKNOWN: "cannot be judged"}
+    return [
+        Reason(
+            verdict=result.verdict,
+            about="criterion",
+            text=f"{result.criterion} {words[result.verdict]}" + (f": {result.note}." if result.note else "."),
+        )
+        for result in criteria
+        if result.verdict is not Verdict.VALID
+    ]
+
+
+def _reasons_of_history(history: History) -> list[Reason]:
+    if not history.torn:
+        return []
+    text = (
+        "The history is torn: a process was killed or a file is damaged, and up to "
+        f"{format_seconds(history.lost_at_most_s)} of what happened is missing."
+    )
+    return [Reason(verdict=Verdict.UNKNOWN, about="history", text=text)]
+
+
+def _reasons_of_workload(workload: WorkloadResults, facts: RunFacts) -> list[Reason]:
+    name, iterations = workload.facts.name, workload.steps[0]
+    judged = {rule.criterion.workload for rule in facts.rules if rule.criterion.metric in ITERATION_METRICS}
+    reasons = []
+    if workload.due == 0:
+        reasons.append(f"{name} made no iteration.")
+    elif iterations.finished == 0 and workload.dropped < workload.due:
+        reasons.append(f"Of {name} no iteration came to an end.")
+    elif not iterations.outcomes.get(Outcome.OK, 0):
+        reasons.append(f"Of {name} not one iteration went well: nothing is known about its latency.")
+    if (workload.dropped_rate or 0) > DROPPED_SHARE and not judged & {name, ""}:
+        reasons.append(
+            f"{workload.dropped:,} of {workload.due:,} iterations of {name} were dropped because "
+            f"{workload.facts.max_vus:,} (max_vus) were still running: the asked load was not applied. Raise max_vus, "
+            "or say with a criterion on dropped_rate how much is right."
+        )
+    return [Reason(verdict=Verdict.UNKNOWN, about="workload", text=text) for text in reasons]
+
+
+def _most_points(workloads: int) -> int:
+    """How many buckets a series may have, so that the report of many workloads stays small."""
+    return max(100, MOST_POINTS * _WORKLOADS_AT_FULL_DETAIL // max(workloads, _WORKLOADS_AT_FULL_DETAIL))
