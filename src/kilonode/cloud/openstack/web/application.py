@@ -8,7 +8,7 @@ the service's 500, without a traceback. It knows no service; those are given to 
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, MutableMapping
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from kilonode.cloud.context import Cloud
 from kilonode.cloud.openstack.web.access import ANONYMOUS, Access, Caller
@@ -18,6 +18,7 @@ from kilonode.cloud.openstack.web.request import Request
 from kilonode.cloud.openstack.web.response import Response
 from kilonode.cloud.openstack.web.router import Router
 from kilonode.cloud.openstack.web.service import BODY_LIMIT_BYTES, Route, ServiceApp
+from kilonode.cloud.profiles import ServiceTime
 from kilonode.store.protocol import ConflictError
 
 Scope = MutableMapping[str, Any]
@@ -37,14 +38,6 @@ _BODILESS: Final = (204, 304)
 _log = logging.getLogger(__name__)
 
 
-class ServiceTime(Protocol):
-    """How long an operation thinks before it answers."""
-
-    def total_s(self, items: int) -> float:
-        """Seconds, for an answer of this many items."""
-        ...
-
-
 class _DisconnectedError(Exception):
     """The client went away before its request was whole."""
 
@@ -54,22 +47,16 @@ class _Target:
 
     __slots__ = ("route", "service", "service_time")
 
-    def __init__(self, service: ServiceApp, route: Route, service_time: ServiceTime | None) -> None:
+    def __init__(self, service: ServiceApp, route: Route, service_times: Mapping[str, ServiceTime]) -> None:
         self.service = service
         self.route = route
-        self.service_time = service_time
+        self.service_time = service_times.get(f"{service.name}.{route.operation}")
 
 
 class Application:
-    """The ASGI callable. `service_times` are by operation, such as `compute.list_servers`."""
+    """The ASGI callable."""
 
-    def __init__(
-        self,
-        cloud: Cloud,
-        services: Iterable[ServiceApp],
-        authenticate: Authenticate,
-        service_times: Mapping[str, ServiceTime] | None = None,
-    ) -> None:
+    def __init__(self, cloud: Cloud, services: Iterable[ServiceApp], authenticate: Authenticate) -> None:
         self._cloud = cloud
         self._authenticate = authenticate
         self._router: Router[_Target] = Router()
@@ -77,14 +64,13 @@ class Application:
         self._version_headers: dict[tuple[str, Microversion], EncodedHeaders] = {}
         self._request_prefix = f"req-{cloud.new_id()[:24]}".encode()
         self._request_number = 0
-        times = service_times or {}
         for service in services:
             root = service.root or service.prefix
             self._services[root.split("/")[1]] = service
             for place, routes in ((service.prefix, service.routes), (root, service.discovery)):
                 for route in routes:
-                    time = times.get(f"{service.name}.{route.operation}")
-                    self._router.add(route.method, place + route.path, _Target(service, route, time))
+                    target = _Target(service, route, cloud.profile.services)
+                    self._router.add(route.method, place + route.path, target)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection: a request, or the lifespan of the server."""

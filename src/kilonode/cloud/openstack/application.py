@@ -1,0 +1,29 @@
+"""The emulated OpenStack as one ASGI application: all its services, with the identity service at the door.
+
+Importing it registers the kinds of all services' documents.
+"""
+
+from typing import Final
+
+from kilonode.cloud.context import Cloud
+from kilonode.cloud.openstack.compute.routes import COMPUTE
+from kilonode.cloud.openstack.identity.authority import Authority
+from kilonode.cloud.openstack.identity.service import IDENTITY
+from kilonode.cloud.openstack.placement.routes import PLACEMENT
+from kilonode.cloud.openstack.web.application import Application
+from kilonode.cloud.openstack.web.service import ServiceApp
+from kilonode.cloud.seed import seed
+
+SERVICES: Final[tuple[ServiceApp, ...]] = (IDENTITY, COMPUTE, PLACEMENT)
+"""Every service of the catalog."""
+
+
+def application(cloud: Cloud) -> Application:
+    """The application over a view of the cloud that mirrors all kinds."""
+    return Application(cloud, SERVICES, cloud.part(Authority).caller)
+
+
+async def open_application(cloud: Cloud) -> Application:
+    """The same, after giving a new cloud its first contents."""
+    await seed(cloud)
+    return application(cloud)

@@ -1,0 +1,169 @@
+"""`/users/{id}/application_credentials`: secrets of their own with which programs log in for a user."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from kilonode.cloud.context import timestamp_with_microseconds
+from kilonode.cloud.openstack.identity.answers import checked_name, find, forbidden, link, listing, require, show
+from kilonode.cloud.openstack.identity.authority import Authority
+from kilonode.cloud.openstack.identity.model import (
+    APPLICATION_CREDENTIAL,
+    ROLE,
+    ApplicationCredential,
+    credentials_by_user,
+    find_by_name,
+)
+from kilonode.cloud.openstack.identity.passwords import hash_password
+from kilonode.cloud.openstack.web.access import Access
+from kilonode.cloud.openstack.web.faults import Fault
+from kilonode.cloud.openstack.web.fields import Fields
+from kilonode.cloud.openstack.web.request import Request
+from kilonode.cloud.openstack.web.response import Response, reply
+from kilonode.cloud.openstack.web.service import Route
+from kilonode.control.mirror import Delete, Entry, Put
+
+CREDENTIAL_FIELDS: Final[Fields[ApplicationCredential]] = Fields(
+    {
+        "id": lambda credential: credential.id,
+        "name": lambda credential: credential.name,
+        "description": lambda credential: credential.description,
+        "project_id": lambda credential: credential.project_id,
+        "user_id": lambda credential: credential.user_id,
+        "unrestricted": lambda credential: credential.unrestricted,
+        "expires_at": lambda credential: (
+            timestamp_with_microseconds(credential.expires_us) if credential.expires_us else None
+        ),
+        "roles": lambda credential: [{"id": role_id} for role_id in credential.role_ids],
+    }
+)
+
+
+class NamedRole(msgspec.Struct, frozen=True):
+    """A role by id or name."""
+
+    id: str | None = None
+    name: str | None = None
+
+
+class WantedCredential(msgspec.Struct, frozen=True):
+    """The `application_credential` of a create request."""
+
+    name: str
+    secret: str | None = None
+    description: str | None = None
+    expires_at: str | None = None
+    roles: tuple[NamedRole, ...] | None = None
+    unrestricted: bool = False
+
+
+class CreateCredential(msgspec.Struct, frozen=True):
+    """The body of `POST /users/{user_id}/application_credentials`."""
+
+    application_credential: WantedCredential
+
+
+async def list_application_credentials(request: Request) -> Response:
+    """`GET /users/{user_id}/application_credentials`."""
+    user_id = request.params["user_id"]
+    require(request, "list_application_credentials", user_id=user_id)
+    mirror = request.cloud.mirror
+    values = (mirror.all(APPLICATION_CREDENTIAL)[key].value for key in credentials_by_user(mirror).keys(user_id))
+    return listing(request, "application_credentials", CREDENTIAL_FIELDS, values)
+
+
+async def create_application_credential(request: Request) -> Response:
+    """`POST /users/{user_id}/application_credentials`: for the project of the user's token. Shows the secret, once."""
+    cloud, caller = request.cloud, request.caller
+    wanted = request.json(CreateCredential).application_credential
+    if caller.user_id != request.params["user_id"] or not caller.project_id or not _may_make(request):
+        raise forbidden(request, "create_application_credential")
+    name = checked_name("application_credential", wanted.name)
+    table = cloud.mirror.all(APPLICATION_CREDENTIAL)
+    if any(table[key].value.name == name for key in credentials_by_user(cloud.mirror).keys(caller.user_id)):
+        raise Fault(409, f"Conflict occurred attempting to store application_credential - Duplicate entry {name}.")
+    held = {role.name: role.id for role in cloud.part(Authority).roles(caller.user_id, "project", caller.project_id)}
+    role_ids = tuple(held.values()) if wanted.roles is None else _role_ids(request, wanted.roles, held)
+    secret = wanted.secret or f"{cloud.new_hexadecimal_id()}{cloud.new_hexadecimal_id()}"
+    credential = ApplicationCredential(
+        cloud.new_hexadecimal_id(),
+        name,
+        caller.user_id,
+        caller.project_id,
+        role_ids,
+        hash_password(secret, cloud.new_hexadecimal_id()),
+        wanted.description,
+        _instant_us(request, wanted.expires_at) if wanted.expires_at else 0,
+        wanted.unrestricted,
+    )
+    await cloud.mirror.commit([Put(APPLICATION_CREDENTIAL, credential, credential.id, 0)])
+    links = link(request, f"/users/{caller.user_id}/application_credentials/{credential.id}")
+    body = {**CREDENTIAL_FIELDS.show(credential), "secret": secret, "links": links}
+    return reply({"application_credential": body}, 201)
+
+
+async def show_application_credential(request: Request) -> Response:
+    """`GET /users/{user_id}/application_credentials/{credential_id}`."""
+    require(request, "get_application_credential", user_id=request.params["user_id"])
+    credential = _find_credential(request).value
+    return show(request, "application_credential", "application_credentials", CREDENTIAL_FIELDS, credential)
+
+
+async def delete_application_credential(request: Request) -> Response:
+    """`DELETE /users/{user_id}/application_credentials/{credential_id}`."""
+    require(request, "delete_application_credential", user_id=request.params["user_id"])
+    if not _may_make(request):
+        raise forbidden(request, "delete_application_credential")
+    entry = _find_credential(request)
+    await request.cloud.mirror.commit([Delete(APPLICATION_CREDENTIAL, entry.value.id, entry.revision)])
+    return reply(None, 204)
+
+
+def _find_credential(request: Request) -> Entry[ApplicationCredential]:
+    entry = find(request, APPLICATION_CREDENTIAL, "application credential", request.params["credential_id"])
+    if entry.value.user_id != request.params["user_id"]:
+        raise Fault(404, f"Could not find application credential: {entry.value.id}.")
+    return entry
+
+
+def _may_make(request: Request) -> bool:
+    """A token that came from an application credential may make others only if that one is unrestricted."""
+    text = request.header("x-auth-token") or ""
+    made_from = request.cloud.part(Authority).session(text).token.credential_id
+    if not made_from:
+        return True
+    entry = request.cloud.mirror.get(APPLICATION_CREDENTIAL, made_from)
+    return entry is not None and entry.value.unrestricted
+
+
+def _role_ids(request: Request, wanted: tuple[NamedRole, ...], held: dict[str, str]) -> tuple[str, ...]:
+    ids = []
+    for role in wanted:
+        role_id = role.id or find_by_name(request.cloud, ROLE, "", role.name or "")
+        if role_id not in held.values():
+            raise Fault(400, f"Invalid application credential: the user does not have the role {role.name or role.id}.")
+        ids.append(role_id)
+    return tuple(ids)
+
+
+def _instant_us(request: Request, text: str) -> int:
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Fault(400, f"Invalid input for field 'expires_at': {text!r} is not a time.") from error
+    if instant.tzinfo is None:
+        instant = instant.replace(tzinfo=UTC)
+    instant_us = round(instant.timestamp() * 1_000_000)
+    if instant_us <= request.cloud.now_us():
+        raise Fault(400, "The application credential would have expired already.")
+    return instant_us
+
+
+_COLLECTION: Final = "/users/{user_id}/application_credentials"
+ROUTES = (
+    Route("GET", _COLLECTION, list_application_credentials, Access.AUTHENTICATED),
+    Route("POST", _COLLECTION, create_application_credential, Access.AUTHENTICATED),
+    Route("GET", f"{_COLLECTION}/{{credential_id}}", show_application_credential, Access.AUTHENTICATED),
+    Route("DELETE", f"{_COLLECTION}/{{credential_id}}", delete_application_credential, Access.AUTHENTICATED),
+)

@@ -1,0 +1,260 @@
+"""`/services`, `/endpoints`, `/regions`: what the catalog is made of."""
+
+from typing import Final
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from kilonode.cloud.openstack.identity.answers import find, listing, show
+from kilonode.cloud.openstack.identity.model import (
+    ENDPOINT,
+    INTERFACES,
+    REGION,
+    SERVICE,
+    Endpoint,
+    Region,
+    Service,
+)
+from kilonode.cloud.openstack.web.access import Access
+from kilonode.cloud.openstack.web.faults import Fault
+from kilonode.cloud.openstack.web.fields import Fields
+from kilonode.cloud.openstack.web.request import Request
+from kilonode.cloud.openstack.web.response import Response, reply
+from kilonode.cloud.openstack.web.service import Route
+from kilonode.control.mirror import Delete, Put
+
+REGION_FIELDS: Final[Fields[Region]] = Fields(
+    {
+        "id": lambda region: region.id,
+        "description": lambda region: region.description,
+        "parent_region_id": lambda region: region.parent_region_id,
+    }
+)
+SERVICE_FIELDS: Final[Fields[Service]] = Fields(
+    {
+        "id": lambda service: service.id,
+        "type": lambda service: service.type,
+        "name": lambda service: service.name,
+        "description": lambda service: service.description,
+        "enabled": lambda service: service.enabled,
+    }
+)
+ENDPOINT_FIELDS: Final[Fields[Endpoint]] = Fields(
+    {
+        "id": lambda endpoint: endpoint.id,
+        "service_id": lambda endpoint: endpoint.service_id,
+        "interface": lambda endpoint: endpoint.interface,
+        "region": lambda endpoint: endpoint.region_id or None,
+        "region_id": lambda endpoint: endpoint.region_id or None,
+        "url": lambda endpoint: endpoint.url,
+        "enabled": lambda endpoint: endpoint.enabled,
+    }
+)
+
+
+class WantedService(msgspec.Struct, frozen=True):
+    """The `service` of a create or update request."""
+
+    type: str | UnsetType = UNSET
+    name: str | UnsetType = UNSET
+    description: str | UnsetType | None = UNSET
+    enabled: bool | UnsetType = UNSET
+
+
+class ServiceBody(msgspec.Struct, frozen=True):
+    """The body of `POST /services` and `PATCH /services/{service_id}`."""
+
+    service: WantedService
+
+
+class WantedEndpoint(msgspec.Struct, frozen=True):
+    """The `endpoint` of a create or update request."""
+
+    service_id: str | UnsetType = UNSET
+    interface: str | UnsetType = UNSET
+    url: str | UnsetType = UNSET
+    region_id: str | UnsetType | None = UNSET
+    enabled: bool | UnsetType = UNSET
+
+
+class EndpointBody(msgspec.Struct, frozen=True):
+    """The body of `POST /endpoints` and `PATCH /endpoints/{endpoint_id}`."""
+
+    endpoint: WantedEndpoint
+
+
+class WantedRegion(msgspec.Struct, frozen=True):
+    """The `region` of a create request."""
+
+    id: str | None = None
+    description: str = ""
+    parent_region_id: str | None = None
+
+
+class CreateRegion(msgspec.Struct, frozen=True):
+    """The body of `POST /regions`."""
+
+    region: WantedRegion
+
+
+async def list_services(request: Request) -> Response:
+    """`GET /services`."""
+    values = (entry.value for entry in request.cloud.mirror.all(SERVICE).values())
+    return listing(request, "services", SERVICE_FIELDS, values)
+
+
+async def create_service(request: Request) -> Response:
+    """`POST /services`."""
+    wanted = request.json(ServiceBody).service
+    if wanted.type is UNSET or not wanted.type:
+        raise Fault(400, "'type' is a required property of a service.")
+    service = _changed_service(Service(request.cloud.new_hexadecimal_id(), wanted.type), wanted)
+    await request.cloud.mirror.commit([Put(SERVICE, service, service.id, 0)])
+    return show(request, "service", "services", SERVICE_FIELDS, service, 201)
+
+
+async def show_service(request: Request) -> Response:
+    """`GET /services/{service_id}`."""
+    service = find(request, SERVICE, "service", request.params["service_id"]).value
+    return show(request, "service", "services", SERVICE_FIELDS, service)
+
+
+async def update_service(request: Request) -> Response:
+    """`PATCH /services/{service_id}`."""
+    entry = find(request, SERVICE, "service", request.params["service_id"])
+    service = _changed_service(entry.value, request.json(ServiceBody).service)
+    await request.cloud.mirror.commit([Put(SERVICE, service, service.id, entry.revision)])
+    return show(request, "service", "services", SERVICE_FIELDS, service)
+
+
+async def delete_service(request: Request) -> Response:
+    """`DELETE /services/{service_id}`, with its endpoints."""
+    entry = find(request, SERVICE, "service", request.params["service_id"])
+    mirror = request.cloud.mirror
+    endpoints = [key for key, endpoint in mirror.all(ENDPOINT).items() if endpoint.value.service_id == entry.value.id]
+    changes = [Delete(SERVICE, entry.value.id, entry.revision), *(Delete(ENDPOINT, key) for key in endpoints)]
+    await mirror.commit(changes)
+    return reply(None, 204)
+
+
+async def list_endpoints(request: Request) -> Response:
+    """`GET /endpoints`."""
+    values = (_shown(request, entry.value) for entry in request.cloud.mirror.all(ENDPOINT).values())
+    return listing(request, "endpoints", ENDPOINT_FIELDS, values)
+
+
+async def create_endpoint(request: Request) -> Response:
+    """`POST /endpoints`."""
+    wanted = request.json(EndpointBody).endpoint
+    for name in ("service_id", "interface", "url"):
+        if getattr(wanted, name) is UNSET:
+            raise Fault(400, f"'{name}' is a required property of an endpoint.")
+    endpoint = _changed_endpoint(request, Endpoint(request.cloud.new_hexadecimal_id(), "", "public", "", ""), wanted)
+    await request.cloud.mirror.commit([Put(ENDPOINT, endpoint, endpoint.id, 0)])
+    return show(request, "endpoint", "endpoints", ENDPOINT_FIELDS, _shown(request, endpoint), 201)
+
+
+async def show_endpoint(request: Request) -> Response:
+    """`GET /endpoints/{endpoint_id}`."""
+    endpoint = find(request, ENDPOINT, "endpoint", request.params["endpoint_id"]).value
+    return show(request, "endpoint", "endpoints", ENDPOINT_FIELDS, _shown(request, endpoint))
+
+
+async def update_endpoint(request: Request) -> Response:
+    """`PATCH /endpoints/{endpoint_id}`."""
+    entry = find(request, ENDPOINT, "endpoint", request.params["endpoint_id"])
+    endpoint = _changed_endpoint(request, entry.value, request.json(EndpointBody).endpoint)
+    await request.cloud.mirror.commit([Put(ENDPOINT, endpoint, endpoint.id, entry.revision)])
+    return show(request, "endpoint", "endpoints", ENDPOINT_FIELDS, _shown(request, endpoint))
+
+
+async def delete_endpoint(request: Request) -> Response:
+    """`DELETE /endpoints/{endpoint_id}`."""
+    entry = find(request, ENDPOINT, "endpoint", request.params["endpoint_id"])
+    await request.cloud.mirror.commit([Delete(ENDPOINT, entry.value.id, entry.revision)])
+    return reply(None, 204)
+
+
+async def list_regions(request: Request) -> Response:
+    """`GET /regions`."""
+    values = (entry.value for entry in request.cloud.mirror.all(REGION).values())
+    return listing(request, "regions", REGION_FIELDS, values)
+
+
+async def create_region(request: Request) -> Response:
+    """`POST /regions`."""
+    wanted = request.json(CreateRegion).region
+    region_id = wanted.id or request.cloud.new_hexadecimal_id()
+    if request.cloud.mirror.get(REGION, region_id) is not None:
+        raise Fault(409, f"Conflict occurred attempting to store region - Duplicate ID, {region_id}.")
+    region = Region(region_id, wanted.description, wanted.parent_region_id)
+    await request.cloud.mirror.commit([Put(REGION, region, region.id, 0)])
+    return show(request, "region", "regions", REGION_FIELDS, region, 201)
+
+
+async def show_region(request: Request) -> Response:
+    """`GET /regions/{region_id}`."""
+    region = find(request, REGION, "region", request.params["region_id"]).value
+    return show(request, "region", "regions", REGION_FIELDS, region)
+
+
+async def delete_region(request: Request) -> Response:
+    """`DELETE /regions/{region_id}`: not while an endpoint is in it."""
+    entry = find(request, REGION, "region", request.params["region_id"])
+    mirror = request.cloud.mirror
+    if any(endpoint.value.region_id == entry.value.id for endpoint in mirror.all(ENDPOINT).values()):
+        raise Fault(403, f"Unable to delete region {entry.value.id} because it or its child regions have endpoints.")
+    await mirror.commit([Delete(REGION, entry.value.id, entry.revision)])
+    return reply(None, 204)
+
+
+def _changed_service(service: Service, wanted: WantedService) -> Service:
+    return Service(
+        service.id,
+        service.type if wanted.type is UNSET else wanted.type,
+        service.name if wanted.name is UNSET else wanted.name,
+        service.description if wanted.description is UNSET else wanted.description or "",
+        service.enabled if wanted.enabled is UNSET else wanted.enabled,
+    )
+
+
+def _changed_endpoint(request: Request, endpoint: Endpoint, wanted: WantedEndpoint) -> Endpoint:
+    changed = Endpoint(
+        endpoint.id,
+        endpoint.service_id if wanted.service_id is UNSET else wanted.service_id,
+        endpoint.interface if wanted.interface is UNSET else wanted.interface,
+        endpoint.region_id if wanted.region_id is UNSET else wanted.region_id or "",
+        endpoint.url if wanted.url is UNSET else wanted.url,
+        endpoint.enabled if wanted.enabled is UNSET else wanted.enabled,
+    )
+    find(request, SERVICE, "service", changed.service_id)
+    if changed.region_id:
+        find(request, REGION, "region", changed.region_id)
+    if changed.interface not in INTERFACES:
+        raise Fault(400, f"Invalid input for field 'interface': expected one of {', '.join(INTERFACES)}.")
+    return changed
+
+
+def _shown(request: Request, endpoint: Endpoint) -> Endpoint:
+    """The endpoint with its whole address."""
+    if not endpoint.url.startswith("/"):
+        return endpoint
+    return msgspec.structs.replace(endpoint, url=request.cloud.settings.public_url + endpoint.url)
+
+
+ROUTES = (
+    Route("GET", "/services", list_services, Access.READER),
+    Route("POST", "/services", create_service, Access.ADMIN),
+    Route("GET", "/services/{service_id}", show_service, Access.READER),
+    Route("PATCH", "/services/{service_id}", update_service, Access.ADMIN),
+    Route("DELETE", "/services/{service_id}", delete_service, Access.ADMIN),
+    Route("GET", "/endpoints", list_endpoints, Access.READER),
+    Route("POST", "/endpoints", create_endpoint, Access.ADMIN),
+    Route("GET", "/endpoints/{endpoint_id}", show_endpoint, Access.READER),
+    Route("PATCH", "/endpoints/{endpoint_id}", update_endpoint, Access.ADMIN),
+    Route("DELETE", "/endpoints/{endpoint_id}", delete_endpoint, Access.ADMIN),
+    Route("GET", "/regions", list_regions, Access.AUTHENTICATED),
+    Route("POST", "/regions", create_region, Access.ADMIN),
+    Route("GET", "/regions/{region_id}", show_region, Access.AUTHENTICATED),
+    Route("DELETE", "/regions/{region_id}", delete_region, Access.ADMIN),
+)

@@ -1,0 +1,259 @@
+"""Getting a token: who it is (password, token, application credential) and what for (project, domain, system, nothing).
+
+Every refusal is the same 401, so that nobody learns what was wrong.
+"""
+
+from typing import Final, Literal
+
+import msgspec
+
+from kilonode.cloud.context import Cloud
+from kilonode.cloud.openstack.identity.authority import Authority
+from kilonode.cloud.openstack.identity.model import (
+    APPLICATION_CREDENTIAL,
+    DEFAULT_DOMAIN,
+    DOMAIN,
+    PROJECT,
+    USER,
+    ApplicationCredential,
+    User,
+    credentials_by_user,
+    find_by_name,
+)
+from kilonode.cloud.openstack.identity.tokens import Token, new_token, refused
+from kilonode.cloud.openstack.web.faults import Fault
+
+
+class NamedDomain(msgspec.Struct, frozen=True):
+    """A domain by id or name."""
+
+    id: str | None = None
+    name: str | None = None
+
+
+class NamedProject(msgspec.Struct, frozen=True):
+    """A project by id, or by name and domain."""
+
+    id: str | None = None
+    name: str | None = None
+    domain: NamedDomain | None = None
+
+
+class NamedUser(msgspec.Struct, frozen=True):
+    """A user by id, or by name and domain, and the password."""
+
+    id: str | None = None
+    name: str | None = None
+    domain: NamedDomain | None = None
+    password: str | None = None
+
+
+class PasswordMethod(msgspec.Struct, frozen=True):
+    """`identity.password`."""
+
+    user: NamedUser
+
+
+class TokenMethod(msgspec.Struct, frozen=True):
+    """`identity.token`."""
+
+    id: str
+
+
+class CredentialMethod(msgspec.Struct, frozen=True):
+    """`identity.application_credential`: by id, or by name and user."""
+
+    secret: str
+    id: str | None = None
+    name: str | None = None
+    user: NamedUser | None = None
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """Who it is."""
+
+    methods: tuple[str, ...]
+    password: PasswordMethod | None = None
+    token: TokenMethod | None = None
+    application_credential: CredentialMethod | None = None
+
+
+class WholeSystem(msgspec.Struct, frozen=True):
+    """`scope.system`."""
+
+    all: bool = False
+
+
+class Scope(msgspec.Struct, frozen=True):
+    """What for."""
+
+    project: NamedProject | None = None
+    domain: NamedDomain | None = None
+    system: WholeSystem | None = None
+
+
+class Login(msgspec.Struct, frozen=True):
+    """The `auth` of a request."""
+
+    identity: Identity
+    scope: Scope | Literal["unscoped"] | None = None
+
+
+class LoginRequest(msgspec.Struct, frozen=True):
+    """The body of `POST /auth/tokens`."""
+
+    auth: Login
+
+
+class Who(msgspec.Struct, frozen=True):
+    """Who logs in, proven."""
+
+    user: User
+    methods: tuple[str, ...]
+    earlier: Token | None = None
+    """The token that proved it."""
+    credential: ApplicationCredential | None = None
+
+
+METHODS: Final = ("password", "token", "application_credential")
+
+
+def log_in(cloud: Cloud, login: Login) -> Token:
+    """The token asked for. Raises Fault 401, or 400 for a request that makes no sense."""
+    who = _prove(cloud, login.identity)
+    scope = login.scope
+    user = who.user
+    project_id, domain_id, system = "", "", False
+    if who.credential is not None:
+        if scope is not None:
+            raise Fault(400, "Application credentials cannot request a scope.")
+        project_id = who.credential.project_id
+    elif isinstance(scope, Scope):
+        project_id, domain_id, system = _scope(cloud, scope)
+    elif scope is None and who.earlier is None:
+        project_id = _default_project(cloud, user)
+    now_us = cloud.now_us()
+    audit_ids: tuple[str, ...] = (cloud.new_hexadecimal_id()[:22],)
+    expires_us = 0
+    if who.earlier is not None:
+        audit_ids = (*audit_ids, who.earlier.audit_ids[-1])
+        expires_us = who.earlier.expires_us
+    if who.credential is not None:
+        expires_us = who.credential.expires_us
+    return new_token(
+        user.id,
+        who.methods,
+        now_us,
+        audit_ids,
+        expires_us=expires_us,
+        project_id=project_id,
+        domain_id=domain_id,
+        system=system,
+        credential_id=who.credential.id if who.credential is not None else "",
+    )
+
+
+def _prove(cloud: Cloud, identity: Identity) -> Who:
+    """Check every method that the request names; all must speak of the same user."""
+    if not identity.methods:
+        raise Fault(400, "Invalid input for field 'identity/methods': [] is too short.")
+    found: Who | None = None
+    for method in dict.fromkeys(identity.methods):
+        if method == "password" and identity.password is not None:
+            proven = _by_password(cloud, identity.password.user)
+        elif method == "token" and identity.token is not None:
+            proven = _by_token(cloud, identity.token.id)
+        elif method == "application_credential" and identity.application_credential is not None:
+            proven = _by_credential(cloud, identity.application_credential)
+        elif method in METHODS:
+            raise Fault(400, f"Expecting to find {method} in identity.")
+        else:
+            raise Fault(401, f"Attempted to authenticate with an unsupported method: {method}.")
+        if found is not None and found.user.id != proven.user.id:
+            raise refused()
+        found = proven
+    assert found is not None  # noqa: S101 - there was at least one method
+    return found
+
+
+def _by_password(cloud: Cloud, named: NamedUser) -> Who:
+    authority = cloud.part(Authority)
+    user = authority.enabled_user(_user_id(cloud, named))
+    # An unknown user costs as much as a wrong password, so the time tells nothing.
+    right = authority.passwords.check(named.password or "", user.password_hash if user is not None else "")
+    if user is None or not right:
+        raise refused()
+    return Who(user, ("password",))
+
+
+def _by_token(cloud: Cloud, text: str) -> Who:
+    authority = cloud.part(Authority)
+    session = authority.session(text)
+    if session.token.credential_id:
+        raise Fault(403, "A token of an application credential cannot be used for another scope.")
+    user = authority.enabled_user(session.token.user_id)
+    if user is None:
+        raise refused()
+    methods = tuple(dict.fromkeys([*session.token.methods, "token"]))
+    return Who(user, methods, earlier=session.token)
+
+
+def _by_credential(cloud: Cloud, named: CredentialMethod) -> Who:
+    authority = cloud.part(Authority)
+    credential_id = named.id or ""
+    if not credential_id and named.user is not None:
+        for key in credentials_by_user(cloud.mirror).keys(_user_id(cloud, named.user)):
+            if cloud.mirror.all(APPLICATION_CREDENTIAL)[key].value.name == named.name:
+                credential_id = key
+    entry = cloud.mirror.get(APPLICATION_CREDENTIAL, credential_id)
+    credential: ApplicationCredential | None = entry.value if entry is not None else None
+    right = authority.passwords.check(named.secret, credential.secret_hash if credential is not None else "")
+    if credential is None or not right or 0 < credential.expires_us <= cloud.now_us():
+        raise refused()
+    user = authority.enabled_user(credential.user_id)
+    if user is None:
+        raise refused()
+    return Who(user, ("application_credential",), credential=credential)
+
+
+def _user_id(cloud: Cloud, named: NamedUser) -> str:
+    if named.id:
+        return named.id
+    if not named.name or named.domain is None:
+        raise Fault(400, "Expecting to find domain in user.")
+    return find_by_name(cloud, USER, _domain_id(cloud, named.domain), named.name)
+
+
+def _domain_id(cloud: Cloud, named: NamedDomain | None) -> str:
+    if named is None:
+        return DEFAULT_DOMAIN
+    return named.id or find_by_name(cloud, DOMAIN, "", named.name or "")
+
+
+def _scope(cloud: Cloud, scope: Scope) -> tuple[str, str, bool]:
+    """Project id, domain id, whole system: one of them. Whether the user has a role there is checked with the token."""
+    if sum(part is not None for part in (scope.project, scope.domain, scope.system)) != 1:
+        raise Fault(400, "Expecting exactly one scope.")
+    if scope.project is not None:
+        named = scope.project
+        if not named.id and named.domain is None:
+            raise Fault(400, "Expecting to find domain in project.")
+        project_id = named.id or find_by_name(cloud, PROJECT, _domain_id(cloud, named.domain), named.name or "")
+        if not project_id:
+            raise refused()
+        return project_id, "", False
+    if scope.domain is not None:
+        domain_id = _domain_id(cloud, scope.domain)
+        if not domain_id:
+            raise refused()
+        return "", domain_id, False
+    return "", "", True
+
+
+def _default_project(cloud: Cloud, user: User) -> str:
+    """The user's default project, if it has a role there; a login without a scope never fails for it."""
+    project_id = user.default_project_id or ""
+    authority = cloud.part(Authority)
+    if project_id and authority.enabled_project(project_id) and authority.roles(user.id, "project", project_id):
+        return project_id
+    return ""
