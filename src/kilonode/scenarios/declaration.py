@@ -7,7 +7,6 @@
 Finding scenarios, and loading the files and packages that declare them: `kilonode.scenarios.registry`.
 """
 
-import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -18,13 +17,10 @@ import msgspec
 from kilonode.base.encoding import from_plain
 from kilonode.base.errors import InputError
 from kilonode.scenarios.docstring import read_docstring
-from kilonode.scenarios.iteration import Iteration
 from kilonode.scenarios.references import ReferenceKind
 from kilonode.scenarios.signature import place_of, read_references, read_signature
 
 Function = TypeVar("Function", bound=Callable[..., Awaitable[object]])
-BoundScenario = Callable[[Iteration], Awaitable[None]]
-"""A scenario with its arguments: runs one iteration."""
 
 SERVICES: Final = ("identity", "compute", "image", "network", "volume", "placement")
 """What a scenario can need of a cloud, as `Connection` names it."""
@@ -52,28 +48,16 @@ class Scenario:
     """File and line of the function."""
     function: Callable[..., Awaitable[object]]
 
-    def bind(self, values: Mapping[str, Any]) -> BoundScenario:
-        """The scenario with arguments, given as plain values (references as ids). Raises InputError.
+    def read_arguments(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The keyword arguments of `function` from plain values, in which references are ids. Raises InputError.
 
-        What the result runs: the function; and when that fails, the undoing of what the iteration made, unless the run
-        has ended, for then the run's own cleanup does it, at its own pace.
+        Whoever calls the function records the iteration, and lets it clean up when it failed and `has_made` something.
         """
         try:
             arguments = from_plain(dict(values), self.arguments)
         except msgspec.ValidationError as error:
             raise InputError(f"bad arguments for {self.name}", where="args", got=str(error)) from error
-        function = self.function
-        keywords = {field: getattr(arguments, field) for field in self.arguments.__struct_fields__}
-
-        async def run(it: Iteration) -> None:
-            try:
-                await function(it, **keywords)
-            except (Exception, asyncio.CancelledError) as error:
-                if it.has_made and (it.timed_out or not isinstance(error, asyncio.CancelledError)):
-                    await it.clean_up()
-                raise
-
-        return run
+        return {name: getattr(arguments, name) for name in self.arguments.__struct_fields__}
 
     def may_record(self, step: str) -> bool:
         """False when it is known that no iteration records a step of this name.

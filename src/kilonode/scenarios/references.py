@@ -1,8 +1,8 @@
 """Arguments that name something in the cloud. The file says a name, the scenario gets an id.
 
-The run resolves names once, before the load (`kilonode.scenarios.resolve`), so that no iteration spends a request on
-it. A scenario says in its signature what an argument names: `flavor: FlavorName`. An argument with the default `""` may be
-left out, and is then not resolved. To describe such an argument otherwise, wrap its type:
+The run resolves names once, before the load, so that no iteration spends a request on it. A scenario says in its
+signature what an argument names: `flavor: FlavorName`. An argument with the default `""` may be left out, and is then
+not resolved. To describe such an argument otherwise, wrap its type:
 `Annotated[NetworkName, Meta(description="…")]`.
 """
 
