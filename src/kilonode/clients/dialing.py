@@ -41,6 +41,8 @@ async def dial(
         _, connection = await loop.create_connection(make, host, port, ssl=tls, server_hostname=server_name)
     except OSError as error:
         raise _classified(error, where) from None
+    except UnicodeError:  # a host that cannot be a name: a label that is empty or too long
+        raise OperationError(Outcome.REFUSED, f"{where}: the name does not resolve: it cannot be one") from None
     return connection
 
 

@@ -167,6 +167,10 @@ class HttpTransport:
     async def _obtain(self, exchange: "_Exchange") -> HttpConnection:
         if self._closed:
             raise LabError("the transport was used after it was closed")
+        if exchange.has_stream and not exchange.resent:
+            free = exchange.pool.take(self._loop.time(), repeatable=exchange.repeatable)
+            if free is not None:
+                return free
         try:
             async with asyncio.timeout_at(exchange.deadline_s):
                 return await exchange.pool.obtain(repeatable=exchange.repeatable, fresh=exchange.resent)
@@ -244,6 +248,7 @@ class _Exchange:
         self.deadline_s = deadline_s
         self.timeout_s = timeout_s
         self.repeatable = method in REPEATABLE
+        self.has_stream = body is not None
         self.resent = False
         self._data = data
         self._receive = receive

@@ -32,6 +32,10 @@ class DeadlineError(Exception):
     """The deadline passed first."""
 
 
+class _UnaskedError(Exception):
+    """The server sent what nobody had asked for."""
+
+
 class Owner(Protocol):
     """Who keeps a connection."""
 
@@ -164,13 +168,11 @@ class HttpConnection(asyncio.Protocol):
             if not self._complete:
                 self.fail(OperationError(Outcome.PROTOCOL, _not_http(error, self._head)))
                 return
-            self._broken = True
+            self._broken = True  # the answer is whole; what is wrong came after it
         if self._failure is not None:
             self.fail(self._failure)
         elif self._complete:
             self._finish()
-        elif self._broken:
-            self.fail(OperationError(Outcome.PROTOCOL, "the server sent what nobody had asked for"))
 
     def eof_received(self) -> None:
         """The server will send no more; the loop closes the connection."""
@@ -211,6 +213,7 @@ class HttpConnection(asyncio.Protocol):
         """An answer begins."""
         if self._waiter is None or self._complete:
             self._broken = True
+            raise _UnaskedError  # ends the parsing
 
     def on_headers_complete(self) -> None:
         """The head is whole."""
