@@ -15,6 +15,7 @@ shifts everything.
 
 import dataclasses
 import io
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -88,7 +89,7 @@ _frame_decoder = msgspec.msgpack.Decoder(_Frame)
 
 
 class JournalWriter:
-    """Writes one journal; only `write` may be called from another thread than the rest, by one thread at a time.
+    """Writes one journal. All but `write` is for one thread alone.
 
     `on_block`, when given, sees every block of Ops as it is encoded, in order.
     """
@@ -104,6 +105,7 @@ class JournalWriter:
         self._pending: deque[bytes] = deque()
         self._pending_bytes = 0
         self._written_bytes = 0
+        self._writing = threading.Lock()
         self._ops = 0
         self._sample_count = 0
         try:
@@ -148,11 +150,12 @@ class JournalWriter:
     def write(self) -> None:
         """Hand the encoded frames to the operating system. Raises InputError when it does not take them."""
         try:
-            while self._pending:
-                data = memoryview(self._pending[0])
-                while data:
-                    data = data[self._file.write(data) :]
-                self._written_bytes += len(self._pending.popleft())
+            with self._writing:
+                while self._pending:
+                    data = memoryview(self._pending[0])
+                    while data:
+                        data = data[self._file.write(data) :]
+                    self._written_bytes += len(self._pending.popleft())
         except OSError as error:
             raise InputError(
                 "cannot write the history",
@@ -166,12 +169,16 @@ class JournalWriter:
         self.encode()
         self.write()
 
-    def close(self) -> None:
-        """Flush, and say that the journal is complete. A second call does nothing."""
+    def close(self, *, complete: bool = True) -> None:
+        """Flush and close; a second call does nothing.
+
+        `complete` writes the closing frame, which says that nothing is missing.
+        """
         if self._file.closed:
             return
         self.encode()
-        self._enqueue(_encoder.encode(_End(self._ops, self._sample_count)))
+        if complete:
+            self._enqueue(_encoder.encode(_End(self._ops, self._sample_count)))
         try:
             self.write()
         finally:

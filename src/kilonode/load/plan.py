@@ -1,8 +1,8 @@
 """What a worker of the generator is told: everything it needs, as one serialisable value.
 
 A plan travels to a worker process as JSON on its standard input, since it holds the tenants' secrets. The plans of the
-workers of one run differ in `worker` and `journal` alone; each worker computes the whole schedule and takes its segment.
-Durations are float seconds.
+workers of one run differ in `worker` and `journal` alone; each worker computes the whole schedule and takes its own
+segment of it. Durations are float seconds.
 """
 
 from typing import Any
