@@ -55,3 +55,7 @@ def test_a_duration_without_a_unit_is_refused_with_its_path(wrong: object) -> No
 def test_a_type_without_a_plain_form_is_refused() -> None:
     with pytest.raises(NotImplementedError, match="complex has no plain form"):
         encode_json(1j)
+
+
+def test_plain_values_have_lists_where_records_have_tuples() -> None:
+    assert to_plain({"a": (1, Size(2))}) == {"a": [1, "2B"]}

@@ -185,6 +185,7 @@ def test_another_setting_is_another_campaign(tmp_path: Path) -> None:
     assert open_campaign(tmp_path, swept({"seed": [1, 2]}), THEN).path == first.path
     assert open_campaign(tmp_path, swept({"seed": [1, 2]}, ("drain=5s",)), THEN).path != first.path
     assert open_campaign(tmp_path, swept({"seed": [1, 2]}), THEN, fresh=True).path != first.path
+    assert open_campaign(tmp_path, swept({"seed": [1, 2]}), THEN, simulated=True).path != first.path
 
 
 def test_a_broken_index_is_not_in_the_way(tmp_path: Path) -> None:

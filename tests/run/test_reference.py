@@ -126,7 +126,7 @@ def default(field: inspect.Field) -> str:
     """The default as it would be written."""
     if field.required:
         return "must be given"
-    value = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()  # type: ignore[operator]
+    value = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
     plain = to_plain(value)
     if plain is None or plain in ({}, [], (), ""):
         return "none"

@@ -94,7 +94,8 @@ def encode_msgpack(value: Any) -> bytes:
 
 def to_plain(value: Any) -> Any:
     """Dicts, lists, strings, numbers, booleans and None, as JSON has them."""
-    return msgspec.to_builtins(value, enc_hook=encode_hook, str_keys=True)
+    # By way of JSON, because msgspec leaves tuples tuples.
+    return msgspec.json.decode(encode_json(value))
 
 
 @overload

@@ -130,9 +130,11 @@ RunPoint = Callable[[Point, Campaign], Awaitable[PointResult | None]]
 cut short by the user and has no result."""
 
 
-def open_campaign(runs: Path, read: ReadExperiment, created: datetime, *, fresh: bool = False) -> Campaign:
-    """The unfinished campaign in `runs` with the same identity, to go on with; else, or if `fresh`, a new one."""
-    identity = campaign_identity(read)
+def open_campaign(
+    runs: Path, read: ReadExperiment, created: datetime, *, simulated: bool = False, fresh: bool = False
+) -> Campaign:
+    """The open campaign in `runs` with the same identity, to go on with; else, or if `fresh`, a new one."""
+    identity = campaign_identity(read, simulated=simulated)
     if not fresh:
         for campaign in list_campaigns(runs):
             if campaign.index.identity == identity and not campaign.index.closed:
@@ -184,9 +186,9 @@ async def run_campaign(campaign: Campaign, run_point: RunPoint) -> CampaignTable
     return campaign.table()
 
 
-def campaign_identity(read: ReadExperiment) -> str:
-    """A digest of every resolved experiment of the file, in order."""
-    return _digest("\0".join(point.text for point in read.points))
+def campaign_identity(read: ReadExperiment, *, simulated: bool) -> str:
+    """A digest of every resolved experiment of the file, in order, and of the clock they run on."""
+    return _digest("\0".join(["simulated" if simulated else "real", *(point.text for point in read.points)]))
 
 
 def _digest(text: str) -> str:

@@ -29,6 +29,9 @@ def describe_type(kind: inspect.Type) -> str:
     """What a type wants, in words, for the `expected:` line of a problem."""
     match kind:
         case inspect.Metadata():
+            if reference := (kind.extra or {}).get("reference"):
+                article = "an" if reference[0] in "aeiou" else "a"
+                return f"the name or id of {article} {reference.replace('_', ' ')}"
             return describe_type(kind.type)
         case inspect.StructType():
             keys = [field.encode_name for field in kind.fields]

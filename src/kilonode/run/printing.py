@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 from yaml.representer import SafeRepresenter
 
-from kilonode.base.encoding import decode_json, encode_json
+from kilonode.base.encoding import to_plain
 from kilonode.run.document import resolve_scalar
 from kilonode.run.experiment import Experiment
 from kilonode.run.parameters import UNTOUCHED_KEYS, escape
@@ -19,7 +19,7 @@ LINE_LIMIT_CHARACTERS = 110
 
 def print_experiment(experiment: Experiment) -> str:
     """The YAML text of `experiment`."""
-    plain = decode_json(encode_json(experiment), dict[str, Any])
+    plain = to_plain(experiment)
     return print_plain({key: value if key in UNTOUCHED_KEYS else _escaped(value) for key, value in plain.items()})
 
 

@@ -21,6 +21,7 @@ from kilonode.run.overrides import apply_settings
 from kilonode.run.parameters import fill_in
 from kilonode.run.printing import print_experiment
 from kilonode.run.rules import NOT_YET, check_rules, without_keys
+from kilonode.run.scenario_rules import check_scenarios
 from kilonode.run.validation import INVALID, Validator
 
 
@@ -107,7 +108,7 @@ def _read_point(tree: Mapping, combination: Combination, folder: Path) -> tuple[
     filled, fill_problems = fill_in(chosen)
     validator = Validator()
     value = validator.read(without_keys(filled, frozenset(NOT_YET)), Experiment)
-    problems += fill_problems + validator.problems + check_rules(filled)
+    problems += fill_problems + validator.problems + check_rules(filled) + check_scenarios(filled, folder)
     if problems or value is INVALID:
         return None, problems
     return with_absolute_paths(value, folder), problems

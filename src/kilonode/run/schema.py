@@ -7,7 +7,7 @@ not of the library is allowed, since it may come from a file of the user's own.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -17,6 +17,8 @@ from kilonode.base.encoding import UNIT_TYPES, schema_hook, to_plain
 from kilonode.base.errors import LabError
 from kilonode.run.descriptions import describe_fields, describe_record
 from kilonode.run.experiment import Cloud, Experiment, Workload
+from kilonode.scenarios import registry
+from kilonode.scenarios.declaration import Scenario
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 IDENTIFIER: Final = "urn:kilonode:experiment"
@@ -29,14 +31,15 @@ PARAMETER: Final = {
 _EXACTLY_ONE_KEY: Final = {"minProperties": 1, "maxProperties": 1}
 
 
-def experiment_schema(scenarios: Mapping[str, type[msgspec.Struct]], summaries: Mapping[str, str]) -> dict[str, Any]:
-    """The schema; `scenarios` has the arguments' record of each known scenario, `summaries` a line on each."""
+def experiment_schema(scenarios: Sequence[Scenario] | None = None) -> dict[str, Any]:
+    """The schema, with the names and arguments of `scenarios`, or of all that are installed."""
+    known = registry.all_scenarios() if scenarios is None else scenarios
     builder = _Builder()
     root = builder.record(Experiment)
     workload = builder.definitions[Workload.__name__]
-    workload["properties"]["scenario"] |= _scenario_names(scenarios, summaries)
-    if scenarios:
-        workload["allOf"] = [builder.arguments_rule(name, kind) for name, kind in scenarios.items()]
+    workload["properties"]["scenario"] |= _scenario_names(known)
+    if known:
+        workload["allOf"] = [builder.arguments_rule(scenario) for scenario in known]
     builder.definitions[Cloud.__name__] |= _EXACTLY_ONE_KEY
     units = {unit.__name__.lower(): schema_hook(unit) for unit in UNIT_TYPES}
     definitions = {"parameter": PARAMETER, **units, **dict(sorted(builder.definitions.items()))}
@@ -44,10 +47,10 @@ def experiment_schema(scenarios: Mapping[str, type[msgspec.Struct]], summaries: 
     return title | builder.definitions[root["$ref"].rpartition("/")[2]] | title | {"$defs": definitions}
 
 
-def _scenario_names(scenarios: Iterable[str], summaries: Mapping[str, str]) -> dict[str, Any]:
+def _scenario_names(scenarios: Sequence[Scenario]) -> dict[str, Any]:
     """Known names one by one, or a name whose first word is not one of the library's."""
-    known = [{"const": name, "description": summaries.get(name, "")} for name in scenarios]
-    groups = sorted({name.partition(".")[0] for name in scenarios if "." in name})
+    known = [{"const": scenario.name, "description": scenario.summary} for scenario in scenarios]
+    groups = sorted({scenario.name.partition(".")[0] for scenario in scenarios if "." in scenario.name})
     foreign = rf"^(?!({'|'.join(groups)})\.)." if groups else "."
     own = {"type": "string", "pattern": foreign, "description": "A scenario of your own."}
     return {"anyOf": [*known, own, {"$ref": "#/$defs/parameter"}]}
@@ -60,15 +63,15 @@ class _Builder:
         self.definitions: dict[str, dict[str, Any]] = {}
         self._names: dict[type, str] = {}
 
-    def arguments_rule(self, name: str, kind: type[msgspec.Struct]) -> dict[str, Any]:
+    def arguments_rule(self, scenario: Scenario) -> dict[str, Any]:
         """If the scenario is this one, its arguments are these."""
-        info = inspect.type_info(kind)
+        info = inspect.type_info(scenario.arguments)
         if not isinstance(info, inspect.StructType):
-            raise LabError(f"the arguments of {name} are no record")
-        then: dict[str, Any] = {"properties": {"args": self._object(info, f"Arguments of {name}.")}}
+            raise LabError(f"the arguments of {scenario.name} are no record")
+        then: dict[str, Any] = {"properties": {"args": self._object(info, f"Arguments of {scenario.name}.")}}
         if any(field.required for field in info.fields):
             then["required"] = ["args"]
-        return {"if": {"properties": {"scenario": {"const": name}}, "required": ["scenario"]}, "then": then}
+        return {"if": {"properties": {"scenario": {"const": scenario.name}}, "required": ["scenario"]}, "then": then}
 
     def record(self, kind: type) -> dict[str, Any]:
         """A reference to the record's schema, which is made when it is not there yet."""
