@@ -169,7 +169,7 @@ async def test_an_acknowledged_write_survives_the_death_of_every_process(tmp_pat
     instants = random.Random(5)
     acknowledged = Acknowledged()
     for number in range(KILL_ROUNDS):
-        async with running(tmp_path, nodes=50, all_in_one=number == 1) as found:
+        async with running(tmp_path, all_in_one=number == 1) as found:
             client = await log_in(found)
             before = await asyncio.to_thread(client.servers)
             assert {server_id: before[server_id]["name"] for server_id in acknowledged} == acknowledged
