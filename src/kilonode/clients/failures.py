@@ -20,8 +20,10 @@ _LOOKED_AT_BYTES: Final = 16_384
 _DEEPEST: Final = 4
 """How many wrappers around a message are opened."""
 
-_MESSAGE_KEYS: Final = ("message", "detail", "faultstring", "error_message", "description", "explanation", "title")
+_MESSAGE_KEYS: Final = ("message", "detail", "faultstring", "error_message")
 """The keys under which services put their words, best first."""
+_GENERAL_KEYS: Final = ("description", "explanation", "title")
+"""The keys of words about the kind of error, looked at when there are no better ones."""
 _QUOTA_WORDS: Final = re.compile(
     r"quota|over ?limit|limit ?exceeded|exceeds? (the )?(allowed )?(limit|maximum)|maximum (number|size|ports) "
     r"|too many requests|rate[- ]limit",
@@ -98,10 +100,9 @@ def _words(value: Any, depth: int) -> str:
     if isinstance(value, list):
         return next((found for item in value if (found := _words(item, depth - 1))), "")
     if isinstance(value, dict):
-        for key in _MESSAGE_KEYS:
-            if found := _words(value.get(key), depth - 1):
-                return found
-        return next((found for item in value.values() if (found := _words(item, depth - 1))), "")
+        wrapped = [item for item in value.values() if isinstance(item, dict | list) or len(value) == 1]
+        candidates = [value.get(key) for key in _MESSAGE_KEYS] + wrapped + [value.get(key) for key in _GENERAL_KEYS]
+        return next((found for item in candidates if (found := _words(item, depth - 1))), "")
     return ""
 
 

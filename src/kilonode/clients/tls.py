@@ -60,7 +60,7 @@ class TlsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def _no_password() -> str:
     """Instead of asking on the terminal, which is what OpenSSL does by itself."""
-    raise ssl.SSLError("the key has a password")
+    raise OSError("the key has a password")
 
 
 def _reason(error: Exception) -> str:
