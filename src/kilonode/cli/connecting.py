@@ -1,25 +1,27 @@
 """Logging in for setup and cleanup: transports by their TLS settings, connections by their access."""
 
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Self
 
 from kilonode.base.clock import Clock
 from kilonode.clients.openstack.access import Access, load_access
 from kilonode.clients.openstack.connection import Connection
 from kilonode.clients.openstack.tokens import TokenCache
+from kilonode.clients.openstack.transports import open_transport, tls_settings
+from kilonode.clients.tls import TlsSettings
 from kilonode.clients.transport import Transport
 
-OpenTransport = Callable[[Access], Transport]
-"""Gives a transport for the cloud of this access."""
+OpenTransport = Callable[[Access | None], Transport]
+"""Gives a transport for the cloud of this access; None: for servers that are no cloud."""
 
 
 class Connections:
     """Connections that are logged in, one for each access, over as few transports as there are TLS settings."""
 
-    def __init__(self, clock: Clock, open_transport: OpenTransport | None = None) -> None:
+    def __init__(self, clock: Clock, transports: OpenTransport | None = None) -> None:
         self._clock = clock
-        self._open = open_transport or self._open_sockets
-        self._transports: dict[Any, Transport] = {}
+        self._open = transports or self._open_sockets
+        self._transports: dict[TlsSettings, Transport] = {}
         self._connections: dict[Access, Connection] = {}
         self._tokens = TokenCache()
 
@@ -33,18 +35,13 @@ class Connections:
         return connection
 
     def _transport(self, access: Access) -> Transport:
-        key = (access.verify, access.ca_file, access.certificate_file, access.key_file)
+        key = tls_settings(access)
         if key not in self._transports:
             self._transports[key] = self._open(access)
         return self._transports[key]
 
     def _open_sockets(self, access: Access) -> Transport:
-        from kilonode.clients.http import HttpTransport
-        from kilonode.clients.proxies import ProxySettings
-        from kilonode.clients.tls import TlsSettings
-
-        settings = TlsSettings(access.verify, access.ca_file, access.certificate_file, access.key_file)
-        return HttpTransport(self._clock, tls=settings, proxies=ProxySettings.from_environment())
+        return open_transport(access, self._clock)
 
     async def close(self) -> None:
         """Close every transport."""

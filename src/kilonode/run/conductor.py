@@ -15,15 +15,18 @@ from typing import Any, Final, Protocol, TypeVar
 import msgspec
 
 from kilonode.base.clock import NANOSECONDS_PER_SECOND, Clock
-from kilonode.base.errors import AbortError, InputError, OperationError, trim
+from kilonode.base.errors import AbortError, InputError, LabError, OperationError, trim
+from kilonode.check.live import LiveReport
+from kilonode.check.live_criteria import LiveCriteria
 from kilonode.clients.openstack.access import Access
 from kilonode.load.plan import WorkerPlan
 from kilonode.load.progress import Progress
-from kilonode.run.abort import AbortWatch
 from kilonode.run.cleanup import CleanupReport, clean
 from kilonode.run.experiment import Experiment
+from kilonode.run.facts import criterion_rules, workload_facts
 from kilonode.run.folder import RunFolder, RunRecord, RunState
 from kilonode.run.interruption import Interruption
+from kilonode.run.live import live_report
 from kilonode.run.loading import worker_plans
 from kilonode.run.recording import Recording
 from kilonode.run.references import resolve_references
@@ -47,7 +50,7 @@ class Watcher(Protocol):
         """Something worth a line."""
         ...
 
-    def progress(self, progress: Progress) -> None:
+    def progress(self, report: LiveReport) -> None:
         """What one worker did since it last said so."""
         ...
 
@@ -175,7 +178,8 @@ class Conductor:
 
     async def _follow(self, generator: Generator, zero_ns: int) -> None:
         """Watch the load until all workers have ended or the user wants it ended at once."""
-        watch = AbortWatch(self._experiment)
+        facts = [workload_facts(name, workload) for name, workload in self._experiment.workloads.items()]
+        watch = LiveCriteria(criterion_rules(self._experiment), facts)
         tasks = [
             asyncio.create_task(self._pass_on(generator, watch), name="progress"),
             asyncio.create_task(self._stop_when_asked(generator, zero_ns), name="stop"),
@@ -192,10 +196,11 @@ class Conductor:
                 task.cancel()
             await asyncio.gather(*tasks, at_once, return_exceptions=True)
 
-    async def _pass_on(self, generator: Generator, watch: AbortWatch) -> None:
+    async def _pass_on(self, generator: Generator, watch: LiveCriteria) -> None:
         async for progress in generator.progress():
-            self._around.watcher.progress(progress)
-            broken = watch.add(progress)
+            report = live_report(progress)
+            self._around.watcher.progress(report)
+            broken = watch.add(report)
             if broken is not None:
                 self._interruption.request_gently(broken.reason, broken.criterion)
 
@@ -278,5 +283,6 @@ class Conductor:
 
     @property
     def _recorder(self) -> Recording:
-        assert self._recording is not None
+        if self._recording is None:
+            raise LabError("the conductor was not started")
         return self._recording

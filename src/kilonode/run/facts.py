@@ -1,6 +1,7 @@
 """From an experiment to what its checkers know: what load was asked for, and what went wrong around it.
 
-The facts follow from the resolved experiment and the run's record alone, so a history can be judged anew from its folder.
+The facts follow from the resolved experiment and the run's record alone, so a history can be judged anew
+from its folder.
 """
 
 from itertools import accumulate, pairwise

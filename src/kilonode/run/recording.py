@@ -1,8 +1,8 @@
 """The conductor's own journal: setup and cleanup as Ops, beside the journals of the workers.
 
 Setup comes before the run's zero is known, so the journal counts from the instant at which the run was begun until
-`move_zero` names the start of the load. It is flushed in the background every flush interval; a killed run loses at most
-that much of it.
+`move_zero` names the start of the load. It is flushed in the background every flush interval; a killed run loses
+at most that much of it.
 """
 
 import asyncio

@@ -1,0 +1,221 @@
+"""Doing an experiment: one run, or the runs of a campaign; the wiring, the exit code, the words at the end."""
+
+import os
+import secrets
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import msgspec
+import uvloop
+
+from kilonode.base.clock import Clock, RealClock
+from kilonode.base.encoding import encode_json_for_people
+from kilonode.base.errors import InputError, KilonodeError, LabError, OperationError
+from kilonode.base.randomness import Randomness
+from kilonode.base.simulation import run_simulated
+from kilonode.check.results import Results, Verdict
+from kilonode.cli.campaigning import describe_table, figures_of
+from kilonode.cli.connecting import Connections
+from kilonode.cli.generators import open_generator
+from kilonode.cli.output import give_json, say
+from kilonode.cli.reporting import write_reports
+from kilonode.cli.signals import listening_for_signals
+from kilonode.cli.target import Target, target_of
+from kilonode.cli.watching import View, open_view
+from kilonode.run.campaign import Campaign, PointResult, open_campaign, run_campaign
+from kilonode.run.conductor import Conductor, Surroundings
+from kilonode.run.environment import CloudFacts, describe_environment
+from kilonode.run.evaluation import evaluate_run
+from kilonode.run.experiment import Experiment
+from kilonode.run.folder import RunFolder, RunRecord, RunState, create_run_folder, write_atomically
+from kilonode.run.interruption import Interruption
+from kilonode.run.loading import choose_workers
+from kilonode.run.reading import Point, read_experiment
+
+EXIT_CODES: Final = {Verdict.VALID: 0, Verdict.INVALID: 1, Verdict.UNKNOWN: 3}
+ABORTED: Final = 4
+LARGEST_DRAWN_SEED: Final = 2**32
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """How the user wants experiments to be done."""
+
+    simulated: bool
+    runs: Path
+    workers: int | None
+    fresh: bool
+    plain: bool
+    as_json: bool
+
+
+def run_file(file: Path, sets: Sequence[str], wishes: Wishes) -> int:
+    """Do the experiment in `file`, or every point of its matrix; the exit code. Raises InputError."""
+    read = read_experiment(file, sets)
+    if not read.axes:
+        record, results = _run_point(read.points[0], file, wishes.runs, wishes, lambda folder: None)
+        if wishes.as_json and results is not None:
+            give_json(results)
+        return exit_code(record, results)
+    campaign = open_campaign(wishes.runs, read, datetime.now(UTC), fresh=wishes.fresh)
+    pending = len(campaign.pending())
+    say(f"campaign {campaign.path}: {len(read.points)} runs, {len(read.points) - pending} done before")
+
+    async def run_point(point: Point, campaign: Campaign) -> PointResult | None:
+        facts = ", ".join(f"{path}={value}" for path, value in point.facts.items())
+        say(f"\nrun {point.number + 1} of {len(read.points)}: {facts}")
+        # Each run has an event loop of its own, real or simulated; this one only keeps the order of the campaign.
+        record, results = _run_point(
+            point, file, campaign.path, wishes, lambda folder: campaign.started(point, folder.name), campaign.name
+        )
+        if record.state is RunState.ABORTED and not record.aborted_by:
+            return None
+        code = exit_code(record, results)
+        verdict = results.verdict if results is not None else Verdict.UNKNOWN
+        return PointResult(verdict, code, figures_of(results))
+
+    _drive(run_campaign(campaign, run_point))
+    for line in describe_table(campaign.table()):
+        say(line)
+    if wishes.as_json:
+        give_json(campaign.index)
+    if campaign.pending():
+        say("the campaign is not finished; the same command goes on where it was")
+        return ABORTED
+    return campaign.exit_code()
+
+
+def exit_code(record: RunRecord, results: Results | None) -> int:
+    """The exit code that the end of one run deserves."""
+    if record.state is RunState.ABORTED:
+        return ABORTED
+    return EXIT_CODES[results.verdict] if results is not None else LabError.exit_code
+
+
+def _drive(coroutine: Coroutine[Any, Any, Result]) -> Result:
+    """Run a coroutine that never waits for anything: campaigns are sequential."""
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        result: Result = end.value
+        return result
+    raise LabError("a campaign waited for something outside its runs")
+
+
+def _run_point(
+    point: Point,
+    file: Path,
+    runs: Path,
+    wishes: Wishes,
+    started: Callable[[RunFolder], None],
+    campaign: str = "",
+) -> tuple[RunRecord, Results | None]:
+    """Do one run in a new folder; its last record, and its results if there is anything to judge."""
+    if point.experiment.seed is None:
+        point = point.with_seed(secrets.randbelow(LARGEST_DRAWN_SEED))
+    experiment, seed = point.experiment, point.experiment.seed or 0
+    if wishes.workers is not None:
+        experiment = msgspec.structs.replace(experiment, workers=wishes.workers)
+    created = datetime.now(UTC)
+    folder = create_run_folder(runs, experiment.name, created)
+    started(folder)
+    write_atomically(folder.experiment_file, point.text.encode())
+    record = RunRecord(
+        run_id=_new_run_id(seed, simulated=wishes.simulated),
+        name=experiment.name,
+        state=RunState.PREPARING,
+        pid=os.getpid(),
+        created_utc=created,
+        seed=seed,
+        simulated=wishes.simulated,
+        workers=choose_workers(experiment, simulated=wishes.simulated),
+        facts=point.facts,
+        campaign=campaign,
+    )
+    folder.write_record(record)
+    view = open_view(experiment, folder, plain=wishes.plain)
+    try:
+        record = _conduct(experiment, file, folder, record, view, simulated=wishes.simulated)
+    except KilonodeError as error:
+        view.close()
+        record = folder.record()
+        if record.state not in (RunState.FAILED, RunState.ABORTED):
+            folder.write_record(msgspec.structs.replace(record, state=RunState.FAILED))
+        if isinstance(error, OperationError):
+            raise InputError(
+                f"the cloud failed before the load: {error.message}",
+                where=record.cloud,
+                got=str(error.outcome),
+                hint=f"what was done so far is in {folder.path}",
+            ) from error
+        raise
+    finally:
+        view.close()
+    results = None
+    if record.zero_utc is not None:
+        say("judging and reporting")
+        results = evaluate_run(folder)
+        write_reports(folder, results)
+    view.done(record, results)
+    return record, results
+
+
+def _conduct(
+    experiment: Experiment, file: Path, folder: RunFolder, record: RunRecord, view: View, *, simulated: bool
+) -> RunRecord:
+    async def real() -> RunRecord:
+        return await _conduct_on(RealClock(), experiment, file, folder, record, view)
+
+    if simulated:
+        return run_simulated(lambda clock: _conduct_on(clock, experiment, file, folder, record, view))
+    return uvloop.run(real())
+
+
+async def _conduct_on(
+    clock: Clock, experiment: Experiment, file: Path, folder: RunFolder, record: RunRecord, view: View
+) -> RunRecord:
+    interruption = Interruption()
+    with listening_for_signals(interruption, view.note):
+        if experiment.cloud is not None:
+            view.stage("cloud")
+        async with (
+            target_of(experiment, record.run_id, record.seed, clock) as target,
+            Connections(clock, target.open_transport) as connections,
+        ):
+            record = msgspec.structs.replace(record, cloud=target.name, emulated=target.emulated)
+            folder.write_record(record)
+            await _write_environment(clock, file, folder, target, simulated=clock.simulated)
+            surroundings = Surroundings(
+                clock=clock,
+                access=target.access,
+                connect=connections.connect,
+                generator=open_generator(clock, target.open_transport),
+                watcher=view,
+                pid=os.getpid(),
+            )
+            record = await Conductor(experiment, folder, record, surroundings, interruption).run()
+            view.stage("end")
+    if record.emulated and record.left_behind:
+        # Its own cloud is gone, and with it everything the run made there.
+        record = msgspec.structs.replace(record, left_behind=False)
+        folder.write_record(record)
+    return record
+
+
+async def _write_environment(clock: Clock, file: Path, folder: RunFolder, target: Target, *, simulated: bool) -> None:
+    facts = None
+    if target.access is not None:
+        facts = CloudFacts(name=target.name, emulated=target.emulated, nodes=target.nodes)
+    environment = await describe_environment(clock.utc(), simulated=simulated, folder=file.parent, cloud=facts)
+    write_atomically(folder.environment_file, encode_json_for_people(environment))
+
+
+def _new_run_id(seed: int, *, simulated: bool) -> str:
+    if simulated:
+        return f"{Randomness(seed, 'run-id').integer() & 0xFFFFFFFF:08x}"
+    return secrets.token_hex(4)
