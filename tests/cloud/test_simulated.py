@@ -1,6 +1,7 @@
 """The whole cloud on virtual time in one loop: real requests, no socket, and the same again from the same seed."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -40,7 +41,7 @@ async def boot_some(clock: SimulatedClock) -> tuple[int, list[str], tuple[Docume
         connection = await connected(cloud, clock)
         server = {"name": "s", "flavorRef": "1", "imageRef": IMAGE, "networks": "none"}
         await asyncio.gather(*(connection.compute.post("/servers", json={"server": server}) for _ in range(SERVERS)))
-        servers = []
+        servers: list[dict[str, Any]] = []
         while not servers or any(found["status"] != "ACTIVE" for found in servers):
             await clock.sleep(0.05)
             servers = (await connection.compute.get("/servers/detail"))["servers"]

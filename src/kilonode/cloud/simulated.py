@@ -57,7 +57,8 @@ class SimulatedCloud:
             run_roles(role_names(self.settings), self.store, self._clock, self.settings, self._serve_api),
             name="simulated-cloud",
         )
-        await asyncio.wait([self._ready, self._work], return_when=asyncio.FIRST_COMPLETED)
+        either: list[asyncio.Future[Any]] = [self._ready, self._work]
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if self._work.done():
             self._work.result()
         cloud, _ = self._ready.result()
