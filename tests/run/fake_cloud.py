@@ -40,6 +40,9 @@ PLURAL = {
     "os-keypairs": "keypairs",
 }
 ADMIN_ONLY = frozenset({"projects", "users", "roles", "flavors"})
+QUOTAS = {
+    "compute": ["instances", "cores", "ram", "metadata_items"], "network": ["network", "port"], "volume": ["volumes"],
+}  # fmt: skip
 SERVER_DELETION_S = 3.0
 
 Item = dict[str, Any]
@@ -298,6 +301,9 @@ class FakeCloud:
 
     def _quota(self, method: str, path: str, body: bytes) -> tuple[int, Any]:
         service, project_id = path.split("/")[1], path.rpartition("/")[2]
+        if method == "GET":
+            key = "quota" if service == "network" else "quota_set"
+            return 200, {key: {"id": project_id, **dict.fromkeys(QUOTAS[service], 10)}}
         if method == "DELETE":
             self.quotas.pop((service, project_id), None)
             return 204, None

@@ -1,16 +1,20 @@
+import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from kilonode.base.clock import SimulatedClock
 from kilonode.base.encoding import decode_json, encode_json
 from kilonode.run.environment import (
     CloudFacts,
     Environment,
+    describe_cloud,
     describe_environment,
     usable_processors,
     without_credentials,
 )
+from tests.run.fake_cloud import ADMIN, FakeCloud
 
 THEN = datetime(2030, 1, 2, tzinfo=UTC)
 
@@ -34,6 +38,15 @@ async def test_no_variable_of_the_environment_gets_in(monkeypatch: pytest.Monkey
     monkeypatch.setenv("OS_PASSWORD", "open-sesame-4711")
     environment = await describe_environment(THEN, simulated=True, folder=tmp_path)
     assert b"open-sesame-4711" not in encode_json(environment)
+
+
+async def test_a_cloud_is_described_as_far_as_it_shows_itself() -> None:
+    cloud = FakeCloud(SimulatedClock(asyncio.get_running_loop()))
+    facts = await describe_cloud(await cloud.connect(ADMIN), name="fake", emulated=False)
+    assert facts.name == "fake"
+    assert facts.nodes is None
+    assert facts.endpoints["compute"] == "http://cloud/compute/v2.1"
+    assert set(facts.endpoints) == {"identity", "compute", "network", "image", "volume"}
 
 
 @pytest.mark.parametrize(

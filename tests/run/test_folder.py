@@ -34,6 +34,7 @@ def test_a_run_is_found_by_path_name_id_and_as_the_latest(tmp_path: Path) -> Non
         created = THEN + timedelta(seconds=number)
         folder.write_record(msgspec.structs.replace(RECORD, run_id=f"0000000{number}", created_utc=created))
         folders.append(folder)
+    (create_run_folder(tmp_path, "broken", THEN).record_file).write_text("{")
     inside = create_run_folder(tmp_path / "campaign", "y", THEN)
     inside.write_record(msgspec.structs.replace(RECORD, run_id="00000009"))
     assert find_run(tmp_path, str(folders[1].path)).path == folders[1].path
@@ -41,7 +42,8 @@ def test_a_run_is_found_by_path_name_id_and_as_the_latest(tmp_path: Path) -> Non
     assert find_run(tmp_path, "00000000").path == folders[0].path
     assert find_run(tmp_path, "00000009").path == inside.path
     assert find_run(tmp_path, "latest").path == folders[2].path
-    assert len(list_runs(tmp_path)) == 4
+    assert find_run(tmp_path, inside.name).path == inside.path
+    assert len(list_runs(tmp_path)) == 5
     with pytest.raises(InputError, match="did you mean '2030010"):
         find_run(tmp_path, "20300102-030405-z")
 

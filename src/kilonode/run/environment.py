@@ -18,6 +18,11 @@ from urllib.parse import urlsplit, urlunsplit
 import msgspec
 import psutil
 
+from kilonode.base.errors import InputError, OperationError
+from kilonode.clients.openstack.catalog import SERVICES
+from kilonode.clients.openstack.connection import Connection
+from kilonode.clients.openstack.microversions import show
+
 GIT_TIMEOUT_S: Final = 5.0
 PACKAGES: Final = ("kilonode", "msgspec", "uvloop", "httptools", "uvicorn", "numpy", "duckdb", "openstacksdk")
 """The packages whose versions can change a figure."""
@@ -77,6 +82,25 @@ class Environment(msgspec.Struct, frozen=True):
     machine: Machine
     software: Software
     cloud: CloudFacts | None = None
+
+
+async def describe_cloud(connection: Connection, *, name: str, emulated: bool) -> CloudFacts:
+    """What the cloud shows to this user. Raises nothing for what it does not show."""
+    endpoints: dict[str, str] = {}
+    microversions: dict[str, str] = {}
+    for service in SERVICES:
+        try:
+            client = connection.service(service)
+        except InputError:
+            continue
+        endpoints[service] = without_credentials(client.root_url)
+        if client.served is not None and client.served.highest is not None:
+            microversions[service] = show(client.served.highest)
+    try:
+        nodes = len(await connection.compute.list_all("/os-hypervisors", "hypervisors"))
+    except (InputError, OperationError):
+        nodes = None
+    return CloudFacts(name, emulated, nodes, connection.access.region_name, endpoints, microversions)
 
 
 async def describe_environment(

@@ -12,6 +12,7 @@
 Documents are replaced atomically: a reader, or a crash, sees the old or the new one, never half of one.
 """
 
+import contextlib
 import os
 import re
 from datetime import datetime
@@ -173,12 +174,11 @@ def make_dated_folder(parent: Path, name: str, created: datetime) -> Path:
 
 
 def list_runs(runs: Path) -> list[RunFolder]:
-    """Every run folder in `runs`, also those in campaigns, oldest first by name."""
+    """Every run folder in `runs`, ordered by name, then those in campaigns."""
     if not runs.is_dir():
         return []
-    return [
-        RunFolder(file.parent) for pattern in ("*", "*/*") for file in sorted(runs.glob(f"{pattern}/{RECORD_FILE}"))
-    ]
+    files = [*sorted(runs.glob(f"*/{RECORD_FILE}")), *sorted(runs.glob(f"*/*/{RECORD_FILE}"))]
+    return [RunFolder(file.parent) for file in files]
 
 
 def find_run(runs: Path, which: str) -> RunFolder:
@@ -186,19 +186,28 @@ def find_run(runs: Path, which: str) -> RunFolder:
     for path in (Path(which), runs / which):
         if (path / RECORD_FILE).is_file():
             return RunFolder(path)
-    known = list_runs(runs)
-    if which == "latest" and known:
-        return max(known, key=lambda folder: (folder.record().created_utc, folder.name))
-    for folder in known:
-        if folder.record().run_id == which:
+    readable = _readable_records(list_runs(runs))
+    if which == "latest" and readable:
+        return max(readable, key=lambda pair: (pair[1].created_utc, pair[0].name))[0]
+    for folder, record in readable:
+        if which in (record.run_id, folder.name):
             return folder
     raise InputError(
         "no such run",
         where=which,
         expected="a run folder, its name, a run id, or latest",
-        got=f"{len(known)} runs in {runs}",
-        hint=nearest(which, [folder.name for folder in known]),
+        got=f"{len(readable)} runs in {runs}",
+        hint=nearest(which, [folder.name for folder, _ in readable]),
     )
+
+
+def _readable_records(folders: list[RunFolder]) -> list[tuple[RunFolder, RunRecord]]:
+    """Each folder with its record; a broken one must not be in the way of the others."""
+    found: list[tuple[RunFolder, RunRecord]] = []
+    for folder in folders:
+        with contextlib.suppress(InputError):
+            found.append((folder, folder.record()))
+    return found
 
 
 def slug(name: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from kilonode.base.errors import InputError, Problem
-from kilonode.run.document import read_document
+from kilonode.run.document import MOST_BYTES, read_document
 from kilonode.run.experiment import STAGE_PROFILES, Experiment
 from kilonode.run.matrix import Combination, apply_combination, combinations, read_axes
 from kilonode.run.nodes import Mapping, describe
@@ -62,7 +62,8 @@ def read_experiment(path: Path | str, sets: Sequence[str] = ()) -> ReadExperimen
     """Read the experiment file at `path` with the settings `path=value`. Raises InputError with every problem."""
     path = Path(path)
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)  # more is refused, so that no device or mistake is read for ever
     except OSError as error:
         hint = "kilonode run wants an experiment file; see experiments/" if isinstance(error, FileNotFoundError) else ""
         raise InputError(

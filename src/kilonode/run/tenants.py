@@ -7,7 +7,7 @@ the operating system's randomness (in simulated time from the seed, where they g
 import secrets
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -28,11 +28,16 @@ Connect = Callable[[Access], Awaitable[Connection]]
 
 FORBIDDEN: Final = 403
 PASSWORD_BYTES: Final = 24
-UNLIMITED: Final = Quotas(
-    ComputeQuotas(*[-1] * len(ComputeQuotas.__struct_fields__)),
-    NetworkQuotas(*[-1] * len(NetworkQuotas.__struct_fields__)),
-    VolumeQuotas(*[-1] * len(VolumeQuotas.__struct_fields__)),
-)
+UNLIMITED: Final = -1
+QUOTA_PLACES: Final = {
+    "compute": ("quota_set", "/os-quota-sets"),
+    "network": ("quota", "/quotas"),
+    "volume": ("quota_set", "/os-quota-sets"),
+}
+"""Service to the key of its quota document, and to the path that the project's id is appended to."""
+QUOTA_RECORDS: Final = {"compute": ComputeQuotas, "network": NetworkQuotas, "volume": VolumeQuotas}
+WantedQuotas = dict[str, dict[str, int]]
+"""Service to quota to value."""
 
 
 class _User(msgspec.Struct, frozen=True):
@@ -64,7 +69,7 @@ async def make_tenants(
     """
     admin = await connect(access)
     roles = await _role_ids(admin, setup.roles)
-    quotas = UNLIMITED if setup.quotas == "unlimited" else setup.quotas
+    quotas = await _wanted_quotas(admin, setup)
     maker = _Maker(access, admin, connect, setup, run_id, actions, external, roles)
     projects = await actions.each([partial(maker.project, number, quotas) for number in range(setup.projects)])
     shared = () if setup.networks_per_project else await visible_networks(admin)
@@ -102,6 +107,25 @@ async def _role_ids(admin: Connection, names: tuple[str, ...]) -> tuple[str, ...
     return tuple(known[name] for name in names)
 
 
+async def _wanted_quotas(admin: Connection, setup: Setup) -> WantedQuotas:
+    """What to set, for each service that the cloud has. Unlimited: all the quotas that the service itself names."""
+    services = [service for service in QUOTA_PLACES if has_service(admin, service)]
+    if isinstance(setup.quotas, Quotas):
+        wanted: WantedQuotas = msgspec.to_builtins(setup.quotas)
+        return {service: wanted[service] for service in services if wanted.get(service)}
+    if setup.quotas == "unchanged":
+        return {}
+    return {service: dict.fromkeys(await _known_quotas(admin, service), UNLIMITED) for service in services}
+
+
+async def _known_quotas(admin: Connection, service: str) -> tuple[str, ...]:
+    """The quotas that the service has, out of those that Kilonode knows: not every cloud has all of them."""
+    known = QUOTA_RECORDS[service].__struct_fields__
+    key, path = QUOTA_PLACES[service]
+    document = await admin.service(service).get(f"{path}/{admin.project_id}")
+    return tuple(name for name in known if name in document[key])
+
+
 class _Maker:
     """Makes one project with everything in it."""
 
@@ -119,7 +143,7 @@ class _Maker:
         self.access, self.admin, self.connect, self.setup = access, admin, connect, setup
         self.run_id, self.actions, self.external, self.roles = run_id, actions, external, roles
 
-    async def project(self, number: int, quotas: Quotas | str) -> _Project:
+    async def project(self, number: int, quotas: WantedQuotas) -> _Project:
         name = resource_name(self.run_id, "project", number)
         body = {"project": {"name": name, "description": f"Made by Kilonode run {self.run_id}", "enabled": True}}
         try:
@@ -129,8 +153,7 @@ class _Maker:
         except OperationError as error:
             raise _not_an_administrator("make projects", error) from error
         project_id = str(answer["project"]["id"])
-        if isinstance(quotas, Quotas):
-            await self._quotas(project_id, number, quotas)
+        await self._quotas(project_id, number, quotas)
         users = [await self._user(project_id, number, index) for index in range(self.setup.users_per_project)]
         tenant = await self.connect(users[0].access)
         networks = await make_project_networks(tenant, self.setup, self.run_id, number, self.actions, self.external)
@@ -150,16 +173,11 @@ class _Maker:
             await self.actions.do("users", "assign_role", count, self.admin.identity.put(path))
         return _User(user_id, self.access.as_user(user_id=user_id, password=password, project_id=project_id))
 
-    async def _quotas(self, project_id: str, number: int, quotas: Quotas) -> None:
-        for service, path, key, values in (
-            ("compute", f"/os-quota-sets/{project_id}", "quota_set", quotas.compute),
-            ("network", f"/quotas/{project_id}", "quota", quotas.network),
-            ("volume", f"/os-quota-sets/{project_id}", "quota_set", quotas.volume),
-        ):
-            wanted: dict[str, Any] = msgspec.to_builtins(values)
-            if wanted and has_service(self.admin, service):
-                request = self.admin.service(service).put(path, json={key: wanted})
-                await self.actions.do("quotas", service, number, request)
+    async def _quotas(self, project_id: str, number: int, quotas: WantedQuotas) -> None:
+        for service, values in quotas.items():
+            key, path = QUOTA_PLACES[service]
+            request = self.admin.service(service).put(f"{path}/{project_id}", json={key: values})
+            await self.actions.do("quotas", service, number, request)
 
     def _password(self, number: int, index: int) -> str:
         clock: Clock = self.actions.clock
