@@ -3,12 +3,15 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from kilonode.base.clock import Clock, SimulatedClock
 from kilonode.base.errors import LabError
+from kilonode.base.outcomes import Outcome
 from kilonode.clients.openstack.connection import Connection
 from kilonode.clients.transport import HeaderPairs, Response, Transport
-from kilonode.scenarios.iteration import Iteration, WorkloadContext
+from kilonode.scenarios.declaration import Scenario
+from kilonode.scenarios.iteration import Iteration, WorkloadContext, classify_exception
 from kilonode.scenarios.tenant import Tenant
 
 RUN_ID = "00c0ffee"
@@ -62,6 +65,17 @@ class Recorder:
         context = WorkloadContext(self.workload, RUN_ID, self.seed, self.clock, self.transport)
         now_ns = self.clock.now_ns()
         return Iteration(context, number, now_ns - late_ns, now_ns, self.record, self.cloud, self.tenant)
+
+    async def run(self, scenario: Scenario, values: dict[str, Any], number: int = 0) -> tuple[Outcome, str]:
+        """One iteration as the load engine runs it: what fails is classified, and then cleaned up."""
+        it = self.iteration(number)
+        try:
+            await scenario.function(it, **scenario.read_arguments(values))
+        except Exception as error:
+            if it.has_made:
+                await it.clean_up()
+            return classify_exception(error)
+        return Outcome.OK, ""
 
     def record(
         self,

@@ -39,7 +39,7 @@ async def create(it: Iteration, *, size: Size, disk_format: str) -> str:
             image = response.json(_Image).id
         it.made(_NOUN, image, lambda: delete_if_there(it.cloud.image, f"/images/{image}"))
         with it.step("uploaded"):
-            data = BodyStream(lambda: _blocks(size), size)
+            data = BodyStream(lambda: blocks(size), size)
             headers = (("Content-Type", "application/octet-stream"),)
             await it.cloud.image.request("PUT", f"/images/{image}/file", body=data, headers=headers, expect=(204,))
         await wait_in(it, whole, "active", lambda _: _active(it, image), "the image to be active")
@@ -66,7 +66,8 @@ async def _active(it: Iteration, image: str) -> bool | None:
     return True if status == "active" else None
 
 
-async def _blocks(size: int) -> AsyncIterator[bytes]:
+async def blocks(size: int) -> AsyncIterator[bytes]:
+    """So many bytes of data, piece by piece."""
     for _ in range(size // len(_BLOCK)):
         yield _BLOCK
     if size % len(_BLOCK):
