@@ -19,7 +19,7 @@ Codes = npt.NDArray[np.uint16]
 OP_WIDTH: Final = 10
 """How many values an Op has in a journal: its fields in order, without the worker, which is the journal's own."""
 
-LARGEST_BLOCK_OPS: Final = 4096
+LARGEST_BLOCK_OPS: Final = 1024
 """Small enough that encoding one block takes the event loop less than a millisecond or two; codes fit into 16 bits."""
 
 

@@ -36,8 +36,9 @@ class Histogram(msgspec.Struct):
     def add(self, durations_ns: Int64s) -> None:
         """Count some durations; those below one nanosecond go into bucket zero."""
         buckets = np.ceil(np.log(np.maximum(durations_ns, 1)) / _LOG_RATIO).astype(np.int64)
-        numbers, counts = np.unique(buckets, return_counts=True)
-        for number, count in zip(numbers.tolist(), counts.tolist(), strict=True):
+        counts = np.bincount(buckets)
+        numbers = counts.nonzero()[0]
+        for number, count in zip(numbers.tolist(), counts[numbers].tolist(), strict=True):
             self.counts[number] = self.counts.get(number, 0) + count
 
     def merge(self, other: "Histogram") -> None:
@@ -139,7 +140,7 @@ class ProgressCounter:
         step_count, outcome_count = len(block.step.names), len(block.outcome.names)
         key = (block.workload.codes.astype(np.int64) * step_count + block.step.codes) * outcome_count
         key += block.outcome.codes
-        for combination in np.unique(key).tolist():
+        for combination in np.bincount(key).nonzero()[0].tolist():
             chosen = key == combination
             rest, outcome_code = divmod(combination, outcome_count)
             workload_code, step_code = divmod(rest, step_count)

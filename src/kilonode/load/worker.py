@@ -19,12 +19,15 @@ import msgspec
 from kilonode.base.clock import NANOSECONDS_PER_SECOND, Clock
 from kilonode.base.encoding import from_plain
 from kilonode.base.errors import InputError
+from kilonode.base.outcomes import Outcome
 from kilonode.clients.openstack.connection import Connection
+from kilonode.history.blocks import block_of_flat
 from kilonode.history.journal import JournalHeader, JournalWriter
+from kilonode.history.records import OpKind
 from kilonode.load.closed_loop import ClosedLoop
 from kilonode.load.connections import Connections, TransportFactory
 from kilonode.load.fairness import TimeSlice
-from kilonode.load.health import LagProbe
+from kilonode.load.health import LagProbe, ProcessReader
 from kilonode.load.iterating import Work
 from kilonode.load.loop import Loop, Surroundings
 from kilonode.load.models import OpenModel
@@ -72,6 +75,7 @@ class Worker:
         scenarios = {workload.name: find(workload.scenario) for workload in plan.workloads}
         needed = sorted({service for scenario in scenarios.values() for service in scenario.services})
         connections = await self._connections.connect(plan.tenants, needed)
+        await _warm_up()
         self._work = [
             (workload, self._prepare_work(workload, scenarios[workload.name], connections))
             for workload in plan.workloads
@@ -203,6 +207,15 @@ class Worker:
             flush_interval_s=self._plan.flush_interval_s,
             pid=0 if self._clock.simulated else os.getpid(),
         )
+
+
+async def _warm_up() -> None:
+    """Do once what the load will do every second: first times are slow, by tens of milliseconds (imports, threads)."""
+    counter = ProgressCounter(["warm-up"])
+    counter.add(block_of_flat((OpKind.ITERATION.value, "warm-up", "", 0, 0, 0, 1, Outcome.OK.value, "", 0)))
+    counter.take_lateness()
+    ProcessReader().read()
+    await asyncio.get_running_loop().run_in_executor(None, counter.take_steps)
 
 
 async def _stop_task(task: asyncio.Task[None]) -> None:
