@@ -7,6 +7,7 @@ was given cannot work (its supervisor then does not try again), 5 for any other 
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -14,6 +15,7 @@ import stat
 import sys
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import msgspec
 import uvloop
@@ -29,6 +31,10 @@ from kilonode.cloud.serving import listen, serve
 from kilonode.store.memory import MemoryStore
 from kilonode.store.protocol import Store
 from kilonode.store.sqlite import SqliteStore
+
+COLLECT_EVERY_OBJECTS: Final = 10_000
+"""How many new objects make Python look for cycles; its default of 700 costs a role with 15,000 servers 11 % of its CPU
+time, and pauses of 70 ms, to find nothing: documents are trees."""
 
 _log = logging.getLogger(__name__)
 
@@ -89,6 +95,7 @@ def _end_when_told(work: "asyncio.Task[None]") -> None:
 def main() -> int:
     """Entry of the process. Arguments: the folder of all state, the name of the cloud, the name of the process."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    gc.set_threshold(COLLECT_EVERY_OBJECTS)
     folder, process = StateFolder(Path(sys.argv[1]), sys.argv[2]), sys.argv[3]
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
