@@ -1,0 +1,73 @@
+"""The documents of a run: `verdict.json`, `junit.xml` and `report.html`, each replaced atomically.
+
+`verdict.json` is `VerdictDocument`: the whole tree of results with what is known about the run. Its format has a
+version; docs/report.md says what may change within one.
+"""
+
+import os
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from kilonode.base.encoding import decode_json, encode_json
+from kilonode.base.errors import InputError
+from kilonode.check.results import FORMAT_VERSION, Results
+from kilonode.report.html import report_html
+from kilonode.report.junit import junit_xml
+from kilonode.report.metadata import RunMetadata
+
+VERDICT_FILE: Final = "verdict.json"
+JUNIT_FILE: Final = "junit.xml"
+REPORT_FILE: Final = "report.html"
+
+
+class VerdictDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """What `verdict.json` says."""
+
+    format_version: int = FORMAT_VERSION
+    run: RunMetadata
+    results: Results
+
+
+class _Versioned(msgspec.Struct):
+    format_version: int = 0
+
+
+def write_report(folder: Path, results: Results, metadata: RunMetadata) -> Path:
+    """Write all documents into a run's folder; the path of the HTML report. Raises InputError when it cannot."""
+    _write(folder / VERDICT_FILE, encode_json(VerdictDocument(run=metadata, results=results)) + b"\n")
+    _write(folder / JUNIT_FILE, junit_xml(results, metadata))
+    _write(folder / REPORT_FILE, report_html(results, metadata).encode())
+    return folder / REPORT_FILE
+
+
+def read_verdict(folder: Path) -> VerdictDocument:
+    """What `verdict.json` in a run's folder says. Raises InputError when it is missing, broken or too new."""
+    path = folder / VERDICT_FILE
+    try:
+        data = path.read_bytes()
+        version = decode_json(data, _Versioned).format_version
+        if version > FORMAT_VERSION:
+            raise InputError(
+                "this verdict was written by a newer Kilonode",
+                where=str(path),
+                expected=f"format version {FORMAT_VERSION} or older",
+                got=f"version {version}",
+                hint="make it anew from the run's history: kilonode report",
+            )
+        return decode_json(data, VerdictDocument)
+    except OSError as error:
+        raise InputError("no verdict here", where=str(path), got=error.strerror or str(error)) from error
+    except msgspec.DecodeError as error:
+        raise InputError("a broken verdict", where=str(path), got=str(error)) from error
+
+
+def _write(path: Path, data: bytes) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise InputError("cannot write the report", where=str(path), got=error.strerror or str(error)) from error
