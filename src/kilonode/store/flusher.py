@@ -18,8 +18,8 @@ from kilonode.store.database import Pending
 from kilonode.store.schema import connect, is_busy
 
 CHECKPOINT_EVERY_COMMITS: Final = 500
-"""Often and little: at 12,000 commits/s the longest commit takes 9 to 20 ms; with 2,000 to 30,000, 70 to 230 ms, because
-the disk is then busy with one large flush while the log is written to."""
+"""Often and little: at 12,000 commits/s the longest commit takes 9 to 20 ms; with 2,000 to 30,000, 70 to 230 ms,
+because the disk is then busy with one large flush while the log is written to."""
 LOG_LIMIT_BYTES: Final = 256 * 2**20
 """Under writes without a pause the log never empties by itself; at this size writers wait once until it has."""
 EMPTYING_TIMEOUT_S: Final = 2.0
