@@ -57,6 +57,7 @@ def test_any_mapping_is_read_or_refused_with_reasons(value: dict[str, object]) -
 @example("a: &a [*a]")
 @example("<<: 3")
 @example("\x00")
+@example("a: [\u2028\u0085}")
 @example(b"\xff\xfe")
 def test_any_text_is_read_or_refused_with_reasons(text: str | bytes) -> None:
     with pytest.raises(InputError) as caught:  # noqa: PT012
@@ -70,6 +71,27 @@ def test_any_text_is_read_or_refused_with_reasons(text: str | bytes) -> None:
 def test_any_yaml_punctuation_is_read_or_refused_with_reasons(text: str) -> None:
     with pytest.raises(InputError):
         read_text(text, FILE)
+
+
+SOURCES = [file.read_text(encoding="utf-8") for file in sorted(Path("experiments").glob("*.yaml"))]
+SLIPS = "[]{}&*!|>'\"%@`#,:?- \n\tab1$.~<=\\\u0085\u2028\x00é"
+
+
+@settings(max_examples=200)
+@given(st.sampled_from(SOURCES), st.data())
+def test_a_slip_in_a_good_file_gives_a_good_file_or_reasons(source: str, data: st.DataObject) -> None:
+    for _ in range(data.draw(st.integers(1, 4))):
+        start = data.draw(st.integers(0, len(source)))
+        end = min(len(source), start + data.draw(st.integers(0, 10)))
+        source = source[:start] + data.draw(st.text(SLIPS, max_size=3)) + source[end:]
+    said = ""
+    try:
+        points = read_text(source, Path("experiments/slip.yaml")).points
+    except InputError as error:
+        points, said = (), str(error)
+    assert points or said
+    for point in points:
+        assert read_text(point.text, FILE).points[0].experiment == point.experiment
 
 
 def test_every_experiment_of_the_project_is_good() -> None:

@@ -112,7 +112,7 @@ class _Composer:
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             place = Place(self.file, mark.line + 1, mark.column + 1) if mark else Place(self.file)
-            line = text.split("\n")[mark.line] if mark else ""
+            line = "".join(text.split("\n")[mark.line : mark.line + 1]) if mark else ""
             self._stop(place, f"not YAML: {error.problem or error.context}", hint=_hint(error.problem or "", line))
         except yaml.reader.ReaderError as error:
             before = text[: error.position] if isinstance(error.position, int) else ""
