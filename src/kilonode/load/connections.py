@@ -57,9 +57,12 @@ class Connections:
             while waiting:
                 await waiting.pop().connect(services)
 
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(LOGINS_AT_ONCE, len(waiting))):
-                group.create_task(log_in())
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(LOGINS_AT_ONCE, len(waiting))):
+                    group.create_task(log_in())
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from None
         return tuple(connections[tenant.access] for tenant in tenants)
 
     async def close(self) -> None:

@@ -145,8 +145,8 @@ class Worker:
             async with asyncio.TaskGroup() as group:
                 for loop in self._loops:
                     group.create_task(loop.run(), name=loop.workload)
-        except BaseExceptionGroup as group_error:
-            raise group_error.exceptions[0] from None
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from None
 
     async def _tick(
         self, zero_ns: int, journal: JournalWriter, reporter: Reporter, report: Callable[[Progress], None]
