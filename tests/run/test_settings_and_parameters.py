@@ -2,7 +2,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kilonode.base.errors import InputError
@@ -90,6 +90,8 @@ def test_a_setting_on_the_command_line_does_the_same(tree: dict[str, Any], value
 
 
 @given(st.text(max_size=15).map(lambda text: text.replace("{", "${")))
+@example("${a${b}")
+@example("$${")
 def test_escaped_text_stands_for_itself(text: str) -> None:
     root = root_of({"a": escape(text), "parameters": {"x": 1}})
     filled, problems = fill_in(root)

@@ -14,7 +14,7 @@ from typing import Final
 from kilonode.base.errors import Problem, nearest
 from kilonode.run.nodes import Entry, Mapping, Node, Place, Scalar, Sequence
 
-_MARK: Final = re.compile(r"(\$+)\{([^{}]*)(\}?)")
+_MARK: Final = re.compile(r"(\$+)\{([^{}$]*)(\}?)")
 
 UNTOUCHED_KEYS: Final = frozenset({"parameters", "matrix"})
 """Top-level keys in which nothing is filled in: the parameters themselves, and values that are put elsewhere first."""
