@@ -85,9 +85,9 @@ class StateFolder:
     """The paths of one cloud's state, and its records."""
 
     def __init__(self, state: Path, name: str) -> None:
-        self.state = state
+        self.state = state.absolute()
         self.name = name
-        self.path = state / "cloud" / name
+        self.path = self.state / "cloud" / name
         self.store = self.path / "store"
         self.clouds_file = self.path / "clouds.yaml"
         self.logs = self.path / "logs"

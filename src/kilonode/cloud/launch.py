@@ -51,7 +51,7 @@ async def up(wanted: UpSettings, report: Report) -> CloudStatus:
         report(f"cloud {wanted.name}: {settings.nodes} nodes, stages {settings.stages}, store {record.store}, {layout}")
         started_ns = clock.now_ns()
         pid = start_detached(
-            module_command(SUPERVISOR_MODULE, str(wanted.state.absolute()), wanted.name), folder.log("supervisor")
+            module_command(SUPERVISOR_MODULE, str(folder.state), wanted.name), folder.log("supervisor")
         )
         supervisor = identify(pid)
         try:
