@@ -1,4 +1,4 @@
-"""The names of what a run makes, and what makes something the run's own.
+"""The names of what setup makes, and what makes something a run's own.
 
 Every resource has a name `kn-<run id>-…`; the run id is eight lowercase hexadecimal characters. Cleanup trusts this
 prefix and nothing else, so it is parsed here, in one place, strictly: no other case, no other length, no other letters,
@@ -9,6 +9,7 @@ import re
 from typing import Final
 
 from kilonode.base.errors import InputError
+from kilonode.scenarios.naming import run_prefix
 
 _RUN_ID: Final = re.compile(r"[0-9a-f]{8}")
 _OWN_NAME: Final = re.compile(r"kn-([0-9a-f]{8})-[^\s].*", re.ASCII | re.DOTALL)
@@ -16,7 +17,7 @@ _OWN_NAME: Final = re.compile(r"kn-([0-9a-f]{8})-[^\s].*", re.ASCII | re.DOTALL)
 
 def resource_name(run_id: str, noun: str, *numbers: int) -> str:
     """`kn-<run_id>-<noun>-<number>-…`."""
-    return "-".join(["kn", run_id, noun, *(str(number) for number in numbers)])
+    return run_prefix(run_id) + "-".join([noun, *(str(number) for number in numbers)])
 
 
 def run_of(name: object) -> str:
