@@ -11,7 +11,7 @@ from msgspec import Meta
 from kilonode.base.errors import InputError
 from kilonode.base.units import Duration, Size
 from kilonode.scenarios.declaration import DECLARED, Scenario, scenario
-from kilonode.scenarios.describe import arguments_schema, describe
+from kilonode.scenarios.describe import describe
 from kilonode.scenarios.iteration import Iteration
 from kilonode.scenarios.references import FlavorName, NetworkName, ReferenceKind
 
@@ -124,7 +124,7 @@ def test_the_schema_of_arguments_tells_what_the_reader_accepts() -> None:
     ) -> None:
         """Do something."""
 
-    schema = arguments_schema(found("my.example"))
+    schema = describe(found("my.example")).schema
     Draft202012Validator.check_schema(schema)
     validator = Draft202012Validator(schema)
     assert schema["properties"]["pause"]["default"] == "30s"

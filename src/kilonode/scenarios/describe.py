@@ -45,29 +45,32 @@ class ScenarioDescription(msgspec.Struct, frozen=True):
     arguments: tuple[ArgumentDescription, ...]
     source: str
     """File and line of the function."""
+    schema: dict[str, Any]
+    """The JSON Schema (draft 2020-12) of the arguments."""
 
 
 def describe(scenario: Scenario) -> ScenarioDescription:
-    """Everything a person wants to know before using it."""
+    """Everything a person, or an editor, wants to know before using it."""
+    arguments = tuple(_argument(scenario, field) for field in _fields(scenario.arguments))
     return ScenarioDescription(
         name=scenario.name,
         summary=scenario.summary,
         description=scenario.description,
         services=scenario.services,
         steps=scenario.steps,
-        arguments=tuple(_argument(scenario, field) for field in _fields(scenario.arguments)),
+        arguments=arguments,
         source=scenario.source,
+        schema=_schema(scenario, arguments),
     )
 
 
-def arguments_schema(scenario: Scenario) -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of the scenario's arguments."""
+def _schema(scenario: Scenario, arguments: tuple[ArgumentDescription, ...]) -> dict[str, Any]:
     hints = get_type_hints(scenario.arguments, include_extras=True)
     schemas, definitions = msgspec.json.schema_components(
         hints.values(), schema_hook=schema_hook, ref_template="#/$defs/{name}"
     )
     properties = dict(zip(hints, schemas, strict=True))
-    for argument in describe(scenario).arguments:
+    for argument in arguments:
         if not argument.required:
             properties[argument.name] = properties[argument.name] | {"default": argument.default}
     schema: dict[str, Any] = {
@@ -76,7 +79,7 @@ def arguments_schema(scenario: Scenario) -> dict[str, Any]:
         "description": scenario.summary,
         "type": "object",
         "properties": properties,
-        "required": [argument.name for argument in describe(scenario).arguments if argument.required],
+        "required": [argument.name for argument in arguments if argument.required],
         "additionalProperties": False,
     }
     return schema | ({"$defs": definitions} if definitions else {})
