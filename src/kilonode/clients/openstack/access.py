@@ -11,9 +11,9 @@ import warnings
 from typing import Any, Final, Literal, Self
 
 import msgspec
-import yaml
 
 from kilonode.base.errors import InputError, nearest
+from kilonode.clients.openstack.clouds_files import check_clouds_files
 
 PluginValue = str | int | float | bool | None | tuple[str, ...]
 Interface = Literal["public", "internal", "admin"]
@@ -31,6 +31,7 @@ _NATIVE_OPTIONS: Final = frozenset(
         "auth_url", "user_id", "username", "user_domain_id", "user_domain_name", "password", "token",
         "application_credential_id", "application_credential_name", "application_credential_secret", "project_id",
         "project_name", "project_domain_id", "project_domain_name", "domain_id", "domain_name", "system_scope",
+        "trust_id",
     }
 )  # fmt: skip
 _LOGIN_TIMEOUT_S: Final = 60.0
@@ -65,6 +66,8 @@ class Access(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     domain_name: str = ""
     system_scope: str = ""
     """`all` scopes to the whole system instead of a project."""
+    trust_id: str = ""
+    """Act by a trust instead of with a project of one's own."""
 
     plugin_options: tuple[tuple[str, PluginValue], ...] = ()
     """The options of another plug-in, in its own words."""
@@ -111,6 +114,7 @@ class Access(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
             domain_id="",
             domain_name="",
             system_scope="",
+            trust_id="",
             plugin_options=(),
         )
 
@@ -142,20 +146,13 @@ def load_access(cloud: str | None) -> Access:
     """
     from keystoneauth1 import exceptions as keystone_errors
     from openstack import exceptions
-    from openstack.config import OpenStackConfig
+    from openstack.config import OpenStackConfig, loader
 
+    check_clouds_files(loader.CONFIG_FILES, loader.SECURE_FILES)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # openstacksdk's advice on the file is not about the experiment
         try:
             configuration = OpenStackConfig()
-        except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark
-            # The error's own text shows the line, and with it perhaps a password.
-            raise InputError(
-                "clouds.yaml is not YAML",
-                where=f"{mark.name}:{mark.line + 1}:{mark.column + 1}" if mark else "",
-                got=error.problem or "",
-            ) from None
         except (exceptions.ConfigException, OSError, ValueError) as error:
             raise InputError(f"the clouds' configuration cannot be read: {error}") from None
         known = sorted(set(configuration.get_cloud_names()) - {"defaults"})
@@ -165,15 +162,40 @@ def load_access(cloud: str | None) -> Access:
             region = configuration.get_one(cloud)
             verify, certificate = region.get_requests_verify_args()
         except keystone_errors.MissingRequiredOptions as error:
-            names = ", ".join(option.dest for option in error.options)
-            raise InputError(
-                f"the cloud {_named(cloud)} lacks what logging in needs",
-                expected=names,
-                hint=_clouds_hint(known) or "name a cloud that is in clouds.yaml, or set OS_AUTH_URL and its like",
-            ) from None
+            raise _incomplete(cloud, [option.dest for option in error.options], known) from None
         except (exceptions.ConfigException, keystone_errors.ClientException, OSError, ValueError) as error:
             raise InputError(f"the cloud {_named(cloud)} cannot be read: {error}", hint=_clouds_hint(known)) from None
-    return _access(region.name or "", region.config, verify, certificate)
+        except TypeError as error:
+            if "unexpected keyword argument" not in str(error):
+                raise
+            option = str(error).rpartition(" ")[2]
+            raise InputError(
+                f"the cloud {_named(cloud)} has an option of auth that its way to log in does not know", got=option
+            ) from None
+    access = _access(region.name or "", region.config, verify, certificate)
+    missing = _missing(access)
+    if missing:
+        raise _incomplete(cloud, missing, known)
+    return access
+
+
+def _missing(access: Access) -> list[str]:
+    """What a native way to log in cannot do without."""
+    needed = {
+        "password": ("username" if not access.user_id else "user_id", "password"),
+        "token": ("token",),
+        "application_credential": ("application_credential_secret",),
+    }
+    names = ("auth_url", *needed.get(access.auth_type, ())) if access.auth_type in needed else ()
+    return [name for name in names if not getattr(access, name)]
+
+
+def _incomplete(cloud: str | None, missing: list[str], known: list[str]) -> InputError:
+    return InputError(
+        f"the cloud {_named(cloud)} lacks what logging in needs",
+        expected=", ".join(missing),
+        hint=_clouds_hint(known) or "name a cloud that is in clouds.yaml, or set OS_AUTH_URL and its like",
+    )
 
 
 def _access(cloud: str, config: dict[str, Any], verify: bool | str | None, certificate: Any) -> Access:
@@ -182,8 +204,6 @@ def _access(cloud: str, config: dict[str, Any], verify: bool | str | None, certi
     native = _NATIVE_TYPES.get(plugin)
     if native == "password" and not set(auth) & {"username", "user_id"} and "token" in auth:
         native = "token"
-    if native and not set(auth) <= _NATIVE_OPTIONS | {"default_domain_id", "default_domain_name", "tenant_id"}:
-        native = None  # an option that only the plug-in itself knows, such as trust_id
     certificate_file, key_file = certificate if isinstance(certificate, tuple) else (certificate or "", "")
     fields: dict[str, Any] = {name: str(value) for name, value in auth.items() if name in _NATIVE_OPTIONS}
     for owner in ("user", "project"):

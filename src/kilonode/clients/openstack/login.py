@@ -116,6 +116,8 @@ def _user(access: Access) -> dict[str, Any]:
 
 
 def _scope(access: Access) -> dict[str, Any]:
+    if access.trust_id:
+        return {"OS-TRUST:trust": {"id": access.trust_id}}
     if access.system_scope:
         return {"system": {access.system_scope: True}}
     if access.project_id:

@@ -29,7 +29,7 @@ class LoginCounts(msgspec.Struct):
     failed: int = 0
     """Attempts that gave none."""
     refused_tokens: int = 0
-    """Answers 401 to a token that should have been good; each led to a new token and one repetition."""
+    """Answers 401 to a token that should have been good; each request was repeated once with another."""
 
 
 class SharedToken:
@@ -56,9 +56,9 @@ class SharedToken:
 
     async def replace(self, refused: Token, transport: Transport, clock: Clock) -> Token:
         """Another token than the one that a service refused; one login, however many ask for it at once."""
+        self._counts.refused_tokens += 1
         if self.token is not None and self.token is not refused:
             return self.token
-        self._counts.refused_tokens += 1
         return await asyncio.shield(self._begin(transport, clock))
 
     def cancel(self) -> None:
