@@ -7,16 +7,16 @@ from kilonode.base.errors import OperationError
 from kilonode.base.outcomes import Outcome
 from kilonode.cli.connecting import OpenTransport
 from kilonode.clients.transport import DEFAULT_TIMEOUT_S, BodyStream, HeaderPairs, Response
+from kilonode.load.local import LocalWorkers
 from kilonode.load.processes import WorkerProcesses
 from kilonode.run.conductor import Generator
-from kilonode.run.generators import InProcessGenerator
 
 
 def open_generator(clock: Clock, open_transport: OpenTransport | None) -> Generator:
     """Worker processes over sockets; where a transport is given, a worker in this loop over that."""
     if open_transport is not None or clock.simulated:
-        return InProcessGenerator(clock, open_transport or _no_transport)
-    return WorkerProcesses(clock)
+        return LocalWorkers(clock, open_transport or _no_transport)
+    return WorkerProcesses()
 
 
 class _NoNetwork:

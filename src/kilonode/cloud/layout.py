@@ -10,13 +10,15 @@ API: Final = "api"
 """Answers HTTP: all services in one application."""
 SCHEDULER: Final = "scheduler"
 """Gives servers their places."""
+VOLUME: Final = "volume"
+"""Takes volumes and snapshots through their statuses."""
 ALL_IN_ONE: Final = "cloud"
 """The name of the one process that is all roles."""
 
 
 def role_names(settings: CloudSettings) -> list[str]:
     """All roles of a cloud; a fleet is one role for its share of the nodes."""
-    return [API, SCHEDULER, *(fleet_name(number) for number in range(settings.fleets))]
+    return [API, SCHEDULER, VOLUME, *(fleet_name(number) for number in range(settings.fleets))]
 
 
 def process_names(record: CloudRecord) -> list[str]:

@@ -12,8 +12,9 @@ from kilonode.base.clock import Clock
 from kilonode.base.errors import LabError
 from kilonode.cloud.context import Cloud, CloudSettings
 from kilonode.cloud.fleet import run_nodes
-from kilonode.cloud.layout import API, SCHEDULER
+from kilonode.cloud.layout import API, SCHEDULER, VOLUME
 from kilonode.cloud.openstack.compute import lifecycle, placing
+from kilonode.cloud.openstack.volume import reconcile as volumes
 from kilonode.store.protocol import Store
 
 Work = Callable[[Cloud], Awaitable[None]]
@@ -47,6 +48,8 @@ def _work(name: str, serve_api: Work) -> tuple[Sequence[str], Work]:
         return (), serve_api
     if name == SCHEDULER:
         return placing.KINDS, placing.schedule
+    if name == VOLUME:
+        return volumes.KINDS, volumes.run_volumes
     return lifecycle.KINDS, partial(run_nodes, fleet=name, work=[lifecycle.run_servers])
 
 

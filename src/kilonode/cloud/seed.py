@@ -35,6 +35,7 @@ from kilonode.cloud.openstack.identity.model import (
     take_name,
 )
 from kilonode.cloud.openstack.identity.passwords import hash_password
+from kilonode.cloud.openstack.volume.model import DEFAULT_TYPE_NAME, VOLUME_TYPE, VolumeType
 from kilonode.control.mirror import Delete, Put
 from kilonode.store.protocol import ConflictError
 
@@ -80,6 +81,8 @@ async def seed(cloud: Cloud) -> None:
     changes = _people(cloud)
     changes += _catalog(cloud)
     changes += [Put(FLAVOR, flavor, flavor.id, 0) for flavor in FLAVORS]
+    volume_type = VolumeType(cloud.new_id(), DEFAULT_TYPE_NAME, "The type of volumes that name none")
+    changes.append(Put(VOLUME_TYPE, volume_type, volume_type.id, 0))
     try:
         await cloud.mirror.commit([Put(SEED, Seed(cloud.now_us()), _DONE, 0), *changes])
     except ConflictError:

@@ -10,11 +10,12 @@ from kilonode.cloud.openstack.compute.routes import COMPUTE
 from kilonode.cloud.openstack.identity.authority import Authority
 from kilonode.cloud.openstack.identity.service import IDENTITY
 from kilonode.cloud.openstack.placement.routes import PLACEMENT
+from kilonode.cloud.openstack.volume.service import VOLUME_SERVICE
 from kilonode.cloud.openstack.web.application import Application
 from kilonode.cloud.openstack.web.service import ServiceApp
 from kilonode.cloud.seed import seed
 
-SERVICES: Final[tuple[ServiceApp, ...]] = (IDENTITY, COMPUTE, PLACEMENT)
+SERVICES: Final[tuple[ServiceApp, ...]] = (IDENTITY, COMPUTE, PLACEMENT, VOLUME_SERVICE)
 """Every service of the catalog."""
 
 
