@@ -37,7 +37,8 @@ def lives(start: Start) -> dict[str, list[dict[str, Any]]]:
     stages = Stages(profile.stages, start.seed)
     found: dict[str, list[dict[str, Any]]] = {}
     for key in start.keys:
-        state, task, at_us, moves = start.state, start.task, 0, []
+        state, task, at_us = start.state, start.task, 0
+        moves: list[dict[str, Any]] = []
         while (stage := stages.find("server", state, task)) is not None and len(moves) < LIFE_LIMIT:
             at_us += stages.delay_us(stage, key, start.turn)
             failure = stages.failure(stage, key, start.turn)

@@ -37,7 +37,7 @@ class Answer:
     def __init__(self, status: int, headers: dict[str, str], body: bytes) -> None:
         self.status = status
         self.headers = headers
-        self.body = json.loads(body) if body else None
+        self.body: Any = json.loads(body) if body else None
 
 
 class Compute:

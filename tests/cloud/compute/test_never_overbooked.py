@@ -1,4 +1,4 @@
-"""Whatever users, schedulers and fleets do at once: per node, what is taken is the sum of its servers, within capacity."""
+"""Whatever users, schedulers and fleets do at once: what is taken of a node is the sum of its servers, and fits."""
 
 import asyncio
 import random
