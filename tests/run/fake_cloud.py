@@ -67,7 +67,9 @@ class FakeCloud:
         self.assigned: set[tuple[str, str, str]] = set()
         self.before_write: Callable[[int], None] = lambda number: None
         self.after_write: Callable[[int], None] = lambda number: None
+        self.before_read: Callable[[int], None] = lambda number: None
         self._writes = itertools.count()
+        self._reads = itertools.count()
         self._ids = itertools.count(1)
         self._sessions: dict[str, tuple[str, str]] = {}
         for name in ("admin", "member", "reader"):
@@ -119,6 +121,8 @@ class FakeCloud:
         try:
             if writing:
                 self.before_write(number)
+            elif "auth/tokens" not in url:
+                self.before_read(next(self._reads))
             data = await read(body)
             status, answer = self._answer(method, parts.path, parse_qs(parts.query), token, data)
         except Refused as refused:
@@ -312,11 +316,11 @@ class FakeCloud:
         return 200, {}
 
 
-def fail_with_status(at: int, status: int = 503) -> Callable[[int], None]:
-    """For `before_write`: the `at`-th write is refused."""
+def fail_with_status(*at: int, status: int = 503) -> Callable[[int], None]:
+    """For `before_write` and `before_read`: the requests with these numbers are refused."""
 
     def fail(number: int) -> None:
-        if number == at:
+        if number in at:
             raise Refused(status, "out of order")
 
     return fail

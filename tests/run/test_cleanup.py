@@ -117,6 +117,32 @@ def test_a_setup_cut_anywhere_is_found_and_cleaned(foreign: list[tuple[str, str]
 
 
 @settings(max_examples=40)
+@given(st.sets(st.integers(0, 60), max_size=4))
+def test_lists_that_fail_now_and_then_do_not_end_the_cleanup(at: set[int]) -> None:
+    async def run() -> None:
+        cloud, recorder = new_cloud()
+        before = Counter(cloud.names())
+        ready = await prepare(ADMIN, cloud.connect, SMALL, RUN, cloud.clock, recorder)
+        add_load(cloud, ready)
+        connection = await cloud.connect(ADMIN)
+        reads = len([method for method, _ in cloud.requests if method == "GET"])
+        cloud.before_read = fail_with_status(*(reads + number for number in at))
+        assert (await clean(connection, RUN, cloud.clock, recorder)).complete
+        assert Counter(cloud.names()) == before
+
+    run_coroutine_simulated(run())
+
+
+async def test_a_cloud_that_does_not_answer_ends_the_cleanup_with_its_words() -> None:
+    cloud, recorder = new_cloud()
+    connection = await cloud.connect(ADMIN)
+    cloud.before_read = fail_with_status(*range(1000))
+    with pytest.raises(OperationError, match="out of order"):
+        await clean(connection, RUN, cloud.clock, recorder)
+    assert len([method for method, _ in cloud.requests if method == "GET"]) < 100
+
+
+@settings(max_examples=40)
 @given(st.integers(0, 80), st.booleans())
 def test_a_deletion_that_fails_is_tried_again(at: int, lost: bool) -> None:
     async def run() -> None:

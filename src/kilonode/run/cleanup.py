@@ -10,8 +10,9 @@ projects, and on its networks the nameless ports that belong to nobody or to a s
 are in. Anything else is never deleted, even on a network of the run: then the network stays too, and the report tells.
 """
 
+from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -24,10 +25,14 @@ from kilonode.run.leftovers import KINDS, REFUSALS, Kind, Leftover, find_kind, f
 from kilonode.run.naming import check_run_id
 
 MOST_ROUNDS: Final = 60
+MOST_TRIES: Final = 5
+"""How many times a list is asked for before cleanup gives up."""
 FIRST_PAUSE_S: Final = 0.2
 LONGEST_PAUSE_S: Final = 5.0
 DEFAULT_TIMEOUT_S: Final = 900.0
 NOT_FOUND: Final = 404
+
+Answer = TypeVar("Answer")
 
 
 class CleanupReport(msgspec.Struct, frozen=True):
@@ -78,7 +83,7 @@ class _Cleaner:
         self.number = 0
 
     async def run(self) -> CleanupReport:
-        everything = await find_leftovers(self.connection, self.run_id)
+        everything = await self._patiently(partial(find_leftovers, self.connection, self.run_id))
         by_kind: dict[str, list[Leftover]] = {kind.name: [] for kind in KINDS}
         for leftover in everything.leftovers:
             by_kind[leftover.kind].append(leftover)
@@ -118,8 +123,21 @@ class _Cleaner:
     async def _still_there(self, kind: Kind, wanted: list[Leftover]) -> list[Leftover]:
         ids = {leftover.id for leftover in wanted}
         owners = self.owners["user" if kind.name == "keypair" else "project"]
-        found = await find_kind(self.connection, kind, self.run_id, owners)
+        found = await self._patiently(partial(find_kind, self.connection, kind, self.run_id, owners))
         return [leftover for leftover in found if leftover.id in ids]
+
+    async def _patiently(self, question: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Ask the cloud, and a few times more when it fails: one bad moment must not leave everything behind."""
+        pause_s = FIRST_PAUSE_S
+        for _ in range(MOST_TRIES - 1):
+            try:
+                return await question()
+            except OperationError:
+                if self.actions.clock.now_ns() >= self.deadline_ns:
+                    raise
+            await self.actions.clock.sleep(pause_s)
+            pause_s = min(3 * pause_s, LONGEST_PAUSE_S)
+        return await question()
 
     async def _delete(self, kind: Kind, leftover: Leftover) -> None:
         self.number += 1
