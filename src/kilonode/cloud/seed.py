@@ -35,6 +35,7 @@ from kilonode.cloud.openstack.identity.model import (
     take_name,
 )
 from kilonode.cloud.openstack.identity.passwords import hash_password
+from kilonode.cloud.openstack.network.first import first_networks
 from kilonode.cloud.openstack.volume.model import DEFAULT_TYPE_NAME, VOLUME_TYPE, VolumeType
 from kilonode.control.mirror import Delete, Put
 from kilonode.store.protocol import ConflictError
@@ -78,8 +79,9 @@ async def seed(cloud: Cloud) -> None:
         return
     if not cloud.settings.secrets.admin_password:
         raise InputError("the cloud was given no password for its administrator")
-    changes = _people(cloud)
+    projects, changes = _people(cloud)
     changes += _catalog(cloud)
+    changes += first_networks(cloud, projects)
     changes += [Put(FLAVOR, flavor, flavor.id, 0) for flavor in FLAVORS]
     volume_type = VolumeType(cloud.new_id(), DEFAULT_TYPE_NAME, "The type of volumes that name none")
     changes.append(Put(VOLUME_TYPE, volume_type, volume_type.id, 0))
@@ -90,8 +92,8 @@ async def seed(cloud: Cloud) -> None:
             raise
 
 
-def _people(cloud: Cloud) -> list[Put | Delete]:
-    """The domain, projects, users and roles. `admin` is administrator of everything, `demo` an ordinary user."""
+def _people(cloud: Cloud) -> tuple[dict[str, str], list[Put | Delete]]:
+    """The ids of the projects by name; the domain, projects, users and roles. `admin` is administrator of everything, `demo` an ordinary user."""
     domain = Domain(DEFAULT_DOMAIN, "Default", "The default domain")
     changes: list[Put | Delete] = [
         Put(DOMAIN, domain, domain.id, 0),
@@ -132,7 +134,7 @@ def _people(cloud: Cloud) -> list[Put | Delete]:
         Assignment(demo, "project", projects["demo"].id, roles["member"].id),
     )
     changes += [Put(ASSIGNMENT, assignment, assignment.key, 0) for assignment in assignments]
-    return changes
+    return {name: project.id for name, project in projects.items()}, changes
 
 
 def _catalog(cloud: Cloud) -> list[Put | Delete]:

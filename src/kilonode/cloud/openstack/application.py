@@ -9,13 +9,14 @@ from kilonode.cloud.context import Cloud
 from kilonode.cloud.openstack.compute.routes import COMPUTE
 from kilonode.cloud.openstack.identity.authority import Authority
 from kilonode.cloud.openstack.identity.service import IDENTITY
+from kilonode.cloud.openstack.network.service import NETWORK_SERVICE
 from kilonode.cloud.openstack.placement.routes import PLACEMENT
 from kilonode.cloud.openstack.volume.service import VOLUME_SERVICE
 from kilonode.cloud.openstack.web.application import Application
 from kilonode.cloud.openstack.web.service import ServiceApp
 from kilonode.cloud.seed import seed
 
-SERVICES: Final[tuple[ServiceApp, ...]] = (IDENTITY, COMPUTE, PLACEMENT, VOLUME_SERVICE)
+SERVICES: Final[tuple[ServiceApp, ...]] = (IDENTITY, COMPUTE, PLACEMENT, NETWORK_SERVICE, VOLUME_SERVICE)
 """Every service of the catalog."""
 
 

@@ -1,0 +1,109 @@
+"""The networks of a new cloud: one outside, one for each of its two projects, and a router. Names as DevStack's."""
+
+from typing import Final
+
+from kilonode.cloud.context import Cloud
+from kilonode.cloud.openstack.network.addressing import default_gateway, default_pools, mac_address
+from kilonode.cloud.openstack.network.default_group import default_group_changes
+from kilonode.cloud.openstack.network.model import (
+    NETWORK,
+    PORT,
+    ROUTER,
+    ROUTER_GATEWAY,
+    ROUTER_INTERFACE,
+    SUBNET,
+    FixedIp,
+    Network,
+    Port,
+    Router,
+    Subnet,
+)
+from kilonode.cloud.openstack.network.plugging import take_addresses
+from kilonode.control.mirror import Delete, Put
+
+NETWORKS: Final = (
+    ("public", "admin", "172.24.0.0/16", True),
+    ("lab", "admin", "10.16.0.0/12", False),
+    ("private", "demo", "10.0.0.0/16", False),
+)
+"""Name, project, range and whether it is external. Wide, because a lab boots servers by the ten thousand."""
+
+Place = tuple[Network, Subnet]
+
+
+def first_networks(cloud: Cloud, projects: dict[str, str]) -> list[Put | Delete]:
+    """An external network, one network for each of the two projects, and demo's router between its own and the outside."""
+    now_us = cloud.now_us()
+    changes: list[Put | Delete] = []
+    networks: dict[str, Place] = {}
+    for number, (name, owner, cidr, external) in enumerate(NETWORKS, 1):
+        subnet_id, network_id, project_id = cloud.new_id(), cloud.new_id(), projects[owner]
+        network = Network(
+            id=network_id,
+            project_id=project_id,
+            name=name,
+            external=external,
+            is_default=external,
+            segmentation_id=number,
+            subnet_ids=(subnet_id,),
+            created_us=now_us,
+            updated_us=now_us,
+        )
+        gateway_ip = default_gateway(cidr)
+        subnet = Subnet(
+            id=subnet_id,
+            project_id=project_id,
+            name=f"{name}-subnet",
+            network_id=network_id,
+            ip_version=4,
+            cidr=cidr,
+            gateway_ip=gateway_ip,
+            allocation_pools=default_pools(cidr, gateway_ip),
+            enable_dhcp=not external,
+            created_us=now_us,
+            updated_us=now_us,
+        )
+        networks[name] = (network, subnet)
+        changes += [Put(NETWORK, network, network_id, 0), Put(SUBNET, subnet, subnet_id, 0)]
+    changes += _router(cloud, projects["demo"], networks["public"], networks["private"])
+    return [*changes, *(put for name in ("admin", "demo") for put in default_group_changes(cloud, projects[name]))]
+
+
+def _router(cloud: Cloud, project_id: str, outside: Place, inside: Place) -> list[Put | Delete]:
+    """The router `router1`: its gateway outside, its interface at the gateway address inside."""
+    now_us = cloud.now_us()
+    router_id = cloud.new_id()
+    subnet = inside[1]
+    places = (
+        (ROUTER_GATEWAY, "", outside[0].id, FixedIp(outside[1].id, outside[1].allocation_pools[0].start)),
+        (ROUTER_INTERFACE, project_id, inside[0].id, FixedIp(subnet.id, subnet.gateway_ip or "")),
+    )
+    changes: list[Put | Delete] = []
+    gateway_port_id = ""
+    for owner, port_project_id, network_id, fixed in places:
+        port_id = cloud.new_id()
+        port = Port(
+            id=port_id,
+            project_id=port_project_id,
+            network_id=network_id,
+            mac_address=mac_address(port_id, fixed.ip_address, 0),
+            fixed_ips=(fixed,),
+            device_id=router_id,
+            device_owner=owner,
+            status="ACTIVE",
+            port_security_enabled=False,
+            created_us=now_us,
+            updated_us=now_us,
+        )
+        gateway_port_id = gateway_port_id or port_id
+        changes += [Put(PORT, port, port_id, 0), *take_addresses(port, port.fixed_ips)]
+    router = Router(
+        id=router_id,
+        project_id=project_id,
+        name="router1",
+        gateway_network_id=outside[0].id,
+        gateway_port_id=gateway_port_id,
+        created_us=now_us,
+        updated_us=now_us,
+    )
+    return [*changes, Put(ROUTER, router, router_id, 0)]

@@ -1,0 +1,303 @@
+"""`/ports`. What a port is made of is in `plugging`; here are its requests, its fields and who may do what."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from kilonode.cloud.context import Cloud
+from kilonode.cloud.openstack.network.collection import Changes, Collection, Test, owner, standard_fields
+from kilonode.cloud.openstack.network.default_group import default_group_changes, default_group_id
+from kilonode.cloud.openstack.network.faults import disallowed, invalid, missing
+from kilonode.cloud.openstack.network.model import (
+    NETWORK,
+    PORT,
+    ROUTER_GATEWAY,
+    ROUTER_INTERFACE,
+    SECURITY_GROUP,
+    AddressPair,
+    Network,
+    Port,
+    by_project,
+    ports_by_device,
+    ports_by_mac,
+    ports_by_network,
+)
+from kilonode.cloud.openstack.network.networks import NETWORKS
+from kilonode.cloud.openstack.network.plugging import (
+    WantedAddress,
+    choose_addresses,
+    free_addresses,
+    new_port,
+    remove_port,
+    take_addresses,
+)
+from kilonode.cloud.openstack.web.access import Access
+from kilonode.cloud.openstack.web.faults import Fault
+from kilonode.cloud.openstack.web.fields import Fields
+from kilonode.cloud.openstack.web.request import Request
+from kilonode.cloud.openstack.web.response import Response, reply
+from kilonode.cloud.openstack.web.service import Route
+
+_VIF_DETAILS: Final = {"port_filter": True, "connectivity": "l2", "bound_drivers": {"0": "emulated"}}
+
+
+class WantedPort(msgspec.Struct, frozen=True):
+    """The `port` of a create or update request."""
+
+    network_id: str | UnsetType = UNSET
+    name: str | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+    admin_state_up: bool | UnsetType = UNSET
+    mac_address: str | UnsetType | None = UNSET
+    fixed_ips: tuple[WantedAddress, ...] | UnsetType | None = UNSET
+    device_id: str | UnsetType | None = UNSET
+    device_owner: str | UnsetType | None = UNSET
+    security_groups: tuple[str, ...] | UnsetType | None = UNSET
+    port_security_enabled: bool | UnsetType = UNSET
+    allowed_address_pairs: tuple[AddressPair, ...] | UnsetType | None = UNSET
+    host: str | UnsetType | None = msgspec.field(name="binding:host_id", default=UNSET)
+    vnic_type: str | UnsetType = msgspec.field(name="binding:vnic_type", default=UNSET)
+    dns_name: str | UnsetType = UNSET
+    project_id: str | None = None
+    tenant_id: str | None = None
+    tags: tuple[str, ...] = ()
+
+
+def make_port_fields(cloud: Cloud) -> Fields[Port]:
+    """The fields of a port."""
+    return Fields(
+        {
+            "id": lambda port: port.id,
+            "name": lambda port: port.name,
+            "network_id": lambda port: port.network_id,
+            "mac_address": lambda port: port.mac_address,
+            "fixed_ips": lambda port: port.fixed_ips,
+            "admin_state_up": lambda port: port.admin_state_up,
+            "status": lambda port: port.status,
+            "device_id": lambda port: port.device_id,
+            "device_owner": lambda port: port.device_owner,
+            "security_groups": lambda port: port.security_groups,
+            "port_security_enabled": lambda port: port.port_security_enabled,
+            "allowed_address_pairs": lambda port: port.allowed_address_pairs,
+            "extra_dhcp_opts": lambda port: [],
+            "binding:vnic_type": lambda port: port.vnic_type,
+            "binding:host_id": lambda port: port.host,
+            "binding:profile": lambda port: port.profile,
+            "binding:vif_type": lambda port: "ovs" if port.host else "unbound",
+            "binding:vif_details": lambda port: _VIF_DETAILS if port.host else {},
+            "dns_name": lambda port: port.dns_name,
+            "dns_assignment": lambda port: [],
+            "dns_domain": lambda port: "",
+            "qos_policy_id": lambda port: None,
+            "qos_network_policy_id": lambda port: None,
+            "propagate_uplink_status": lambda port: True,
+            "ip_allocation": lambda port: "immediate" if port.fixed_ips else "none",
+            **standard_fields(),
+        }
+    )
+
+
+def _owns_network(request: Request, port: Port) -> bool:
+    entry = request.cloud.mirror.get(NETWORK, port.network_id)
+    return entry is not None and entry.value.project_id == request.caller.project_id
+
+
+def _on_own_networks(request: Request) -> list[str]:
+    mirror = request.cloud.mirror
+    networks = by_project(mirror, NETWORK).keys(request.caller.project_id)
+    return [key for network_id in networks for key in ports_by_network(mirror).keys(network_id)]
+
+
+def _special_test(cloud: Cloud, name: str, texts: list[str]) -> Test[Port] | None:
+    """`fixed_ips=ip_address=…`, `fixed_ips=subnet_id=…` (any of either, both together), `security_groups=…`."""
+    if name == "security_groups":
+        groups = frozenset(part for text in texts for part in text.split(","))
+        return lambda port: not groups.isdisjoint(port.security_groups)
+    if name != "fixed_ips":
+        return None
+    subnets = {text.removeprefix("subnet_id=") for text in texts if text.startswith("subnet_id=")}
+    exact = {text.removeprefix("ip_address=") for text in texts if text.startswith("ip_address=")}
+    inside = {text.removeprefix("ip_address_substr=") for text in texts if text.startswith("ip_address_substr=")}
+
+    def holds(port: Port) -> bool:
+        return any(
+            (not subnets or fixed.subnet_id in subnets)
+            and (not exact or fixed.ip_address in exact)
+            and (not inside or any(part in fixed.ip_address for part in inside))
+            for fixed in port.fixed_ips
+        )
+
+    return holds
+
+
+PORTS: Final[Collection[Port]] = Collection(
+    kind=PORT,
+    noun="port",
+    plural="ports",
+    type_noun="Port",
+    title="Port",
+    make_fields=make_port_fields,
+    sees=_owns_network,
+    seen=_on_own_networks,
+    indexes=(
+        ("device_id", ports_by_device),
+        ("mac_address", ports_by_mac),
+        ("network_id", ports_by_network),
+        ("project_id", lambda mirror: by_project(mirror, PORT)),
+        ("tenant_id", lambda mirror: by_project(mirror, PORT)),
+    ),
+    admin_fields=frozenset({"binding:host_id", "binding:profile", "binding:vif_type", "binding:vif_details"}),
+    special=_special_test,
+)
+
+
+async def list_ports(request: Request) -> Response:
+    """`GET /ports`."""
+    return PORTS.listing(request)
+
+
+async def create_port(request: Request) -> Response:
+    """`POST /ports`, one or many."""
+    return await PORTS.create(request, WantedPort, _new_port)
+
+
+async def show_port(request: Request) -> Response:
+    """`GET /ports/{id}`."""
+    return PORTS.show(request, PORTS.find(request, request.params["id"]).value)
+
+
+async def update_port(request: Request) -> Response:
+    """`PUT /ports/{id}`."""
+    return await PORTS.update(request, WantedPort, _changed_port)
+
+
+async def delete_port(request: Request) -> Response:
+    """`DELETE /ports/{id}`: not one that belongs to a router or a floating IP."""
+    entry = PORTS.find_own(request, request.params["id"], "delete")
+    port = entry.value
+    if port.device_owner.startswith("network:") and port.device_id:
+        raise Fault(
+            409,
+            f"Port {port.id} cannot be deleted directly via the port API: has device owner {port.device_owner}.",
+            type="ServicePortInUse" if port.device_owner not in (ROUTER_INTERFACE, ROUTER_GATEWAY) else "L3PortInUse",
+        )
+    await request.cloud.mirror.commit(remove_port(request.cloud, port))
+    return reply(None, 204)
+
+
+def _new_port(request: Request, wanted: WantedPort) -> tuple[Port, Changes]:
+    cloud = request.cloud
+    if wanted.network_id is UNSET:
+        raise invalid("A port needs a network_id.")
+    network: Network = NETWORKS.find(request, wanted.network_id).value
+    project_id = owner(request, wanted.project_id or wanted.tenant_id)
+    _check_rights(request, network, wanted)
+    # External networks are seen by all, but ports on them are for administrators, routers and floating IPs.
+    if not (request.caller.may_see(network.project_id) or network.shared):
+        raise disallowed("create_port")
+    changes: Changes = []
+    secured = network.port_security_enabled if wanted.port_security_enabled is UNSET else wanted.port_security_enabled
+    groups: tuple[str, ...] = ()
+    if wanted.security_groups is UNSET or wanted.security_groups is None:
+        if secured:
+            groups = (default_group_id(project_id),)
+            changes += default_group_changes(cloud, project_id)
+    else:
+        groups = _checked_groups(request, wanted.security_groups)
+    port = Port(
+        id=cloud.new_id(),
+        project_id=project_id,
+        network_id=network.id,
+        mac_address="",
+        security_groups=groups,
+        port_security_enabled=secured,
+        tags=wanted.tags,
+    )
+    port, port_changes = new_port(
+        cloud,
+        network,
+        _with_wishes(port, wanted),
+        addresses=None if wanted.fixed_ips is UNSET else wanted.fixed_ips,
+        mac=None if wanted.mac_address is UNSET else wanted.mac_address,
+    )
+    return port, [*changes, *port_changes]
+
+
+def _changed_port(request: Request, port: Port, wanted: WantedPort) -> tuple[Port, Changes]:
+    cloud = request.cloud
+    entry = cloud.mirror.get(NETWORK, port.network_id)
+    if entry is None:
+        raise missing("Network", "Network", port.network_id)
+    network: Network = entry.value
+    _check_rights(request, network, wanted, port)
+    changed = _with_wishes(port, wanted)
+    if wanted.port_security_enabled is not UNSET:
+        changed = msgspec.structs.replace(changed, port_security_enabled=wanted.port_security_enabled)
+    if wanted.security_groups is not UNSET:
+        groups = _checked_groups(request, wanted.security_groups or ())
+        changed = msgspec.structs.replace(changed, security_groups=groups)
+    if changed.security_groups and not changed.port_security_enabled:
+        raise Fault(
+            409,
+            "Port has security group associated. Cannot disable port security or ip address until security group is "
+            "removed.",
+            type="PortSecurityPortHasSecurityGroup",
+        )
+    changes: Changes = []
+    if wanted.fixed_ips is not UNSET:
+        fixed_ips = choose_addresses(cloud, network, wanted.fixed_ips or (), kept=port.fixed_ips)
+        changes += take_addresses(port, [fixed for fixed in fixed_ips if fixed not in port.fixed_ips])
+        changes += free_addresses([fixed for fixed in port.fixed_ips if fixed not in fixed_ips])
+        changed = msgspec.structs.replace(changed, fixed_ips=fixed_ips)
+    return changed, changes
+
+
+def _with_wishes(port: Port, wanted: WantedPort) -> Port:
+    wishes: dict[str, Any] = {
+        name: getattr(wanted, name)
+        for name in ("name", "description", "admin_state_up", "vnic_type", "dns_name")
+        if getattr(wanted, name) is not UNSET
+    }
+    for name in ("device_id", "device_owner", "host"):
+        if getattr(wanted, name) is not UNSET:
+            wishes[name] = getattr(wanted, name) or ""
+    if wanted.allowed_address_pairs is not UNSET:
+        wishes["allowed_address_pairs"] = wanted.allowed_address_pairs or ()
+    changed = msgspec.structs.replace(port, **wishes)
+    return msgspec.structs.replace(changed, status="ACTIVE" if changed.host else "DOWN")
+
+
+def _check_rights(request: Request, network: Network, wanted: WantedPort, port: Port | None = None) -> None:
+    """What only administrators and owners of the network may ask of a port."""
+    caller = request.caller
+    if caller.is_admin:
+        return
+    if wanted.host not in (UNSET, None, ""):
+        raise disallowed("create_port:binding:host_id")
+    if network.project_id == caller.project_id:
+        return
+    if wanted.mac_address not in (UNSET, None):
+        raise disallowed("create_port:mac_address")
+    if isinstance(wanted.fixed_ips, tuple) and any(one.ip_address is not None for one in wanted.fixed_ips):
+        kept = {fixed.ip_address for fixed in port.fixed_ips} if port is not None else set()
+        if not {one.ip_address for one in wanted.fixed_ips} <= kept:
+            raise disallowed("create_port:fixed_ips:ip_address")
+
+
+def _checked_groups(request: Request, wanted: Sequence[str]) -> tuple[str, ...]:
+    table = request.cloud.mirror.all(SECURITY_GROUP)
+    for key in wanted:
+        if key not in table or not request.caller.may_see(table[key].value.project_id):
+            raise missing("SecurityGroup", "Security group", key)
+    return tuple(dict.fromkeys(wanted))
+
+
+ROUTES: Final = (
+    Route("GET", "/ports", list_ports, Access.READER),
+    Route("POST", "/ports", create_port, Access.MEMBER),
+    Route("GET", "/ports/{id}", show_port, Access.READER),
+    Route("PUT", "/ports/{id}", update_port, Access.MEMBER),
+    Route("DELETE", "/ports/{id}", delete_port, Access.MEMBER),
+)

@@ -1,0 +1,370 @@
+"""`/routers`, their interfaces and gateways. An interface and a gateway are ports of the router."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from kilonode.cloud.context import Cloud
+from kilonode.cloud.openstack.network.collection import Changes, Collection, owner, standard_fields, touched
+from kilonode.cloud.openstack.network.faults import disallowed, invalid, missing
+from kilonode.cloud.openstack.network.model import (
+    FLOATING_IP,
+    NETWORK,
+    PORT,
+    ROUTER,
+    ROUTER_GATEWAY,
+    ROUTER_INTERFACE,
+    SUBNET,
+    HostRoute,
+    Network,
+    Port,
+    Router,
+    Subnet,
+    by_project,
+    floating_ips_by_router,
+    ports_by_device,
+)
+from kilonode.cloud.openstack.network.networks import NETWORKS
+from kilonode.cloud.openstack.network.plugging import WantedAddress, new_port, remove_port
+from kilonode.cloud.openstack.network.port_routes import PORTS
+from kilonode.cloud.openstack.network.subnets import SUBNETS
+from kilonode.cloud.openstack.web.access import Access
+from kilonode.cloud.openstack.web.faults import Fault
+from kilonode.cloud.openstack.web.fields import Fields
+from kilonode.cloud.openstack.web.request import Request
+from kilonode.cloud.openstack.web.response import Response, reply
+from kilonode.cloud.openstack.web.service import Route
+from kilonode.control.mirror import Delete, Put
+
+
+class WantedGateway(msgspec.Struct, frozen=True):
+    """The `external_gateway_info` of a router; without a network it has none."""
+
+    network_id: str | None = None
+    enable_snat: bool | None = None
+    external_fixed_ips: tuple[WantedAddress, ...] | None = None
+
+
+class WantedRouter(msgspec.Struct, frozen=True):
+    """The `router` of a create or update request."""
+
+    name: str | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+    admin_state_up: bool | UnsetType = UNSET
+    distributed: bool | UnsetType | None = UNSET
+    ha: bool | UnsetType | None = UNSET
+    routes: tuple[HostRoute, ...] | UnsetType = UNSET
+    external_gateway_info: WantedGateway | UnsetType | None = UNSET
+    availability_zone_hints: tuple[str, ...] = ()
+    project_id: str | None = None
+    tenant_id: str | None = None
+    tags: tuple[str, ...] = ()
+
+
+class WantedInterface(msgspec.Struct, frozen=True):
+    """The body of a request to add or remove an interface."""
+
+    subnet_id: str | None = None
+    port_id: str | None = None
+
+
+def make_router_fields(cloud: Cloud) -> Fields[Router]:
+    """The fields of a router."""
+
+    def gateway(router: Router) -> dict[str, Any] | None:
+        port = cloud.mirror.get(PORT, router.gateway_port_id)
+        if not router.gateway_network_id or port is None:
+            return None
+        return {
+            "network_id": router.gateway_network_id,
+            "enable_snat": router.enable_snat,
+            "external_fixed_ips": port.value.fixed_ips,
+        }
+
+    return Fields(
+        {
+            "id": lambda router: router.id,
+            "name": lambda router: router.name,
+            "admin_state_up": lambda router: router.admin_state_up,
+            "status": lambda router: "ACTIVE",
+            "external_gateway_info": gateway,
+            "distributed": lambda router: router.distributed,
+            "ha": lambda router: router.ha,
+            "routes": lambda router: router.routes,
+            "availability_zone_hints": lambda router: router.availability_zone_hints,
+            "availability_zones": lambda router: cloud.settings.zones,
+            "flavor_id": lambda router: None,
+            **standard_fields(),
+        }
+    )
+
+
+ROUTERS: Final[Collection[Router]] = Collection(
+    kind=ROUTER,
+    noun="router",
+    plural="routers",
+    type_noun="Router",
+    title="Router",
+    make_fields=make_router_fields,
+    indexes=(
+        ("project_id", lambda mirror: by_project(mirror, ROUTER)),
+        ("tenant_id", lambda mirror: by_project(mirror, ROUTER)),
+    ),
+    admin_fields=frozenset({"distributed", "ha"}),
+)
+
+
+async def list_routers(request: Request) -> Response:
+    """`GET /routers`."""
+    return ROUTERS.listing(request)
+
+
+async def create_router(request: Request) -> Response:
+    """`POST /routers`."""
+    return await ROUTERS.create(request, WantedRouter, _new_router)
+
+
+async def show_router(request: Request) -> Response:
+    """`GET /routers/{id}`."""
+    return ROUTERS.show(request, ROUTERS.find(request, request.params["id"]).value)
+
+
+async def update_router(request: Request) -> Response:
+    """`PUT /routers/{id}`."""
+    return await ROUTERS.update(request, WantedRouter, _changed_router)
+
+
+async def delete_router(request: Request) -> Response:
+    """`DELETE /routers/{id}`, with its gateway: not while it has interfaces."""
+    entry = ROUTERS.find_own(request, request.params["id"], "delete")
+    router, cloud = entry.value, request.cloud
+    if _interfaces(cloud, router.id):
+        raise Fault(409, f"Router {router.id} still has ports", type="RouterInUse")
+    _refuse_gateway_change(cloud, router)
+    await cloud.mirror.commit([Delete(ROUTER, router.id, entry.revision), *_without_gateway(cloud, router)])
+    return reply(None, 204)
+
+
+async def add_router_interface(request: Request) -> Response:
+    """`PUT /routers/{id}/add_router_interface`: a subnet, at its gateway address; or a port that exists."""
+    entry = ROUTERS.find_own(request, request.params["id"], "add_router_interface")
+    wanted = request.json(WantedInterface)
+    router, cloud = entry.value, request.cloud
+    if (wanted.subnet_id is None) == (wanted.port_id is None):
+        raise invalid("Invalid input: either subnet_id or port_id must be specified, not both.")
+    if wanted.port_id is not None:
+        port, changes = _adopted_port(request, router, wanted.port_id)
+    else:
+        port, changes = _interface_on(request, router, wanted.subnet_id or "")
+    # Written too, so that two requests at one instant cannot give the router two interfaces on one subnet.
+    changes.append(Put(ROUTER, touched(cloud, router), router.id, entry.revision))
+    await cloud.mirror.commit(changes)
+    return _interface_reply(router, port)
+
+
+async def remove_router_interface(request: Request) -> Response:
+    """`PUT /routers/{id}/remove_router_interface`, by subnet or port."""
+    entry = ROUTERS.find_own(request, request.params["id"], "remove_router_interface")
+    wanted = request.json(WantedInterface)
+    router, cloud = entry.value, request.cloud
+    for port in _interfaces(cloud, router.id):
+        if wanted.port_id in (None, port.id) and wanted.subnet_id in (
+            None,
+            *(fixed.subnet_id for fixed in port.fixed_ips),
+        ):
+            break
+    else:
+        raise Fault(
+            404,
+            f"Router {router.id} has no interface on subnet {wanted.subnet_id or wanted.port_id}",
+            type="RouterInterfaceNotFoundForSubnet",
+        )
+    _refuse_interface_removal(cloud, router, port)
+    changes = [*remove_port(cloud, port), Put(ROUTER, touched(cloud, router), router.id, entry.revision)]
+    await cloud.mirror.commit(changes)
+    return _interface_reply(router, port)
+
+
+def _new_router(request: Request, wanted: WantedRouter) -> tuple[Router, Changes]:
+    cloud = request.cloud
+    now_us = cloud.now_us()
+    router = Router(
+        id=cloud.new_id(),
+        project_id=owner(request, wanted.project_id or wanted.tenant_id),
+        created_us=now_us,
+        updated_us=now_us,
+        availability_zone_hints=wanted.availability_zone_hints,
+        tags=wanted.tags,
+    )
+    router = _with_wishes(request, router, wanted)
+    changes: Changes = []
+    if isinstance(wanted.external_gateway_info, WantedGateway) and wanted.external_gateway_info.network_id:
+        router, changes = _with_gateway(request, router, wanted.external_gateway_info)
+    return router, [*changes, Put(ROUTER, router, router.id, 0)]
+
+
+def _changed_router(request: Request, router: Router, wanted: WantedRouter) -> tuple[Router, Changes]:
+    changed = _with_wishes(request, router, wanted)
+    info = wanted.external_gateway_info
+    if info is UNSET:
+        return changed, []
+    if info is None or not info.network_id:
+        _refuse_gateway_change(request.cloud, router)
+        gone = _without_gateway(request.cloud, router)
+        return msgspec.structs.replace(changed, gateway_network_id="", gateway_port_id=""), gone
+    if info.network_id == router.gateway_network_id and info.external_fixed_ips is None:
+        snat = router.enable_snat if info.enable_snat is None else info.enable_snat
+        return msgspec.structs.replace(changed, enable_snat=snat), []
+    _refuse_gateway_change(request.cloud, router)
+    gone = _without_gateway(request.cloud, router)
+    changed, changes = _with_gateway(request, changed, info)
+    return changed, [*gone, *changes]
+
+
+def _with_wishes(request: Request, router: Router, wanted: WantedRouter) -> Router:
+    if not request.caller.is_admin and (wanted.distributed not in (UNSET, None) or wanted.ha not in (UNSET, None)):
+        raise disallowed("create_router:distributed")
+    names = ("name", "description", "admin_state_up", "routes")
+    wishes = {name: getattr(wanted, name) for name in names if getattr(wanted, name) is not UNSET}
+    for name in ("distributed", "ha"):
+        if getattr(wanted, name) not in (UNSET, None):
+            wishes[name] = getattr(wanted, name)
+    return msgspec.structs.replace(router, **wishes)
+
+
+def _with_gateway(request: Request, router: Router, info: WantedGateway) -> tuple[Router, Changes]:
+    """The router with a gateway port on an external network."""
+    network: Network = NETWORKS.find(request, info.network_id or "").value
+    if not network.external:
+        raise Fault(400, f"Network {network.id} is not an external network", type="BadRequest")
+    port = Port(
+        id=request.cloud.new_id(),
+        project_id="",
+        network_id=network.id,
+        mac_address="",
+        device_id=router.id,
+        device_owner=ROUTER_GATEWAY,
+        status="ACTIVE",
+        port_security_enabled=False,
+    )
+    port, changes = new_port(request.cloud, network, port, addresses=_gateway_addresses(info))
+    snat = True if info.enable_snat is None else info.enable_snat
+    with_gateway = msgspec.structs.replace(
+        router, gateway_network_id=network.id, gateway_port_id=port.id, enable_snat=snat
+    )
+    return with_gateway, changes
+
+
+def _gateway_addresses(info: WantedGateway) -> Sequence[WantedAddress] | None:
+    return info.external_fixed_ips or None
+
+
+def _without_gateway(cloud: Cloud, router: Router) -> Changes:
+    entry = cloud.mirror.get(PORT, router.gateway_port_id)
+    return remove_port(cloud, entry.value) if entry is not None else []
+
+
+def _refuse_gateway_change(cloud: Cloud, router: Router) -> None:
+    if router.gateway_network_id and floating_ips_by_router(cloud.mirror).count(router.id):
+        raise Fault(
+            409,
+            f"Gateway cannot be updated for router {router.id}, since a gateway to external network "
+            f"{router.gateway_network_id} is required by one or more floating IPs.",
+            type="RouterExternalGatewayInUseByFloatingIp",
+        )
+
+
+def _interfaces(cloud: Cloud, router_id: str) -> list[Port]:
+    table = cloud.mirror.all(PORT)
+    ports = (table[key].value for key in ports_by_device(cloud.mirror).keys(router_id))
+    return [port for port in ports if port.device_owner == ROUTER_INTERFACE]
+
+
+def _interface_on(request: Request, router: Router, subnet_id: str) -> tuple[Port, Changes]:
+    cloud = request.cloud
+    subnet: Subnet = SUBNETS.find(request, subnet_id).value
+    if not subnet.gateway_ip:
+        raise Fault(400, f"Subnet {subnet.id} does not have a gateway IP", type="BadRequest")
+    _refuse_second_interface(cloud, router, subnet)
+    entry = cloud.mirror.get(NETWORK, subnet.network_id)
+    if entry is None:
+        raise missing("Network", "Network", subnet.network_id)
+    port = Port(
+        id=cloud.new_id(),
+        project_id=router.project_id,
+        network_id=subnet.network_id,
+        mac_address="",
+        device_id=router.id,
+        device_owner=ROUTER_INTERFACE,
+        status="ACTIVE",
+        port_security_enabled=False,
+    )
+    return new_port(cloud, entry.value, port, addresses=[WantedAddress(subnet.id, subnet.gateway_ip)])
+
+
+def _adopted_port(request: Request, router: Router, port_id: str) -> tuple[Port, Changes]:
+    cloud = request.cloud
+    entry = PORTS.find_own(request, port_id, "add_router_interface")
+    port: Port = entry.value
+    if port.device_id:
+        raise Fault(
+            409,
+            f"Unable to complete operation on port {port.id} for network {port.network_id}. Port already has an "
+            f"attached device {port.device_id}.",
+            type="PortInUse",
+        )
+    if not port.fixed_ips:
+        raise Fault(400, "Router port must have at least one fixed IP", type="BadRequest")
+    for fixed in port.fixed_ips:
+        _refuse_second_interface(cloud, router, cloud.mirror.all(SUBNET)[fixed.subnet_id].value)
+    port = touched(
+        cloud, msgspec.structs.replace(port, device_id=router.id, device_owner=ROUTER_INTERFACE, status="ACTIVE")
+    )
+    return port, [Put(PORT, port, port.id, entry.revision)]
+
+
+def _refuse_second_interface(cloud: Cloud, router: Router, subnet: Subnet) -> None:
+    if any(fixed.subnet_id == subnet.id for port in _interfaces(cloud, router.id) for fixed in port.fixed_ips):
+        raise Fault(400, f"Router already has a port on subnet {subnet.id}", type="BadRequest")
+
+
+def _refuse_interface_removal(cloud: Cloud, router: Router, port: Port) -> None:
+    subnets = {fixed.subnet_id for fixed in port.fixed_ips}
+    for key in floating_ips_by_router(cloud.mirror).keys(router.id):
+        floating_ip = cloud.mirror.all(FLOATING_IP)[key].value
+        target = cloud.mirror.get(PORT, floating_ip.port_id)
+        if target is not None and any(fixed.subnet_id in subnets for fixed in target.value.fixed_ips):
+            raise Fault(
+                409,
+                f"Router interface for subnet {min(subnets)} on router {router.id} cannot be deleted, as it is "
+                "required by one or more floating IPs.",
+                type="RouterInterfaceInUseByFloatingIP",
+            )
+
+
+def _interface_reply(router: Router, port: Port) -> Response:
+    subnets = [fixed.subnet_id for fixed in port.fixed_ips]
+    return reply(
+        {
+            "id": router.id,
+            "tenant_id": router.project_id,
+            "project_id": router.project_id,
+            "port_id": port.id,
+            "network_id": port.network_id,
+            "subnet_id": subnets[0],
+            "subnet_ids": subnets,
+        }
+    )
+
+
+ROUTES: Final = (
+    Route("GET", "/routers", list_routers, Access.READER),
+    Route("POST", "/routers", create_router, Access.MEMBER),
+    Route("GET", "/routers/{id}", show_router, Access.READER),
+    Route("PUT", "/routers/{id}", update_router, Access.MEMBER),
+    Route("DELETE", "/routers/{id}", delete_router, Access.MEMBER),
+    Route("PUT", "/routers/{id}/add_router_interface", add_router_interface, Access.MEMBER),
+    Route("PUT", "/routers/{id}/remove_router_interface", remove_router_interface, Access.MEMBER),
+)

@@ -1,0 +1,310 @@
+"""`/security-groups` and `/security-group-rules`: emulated as documents; no packet is ever looked at."""
+
+from typing import Final
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from kilonode.cloud.context import Cloud
+from kilonode.cloud.openstack.network.collection import Changes, Collection, owner, standard_fields
+from kilonode.cloud.openstack.network.default_group import (
+    DEFAULT_NAME,
+    default_group_changes,
+    default_group_id,
+    egress_rules,
+)
+from kilonode.cloud.openstack.network.faults import invalid
+from kilonode.cloud.openstack.network.model import (
+    SECURITY_GROUP,
+    SECURITY_GROUP_RULE,
+    SecurityGroup,
+    SecurityGroupRule,
+    by_project,
+    ports_by_group,
+    rules_by_group,
+)
+from kilonode.cloud.openstack.web.access import Access
+from kilonode.cloud.openstack.web.faults import Fault
+from kilonode.cloud.openstack.web.fields import Fields
+from kilonode.cloud.openstack.web.request import Request
+from kilonode.cloud.openstack.web.response import Response, reply
+from kilonode.cloud.openstack.web.service import Route
+from kilonode.control.mirror import Delete, Put
+
+_PORT_LIMIT: Final = 65_535
+_DIRECTIONS: Final = ("ingress", "egress")
+_ETHERTYPES: Final = {"ipv4": "IPv4", "ipv6": "IPv6"}
+
+
+class WantedGroup(msgspec.Struct, frozen=True):
+    """The `security_group` of a create or update request."""
+
+    name: str | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+    stateful: bool | UnsetType = UNSET
+    project_id: str | None = None
+    tenant_id: str | None = None
+    tags: tuple[str, ...] = ()
+
+
+class WantedRule(msgspec.Struct, frozen=True):
+    """The `security_group_rule` of a create request."""
+
+    security_group_id: str
+    direction: str
+    ethertype: str | None = "IPv4"
+    protocol: str | int | None = None
+    port_range_min: int | str | None = None
+    port_range_max: int | str | None = None
+    remote_ip_prefix: str | None = None
+    remote_group_id: str | None = None
+    description: str | None = None
+    project_id: str | None = None
+    tenant_id: str | None = None
+
+
+def make_rule_fields(cloud: Cloud) -> Fields[SecurityGroupRule]:
+    """The fields of a rule."""
+    return Fields(
+        {
+            "id": lambda rule: rule.id,
+            "security_group_id": lambda rule: rule.group_id,
+            "direction": lambda rule: rule.direction,
+            "ethertype": lambda rule: rule.ethertype,
+            "protocol": lambda rule: rule.protocol,
+            "port_range_min": lambda rule: rule.port_range_min,
+            "port_range_max": lambda rule: rule.port_range_max,
+            "remote_ip_prefix": lambda rule: rule.remote_ip_prefix,
+            "remote_group_id": lambda rule: rule.remote_group_id,
+            "remote_address_group_id": lambda rule: None,
+            "normalized_cidr": lambda rule: rule.remote_ip_prefix,
+            "belongs_to_default_sg": lambda rule: rule.group_id == default_group_id(rule.project_id),
+            **standard_fields(),
+        }
+    )
+
+
+def make_group_fields(cloud: Cloud) -> Fields[SecurityGroup]:
+    """The fields of a group, its rules among them."""
+    rules = cloud.mirror.all(SECURITY_GROUP_RULE)
+    index = rules_by_group(cloud.mirror)
+    rule_fields = cloud.part(make_rule_fields)
+    return Fields(
+        {
+            "id": lambda group: group.id,
+            "name": lambda group: group.name,
+            "stateful": lambda group: group.stateful,
+            "shared": lambda group: False,
+            "security_group_rules": lambda group: [rule_fields.show(rules[key].value) for key in index.keys(group.id)],
+            **standard_fields(),
+        }
+    )
+
+
+GROUPS: Final[Collection[SecurityGroup]] = Collection(
+    kind=SECURITY_GROUP,
+    noun="security_group",
+    plural="security_groups",
+    type_noun="SecurityGroup",
+    title="Security group",
+    make_fields=make_group_fields,
+    indexes=(
+        ("project_id", lambda mirror: by_project(mirror, SECURITY_GROUP)),
+        ("tenant_id", lambda mirror: by_project(mirror, SECURITY_GROUP)),
+    ),
+)
+RULES: Final[Collection[SecurityGroupRule]] = Collection(
+    kind=SECURITY_GROUP_RULE,
+    noun="security_group_rule",
+    plural="security_group_rules",
+    type_noun="SecurityGroupRule",
+    title="Security group rule",
+    make_fields=make_rule_fields,
+    indexes=(
+        ("security_group_id", rules_by_group),
+        ("project_id", lambda mirror: by_project(mirror, SECURITY_GROUP_RULE)),
+        ("tenant_id", lambda mirror: by_project(mirror, SECURITY_GROUP_RULE)),
+    ),
+)
+
+
+async def list_security_groups(request: Request) -> Response:
+    """`GET /security-groups`. A project that asks for the first time gets its default group."""
+    project_id = request.caller.project_id
+    changes = default_group_changes(request.cloud, project_id) if project_id else []
+    if changes:
+        await request.cloud.mirror.commit(changes)
+    return GROUPS.listing(request)
+
+
+async def create_security_group(request: Request) -> Response:
+    """`POST /security-groups`."""
+    return await GROUPS.create(request, WantedGroup, _new_group)
+
+
+async def show_security_group(request: Request) -> Response:
+    """`GET /security-groups/{id}`."""
+    return GROUPS.show(request, GROUPS.find(request, request.params["id"]).value)
+
+
+async def update_security_group(request: Request) -> Response:
+    """`PUT /security-groups/{id}`."""
+    return await GROUPS.update(request, WantedGroup, _changed_group)
+
+
+async def delete_security_group(request: Request) -> Response:
+    """`DELETE /security-groups/{id}`, with its rules: not the default one, nor while a port uses it."""
+    entry = GROUPS.find_own(request, request.params["id"], "delete")
+    group, mirror = entry.value, request.cloud.mirror
+    if group.id == default_group_id(group.project_id) and not request.caller.is_admin:
+        raise Fault(
+            409, "Insufficient rights for removing default security group.", type="SecurityGroupCannotRemoveDefault"
+        )
+    if ports_by_group(mirror).count(group.id):
+        raise Fault(409, f"Security Group {group.id} in use.", type="SecurityGroupInUse")
+    rules = rules_by_group(mirror).keys(group.id)
+    await mirror.commit(
+        [Delete(SECURITY_GROUP, group.id, entry.revision), *(Delete(SECURITY_GROUP_RULE, key) for key in rules)]
+    )
+    return reply(None, 204)
+
+
+async def list_security_group_rules(request: Request) -> Response:
+    """`GET /security-group-rules`."""
+    return RULES.listing(request)
+
+
+async def create_security_group_rule(request: Request) -> Response:
+    """`POST /security-group-rules`, one or many."""
+    return await RULES.create(request, WantedRule, _new_rule)
+
+
+async def show_security_group_rule(request: Request) -> Response:
+    """`GET /security-group-rules/{id}`."""
+    return RULES.show(request, RULES.find(request, request.params["id"]).value)
+
+
+async def delete_security_group_rule(request: Request) -> Response:
+    """`DELETE /security-group-rules/{id}`."""
+    entry = RULES.find_own(request, request.params["id"], "delete")
+    await request.cloud.mirror.commit([Delete(SECURITY_GROUP_RULE, entry.value.id, entry.revision)])
+    return reply(None, 204)
+
+
+def _new_group(request: Request, wanted: WantedGroup) -> tuple[SecurityGroup, Changes]:
+    cloud = request.cloud
+    project_id = owner(request, wanted.project_id or wanted.tenant_id)
+    if wanted.name == DEFAULT_NAME:
+        raise Fault(409, "Default security group already exists.", type="SecurityGroupDefaultAlreadyExists")
+    now_us = cloud.now_us()
+    group = SecurityGroup(
+        id=cloud.new_id(), project_id=project_id, created_us=now_us, updated_us=now_us, tags=wanted.tags
+    )
+    group = _with_wishes(group, wanted)
+    rules = egress_rules(group.id, project_id, now_us)
+    return group, [
+        *default_group_changes(cloud, project_id),
+        Put(SECURITY_GROUP, group, group.id, 0),
+        *(Put(SECURITY_GROUP_RULE, rule, rule.id, 0) for rule in rules),
+    ]
+
+
+def _changed_group(request: Request, group: SecurityGroup, wanted: WantedGroup) -> tuple[SecurityGroup, Changes]:
+    if group.id == default_group_id(group.project_id) and wanted.name not in (UNSET, group.name):
+        raise Fault(409, "Updating default security group not allowed.", type="SecurityGroupCannotUpdateDefault")
+    return _with_wishes(group, wanted), []
+
+
+def _with_wishes(group: SecurityGroup, wanted: WantedGroup) -> SecurityGroup:
+    names = ("name", "description", "stateful")
+    wishes = {name: getattr(wanted, name) for name in names if getattr(wanted, name) is not UNSET}
+    return msgspec.structs.replace(group, **wishes)
+
+
+def _new_rule(request: Request, wanted: WantedRule) -> tuple[SecurityGroupRule, Changes]:
+    cloud = request.cloud
+    group = GROUPS.find(request, wanted.security_group_id).value
+    if wanted.remote_ip_prefix and wanted.remote_group_id:
+        raise Fault(
+            400,
+            "Only remote_ip_prefix or remote_group_id may be provided.",
+            type="SecurityGroupMultipleRemoteEntites",
+        )
+    if wanted.remote_group_id:
+        GROUPS.find(request, wanted.remote_group_id)
+    ethertype = _ETHERTYPES.get((wanted.ethertype or "IPv4").lower())
+    if wanted.direction not in _DIRECTIONS or ethertype is None:
+        raise invalid(f"Invalid input for direction or ethertype: {wanted.direction!r}, {wanted.ethertype!r}.")
+    low, high = _port(wanted.port_range_min), _port(wanted.port_range_max)
+    protocol = None if wanted.protocol in (None, "", "any") else str(wanted.protocol).lower()
+    if (low is not None or high is not None) and protocol is None:
+        raise Fault(
+            400, "Must also specify protocol if port range is given.", type="SecurityGroupProtocolRequiredWithPorts"
+        )
+    if protocol in ("tcp", "udp") and low is not None and high is not None and low > high:
+        raise Fault(
+            400, "For TCP/UDP protocols, port_range_min must be <= port_range_max", type="SecurityGroupInvalidPortRange"
+        )
+    now_us = cloud.now_us()
+    rule = SecurityGroupRule(
+        id=cloud.new_id(),
+        project_id=owner(request, wanted.project_id or wanted.tenant_id or group.project_id),
+        group_id=group.id,
+        direction=wanted.direction,
+        ethertype=ethertype,
+        protocol=protocol,
+        port_range_min=low,
+        port_range_max=high,
+        remote_ip_prefix=wanted.remote_ip_prefix,
+        remote_group_id=wanted.remote_group_id,
+        description=wanted.description or "",
+        created_us=now_us,
+        updated_us=now_us,
+    )
+    _refuse_twin(request, rule)
+    return rule, [Put(SECURITY_GROUP_RULE, rule, rule.id, 0)]
+
+
+def _refuse_twin(request: Request, rule: SecurityGroupRule) -> None:
+    """Raises Fault 409 when the group has a rule that says the same."""
+    table = request.cloud.mirror.all(SECURITY_GROUP_RULE)
+    for key in rules_by_group(request.cloud.mirror).keys(rule.group_id):
+        if _meaning(table[key].value) == _meaning(rule):
+            raise Fault(409, f"Security group rule already exists. Rule id is {key}.", type="SecurityGroupRuleExists")
+
+
+def _meaning(rule: SecurityGroupRule) -> tuple[object, ...]:
+    return (
+        rule.direction,
+        rule.ethertype,
+        rule.protocol,
+        rule.port_range_min,
+        rule.port_range_max,
+        rule.remote_ip_prefix,
+        rule.remote_group_id,
+    )
+
+
+def _port(value: int | str | None) -> int | None:
+    if value is None or value == "":
+        return None
+    try:
+        port = int(value)
+    except ValueError as error:
+        raise invalid(f"Invalid port range: {value!r} is not a number.") from error
+    if not 0 <= port <= _PORT_LIMIT:
+        raise invalid(f"Invalid port range: {port} is not between 0 and {_PORT_LIMIT}.")
+    return port
+
+
+ROUTES: Final = (
+    Route("GET", "/security-groups", list_security_groups, Access.READER),
+    Route("POST", "/security-groups", create_security_group, Access.MEMBER),
+    Route("GET", "/security-groups/{id}", show_security_group, Access.READER),
+    Route("PUT", "/security-groups/{id}", update_security_group, Access.MEMBER),
+    Route("DELETE", "/security-groups/{id}", delete_security_group, Access.MEMBER),
+    Route("GET", "/security-group-rules", list_security_group_rules, Access.READER),
+    Route("POST", "/security-group-rules", create_security_group_rule, Access.MEMBER),
+    Route("GET", "/security-group-rules/{id}", show_security_group_rule, Access.READER),
+    Route("DELETE", "/security-group-rules/{id}", delete_security_group_rule, Access.MEMBER),
+)

@@ -1,0 +1,289 @@
+"""`/subnets`. A subnet that comes or goes is written together with its network, so two never overlap on one network."""
+
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from itertools import pairwise
+from typing import Final
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from kilonode.cloud.context import Cloud
+from kilonode.cloud.openstack.network.addressing import default_gateway, default_pools
+from kilonode.cloud.openstack.network.collection import Changes, Collection, owner, standard_fields, touched
+from kilonode.cloud.openstack.network.faults import disallowed, invalid
+from kilonode.cloud.openstack.network.model import (
+    NETWORK,
+    SUBNET,
+    HostRoute,
+    Network,
+    Pool,
+    Subnet,
+    addresses_by_subnet,
+    by_project,
+    networks_open_to_all,
+    subnets_by_network,
+)
+from kilonode.cloud.openstack.network.networks import NETWORKS
+from kilonode.cloud.openstack.web.access import Access
+from kilonode.cloud.openstack.web.faults import Fault
+from kilonode.cloud.openstack.web.fields import Fields
+from kilonode.cloud.openstack.web.request import Request
+from kilonode.cloud.openstack.web.response import Response, reply
+from kilonode.cloud.openstack.web.service import Route
+from kilonode.control.mirror import Delete, Put
+
+
+class WantedPool(msgspec.Struct, frozen=True):
+    """One range of addresses that may be given."""
+
+    start: str
+    end: str
+
+
+class WantedSubnet(msgspec.Struct, frozen=True):
+    """The `subnet` of a create or update request."""
+
+    network_id: str | UnsetType = UNSET
+    cidr: str | UnsetType = UNSET
+    ip_version: int | UnsetType = UNSET
+    name: str | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+    gateway_ip: str | UnsetType | None = UNSET
+    enable_dhcp: bool | UnsetType = UNSET
+    allocation_pools: tuple[WantedPool, ...] | UnsetType = UNSET
+    dns_nameservers: tuple[str, ...] | UnsetType = UNSET
+    host_routes: tuple[HostRoute, ...] | UnsetType = UNSET
+    service_types: tuple[str, ...] | UnsetType = UNSET
+    ipv6_address_mode: str | UnsetType | None = UNSET
+    ipv6_ra_mode: str | UnsetType | None = UNSET
+    project_id: str | None = None
+    tenant_id: str | None = None
+    tags: tuple[str, ...] = ()
+
+
+def make_subnet_fields(cloud: Cloud) -> Fields[Subnet]:
+    """The fields of a subnet."""
+    return Fields(
+        {
+            "id": lambda subnet: subnet.id,
+            "name": lambda subnet: subnet.name,
+            "network_id": lambda subnet: subnet.network_id,
+            "ip_version": lambda subnet: subnet.ip_version,
+            "cidr": lambda subnet: subnet.cidr,
+            "gateway_ip": lambda subnet: subnet.gateway_ip,
+            "allocation_pools": lambda subnet: [
+                {"start": pool.start, "end": pool.end} for pool in subnet.allocation_pools
+            ],
+            "enable_dhcp": lambda subnet: subnet.enable_dhcp,
+            "dns_nameservers": lambda subnet: subnet.dns_nameservers,
+            "dns_publish_fixed_ip": lambda subnet: False,
+            "host_routes": lambda subnet: subnet.host_routes,
+            "ipv6_address_mode": lambda subnet: subnet.ipv6_address_mode,
+            "ipv6_ra_mode": lambda subnet: subnet.ipv6_ra_mode,
+            "service_types": lambda subnet: subnet.service_types,
+            "subnetpool_id": lambda subnet: None,
+            "segment_id": lambda subnet: None,
+            **standard_fields(),
+        }
+    )
+
+
+def _sees(request: Request, subnet: Subnet) -> bool:
+    entry = request.cloud.mirror.get(NETWORK, subnet.network_id)
+    return entry is not None and entry.value.shared
+
+
+def _seen(request: Request) -> list[str]:
+    mirror = request.cloud.mirror
+    table = mirror.all(NETWORK)
+    shared = [key for key in networks_open_to_all(mirror).keys(True) if table[key].value.shared]
+    return [key for network_id in shared for key in subnets_by_network(mirror).keys(network_id)]
+
+
+SUBNETS: Final[Collection[Subnet]] = Collection(
+    kind=SUBNET,
+    noun="subnet",
+    plural="subnets",
+    type_noun="Subnet",
+    title="Subnet",
+    make_fields=make_subnet_fields,
+    sees=_sees,
+    seen=_seen,
+    indexes=(
+        ("network_id", subnets_by_network),
+        ("project_id", lambda mirror: by_project(mirror, SUBNET)),
+        ("tenant_id", lambda mirror: by_project(mirror, SUBNET)),
+    ),
+)
+
+
+async def list_subnets(request: Request) -> Response:
+    """`GET /subnets`."""
+    return SUBNETS.listing(request)
+
+
+async def create_subnet(request: Request) -> Response:
+    """`POST /subnets`, one, or many on as many networks."""
+    return await SUBNETS.create(request, WantedSubnet, _new_subnet)
+
+
+async def show_subnet(request: Request) -> Response:
+    """`GET /subnets/{id}`."""
+    return SUBNETS.show(request, SUBNETS.find(request, request.params["id"]).value)
+
+
+async def update_subnet(request: Request) -> Response:
+    """`PUT /subnets/{id}`."""
+    return await SUBNETS.update(request, WantedSubnet, _changed_subnet)
+
+
+async def delete_subnet(request: Request) -> Response:
+    """`DELETE /subnets/{id}`: not while an address of it is in use."""
+    entry = SUBNETS.find_own(request, request.params["id"], "delete")
+    subnet, cloud = entry.value, request.cloud
+    if addresses_by_subnet(cloud.mirror).count(subnet.id):
+        raise Fault(
+            409,
+            f"Unable to complete operation on subnet {subnet.id}: One or more ports have an IP allocation from this "
+            "subnet.",
+            type="SubnetInUse",
+        )
+    changes: list[Put | Delete] = [Delete(SUBNET, subnet.id, entry.revision)]
+    network = cloud.mirror.get(NETWORK, subnet.network_id)
+    if network is not None:
+        left = tuple(key for key in network.value.subnet_ids if key != subnet.id)
+        without = touched(cloud, msgspec.structs.replace(network.value, subnet_ids=left))
+        changes.append(Put(NETWORK, without, without.id, network.revision))
+    await cloud.mirror.commit(changes)
+    return reply(None, 204)
+
+
+def _new_subnet(request: Request, wanted: WantedSubnet) -> tuple[Subnet, Changes]:
+    cloud = request.cloud
+    if wanted.network_id is UNSET or wanted.cidr is UNSET:
+        raise invalid("A subnet needs a network_id and a cidr; subnet pools are not emulated.")
+    entry = NETWORKS.find(request, wanted.network_id)
+    network: Network = entry.value
+    if not request.caller.may_see(network.project_id):
+        raise disallowed("create_subnet")
+    space = _space(wanted.cidr)
+    if wanted.ip_version is not UNSET and wanted.ip_version != space.version:
+        raise invalid(f"Cidr {space} is not of IP version {wanted.ip_version}.")
+    _check_overlap(cloud, network, space)
+    cidr = str(space)
+    gateway_ip = default_gateway(cidr) if wanted.gateway_ip is UNSET else _gateway(space, wanted.gateway_ip)
+    pools = default_pools(cidr, gateway_ip)
+    if wanted.allocation_pools is not UNSET:
+        pools = _checked_pools(space, wanted.allocation_pools, gateway_ip)
+    now_us = cloud.now_us()
+    subnet = Subnet(
+        id=cloud.new_id(),
+        project_id=owner(request, wanted.project_id or wanted.tenant_id or network.project_id),
+        network_id=network.id,
+        ip_version=space.version,
+        cidr=cidr,
+        gateway_ip=gateway_ip,
+        allocation_pools=pools,
+        created_us=now_us,
+        updated_us=now_us,
+        tags=wanted.tags,
+    )
+    subnet = _with_wishes(subnet, wanted)
+    with_subnet = touched(cloud, msgspec.structs.replace(network, subnet_ids=(*network.subnet_ids, subnet.id)))
+    return subnet, [Put(SUBNET, subnet, subnet.id, 0), Put(NETWORK, with_subnet, network.id, entry.revision)]
+
+
+def _changed_subnet(request: Request, subnet: Subnet, wanted: WantedSubnet) -> tuple[Subnet, Changes]:
+    space = _space(subnet.cidr)
+    changed = _with_wishes(subnet, wanted)
+    if wanted.gateway_ip is not UNSET:
+        changed = msgspec.structs.replace(changed, gateway_ip=_gateway(space, wanted.gateway_ip))
+    if wanted.allocation_pools is not UNSET:
+        pools = _checked_pools(space, wanted.allocation_pools, changed.gateway_ip)
+        changed = msgspec.structs.replace(changed, allocation_pools=pools)
+    return changed, []
+
+
+def _with_wishes(subnet: Subnet, wanted: WantedSubnet) -> Subnet:
+    wishes = {
+        name: getattr(wanted, name)
+        for name in (
+            "name",
+            "description",
+            "enable_dhcp",
+            "dns_nameservers",
+            "host_routes",
+            "service_types",
+            "ipv6_address_mode",
+            "ipv6_ra_mode",
+        )
+        if getattr(wanted, name) is not UNSET
+    }
+    return msgspec.structs.replace(subnet, **wishes)
+
+
+def _space(cidr: str) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(cidr, strict=False)
+    except ValueError as error:
+        raise invalid(f"Invalid input for cidr. Reason: '{cidr}' is not a valid IP subnet.") from error
+
+
+def _check_overlap(cloud: Cloud, network: Network, space: IPv4Network | IPv6Network) -> None:
+    for key in network.subnet_ids:
+        other = ip_network(cloud.mirror.all(SUBNET)[key].value.cidr)
+        if space.version == other.version and space.overlaps(other):
+            raise invalid(
+                f"Invalid input for operation: Requested subnet with cidr: {space} for network: {network.id} overlaps "
+                "with another subnet."
+            )
+
+
+def _gateway(space: IPv4Network | IPv6Network, gateway_ip: str | None) -> str | None:
+    if gateway_ip is None:
+        return None
+    try:
+        gateway = ip_address(gateway_ip)
+    except ValueError as error:
+        raise invalid(f"Invalid input for gateway_ip. Reason: '{gateway_ip}' is not a valid IP address.") from error
+    if gateway not in space:
+        raise invalid(f"Gateway is not valid on subnet: {gateway_ip} is not in {space}.")
+    return str(gateway)
+
+
+def _checked_pools(
+    space: IPv4Network | IPv6Network, pools: tuple[WantedPool, ...], gateway_ip: str | None
+) -> tuple[Pool, ...]:
+    """Ranges inside the subnet that neither overlap nor hold the gateway. Raises Fault 400 or 409."""
+    found: list[tuple[int, int, Pool]] = []
+    for pool in pools:
+        try:
+            start, end = ip_address(pool.start), ip_address(pool.end)
+        except ValueError as error:
+            raise invalid(f"Invalid input for allocation_pools: {error}.") from error
+        if start not in space or end not in space or int(start) > int(end):
+            raise Fault(
+                400,
+                f"The allocation pool {start}-{end} spans beyond the subnet cidr {space}.",
+                type="OutOfBoundsAllocationPool",
+            )
+        found.append((int(start), int(end), Pool(str(start), str(end))))
+    ordered = sorted(found, key=lambda item: item[0])
+    if any(first[1] >= second[0] for first, second in pairwise(ordered)):
+        raise Fault(409, f"Found overlapping allocation pools for subnet {space}.", type="OverlappingAllocationPools")
+    if gateway_ip is not None and any(start <= int(ip_address(gateway_ip)) <= end for start, end, _ in ordered):
+        raise Fault(
+            409,
+            f"Gateway ip {gateway_ip} conflicts with allocation pool of subnet {space}.",
+            type="GatewayConflictWithAllocationPools",
+        )
+    return tuple(pool for _, _, pool in found)
+
+
+ROUTES: Final = (
+    Route("GET", "/subnets", list_subnets, Access.READER),
+    Route("POST", "/subnets", create_subnet, Access.MEMBER),
+    Route("GET", "/subnets/{id}", show_subnet, Access.READER),
+    Route("PUT", "/subnets/{id}", update_subnet, Access.MEMBER),
+    Route("DELETE", "/subnets/{id}", delete_subnet, Access.MEMBER),
+)
