@@ -40,7 +40,7 @@ def check(
     if cloud:
         import asyncio
 
-        from kilonode.cli.surroundings import check_cloud
+        from kilonode.cli.cloud_check import check_cloud
 
         for line in asyncio.run(check_cloud(read)):
             say(line)

@@ -96,12 +96,13 @@ def status(name: NameOption = DEFAULT_NAME, as_json: JsonOption = False) -> None
     Exit code 0 when it is ready, 3 when it runs but is not ready, 2 when there is no such cloud or it is down.
     """
     from kilonode.cloud import launch
+    from kilonode.cloud.status import describe
 
     found = asyncio.run(launch.status(state_folder(), name))
     if as_json:
         give_json(found)
     else:
-        for line in launch.describe(found):
+        for line in describe(found):
             typer.echo(line)
     if not found.ready:
         raise typer.Exit(3 if found.running else 2)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from kilonode.cli.output import give_json, say
+from kilonode.cli.output import give_json
 from kilonode.cli.state import DEFAULT_RUNS, RunsOption
 
 
@@ -25,9 +25,8 @@ def report(
     Also for a run that was killed: what was flushed is judged, and the report says how much is missing. Writes
     verdict.json, junit.xml and report.html into the run's folder. The exit code is that of the verdict.
     """
-    from kilonode.cli.reporting import write_reports
+    from kilonode.cli.reporting import report_run
     from kilonode.cli.running import exit_code
-    from kilonode.cli.watching import print_summary
     from kilonode.history.archive import query
     from kilonode.run.evaluation import evaluate_run
     from kilonode.run.folder import find_run
@@ -42,9 +41,7 @@ def report(
                 typer.echo("\t".join(str(value) for value in row))
         return
     results = evaluate_run(folder)
-    write_reports(folder, results)
+    report_run(folder, results)
     if as_json:
         give_json(results)
-    print_summary(folder, results)
-    say(f"report: {folder.report_file}")
     raise typer.Exit(exit_code(folder.record(), results))

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import sys
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,15 +22,16 @@ from kilonode.cli.campaigning import describe_table, figures_of
 from kilonode.cli.connecting import Connections
 from kilonode.cli.generators import open_generator
 from kilonode.cli.output import give_json, say
-from kilonode.cli.reporting import write_reports
+from kilonode.cli.reporting import report_run
 from kilonode.cli.signals import listening_for_signals
 from kilonode.cli.target import Target, target_of
-from kilonode.cli.watching import View, open_view
+from kilonode.report.live import LiveView
 from kilonode.run.campaign import Campaign, PointResult, open_campaign, run_campaign
 from kilonode.run.conductor import Conductor, Surroundings
 from kilonode.run.environment import CloudFacts, describe_environment
 from kilonode.run.evaluation import evaluate_run
 from kilonode.run.experiment import Experiment
+from kilonode.run.facts import workload_facts
 from kilonode.run.folder import RunFolder, RunRecord, RunState, create_run_folder, write_atomically
 from kilonode.run.interruption import Interruption
 from kilonode.run.loading import choose_workers
@@ -138,11 +140,12 @@ def _run_point(
         campaign=campaign,
     )
     folder.write_record(record)
-    view = open_view(experiment, folder, plain=wishes.plain)
+    say(f"{experiment.name}: run {record.run_id}, seed {seed}, in {folder.path}")
+    facts = [workload_facts(name, workload) for name, workload in experiment.workloads.items()]
+    view = LiveView(experiment.name, facts, sys.stderr, RealClock(), plain=wishes.plain)
     try:
         record = _conduct(experiment, file, folder, record, view, simulated=wishes.simulated)
     except KilonodeError as error:
-        view.close()
         record = folder.record()
         if record.state not in (RunState.FAILED, RunState.ABORTED):
             folder.write_record(msgspec.structs.replace(record, state=RunState.FAILED))
@@ -158,15 +161,15 @@ def _run_point(
         view.close()
     results = None
     if record.zero_utc is not None:
-        say("judging and reporting")
         results = evaluate_run(folder)
-        write_reports(folder, results)
-    view.done(record, results)
+        report_run(folder, results)
+    else:
+        say(f"ended before the load: {record.aborted_because or record.state}; nothing was measured")
     return record, results
 
 
 def _conduct(
-    experiment: Experiment, file: Path, folder: RunFolder, record: RunRecord, view: View, *, simulated: bool
+    experiment: Experiment, file: Path, folder: RunFolder, record: RunRecord, view: LiveView, *, simulated: bool
 ) -> RunRecord:
     async def real() -> RunRecord:
         return await _conduct_on(RealClock(), experiment, file, folder, record, view)
@@ -177,7 +180,7 @@ def _conduct(
 
 
 async def _conduct_on(
-    clock: Clock, experiment: Experiment, file: Path, folder: RunFolder, record: RunRecord, view: View
+    clock: Clock, experiment: Experiment, file: Path, folder: RunFolder, record: RunRecord, view: LiveView
 ) -> RunRecord:
     interruption = Interruption()
     with listening_for_signals(interruption, view.note):
