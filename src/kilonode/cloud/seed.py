@@ -93,7 +93,10 @@ async def seed(cloud: Cloud) -> None:
 
 
 def _people(cloud: Cloud) -> tuple[dict[str, str], list[Put | Delete]]:
-    """The ids of the projects by name; the domain, projects, users and roles. `admin` is administrator of everything, `demo` an ordinary user."""
+    """The ids of the projects by name, and the changes that make the domain, projects, users and roles.
+
+    `admin` is administrator of everything, `demo` an ordinary user.
+    """
     domain = Domain(DEFAULT_DOMAIN, "Default", "The default domain")
     changes: list[Put | Delete] = [
         Put(DOMAIN, domain, domain.id, 0),

@@ -32,7 +32,7 @@ Place = tuple[Network, Subnet]
 
 
 def first_networks(cloud: Cloud, projects: dict[str, str]) -> list[Put | Delete]:
-    """An external network, one network for each of the two projects, and demo's router between its own and the outside."""
+    """An external network, one for each of the two projects, and demo's router between its own and the outside."""
     now_us = cloud.now_us()
     changes: list[Put | Delete] = []
     networks: dict[str, Place] = {}
