@@ -2,7 +2,7 @@
 
 A valid criterion passes, an invalid one is a `failure`, an unknown one an `error`: it was to be judged and could not
 be, and `skipped` would pass in most CI systems. Why the run as a whole is not valid (generator, history, dropped load)
-is a case of its own, `run`. The form is what both common schemas (Ant's and Jenkins') accept. A criterion takes no time.
+is a case of its own, `run`. Both common schemas (of Ant and of Jenkins) accept the form. A criterion takes no time.
 """
 
 import re

@@ -1,0 +1,110 @@
+"""The whole run on one axis: setup, workloads, disruptions and cleanup as bars, in HTML alone."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from kilonode.base.units import format_seconds
+from kilonode.check.results import Results, StageResults
+from kilonode.report.charts import clock_words
+from kilonode.report.markup import Markup, element, join
+from kilonode.report.words import count_words
+
+TICKS: Final = 8
+_STEPS_S: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One bar with its words."""
+
+    kind: str
+    """`setup`, `load`, `drain`, `disruption` or `cleanup`."""
+    name: str
+    start_s: float
+    finish_s: float
+    words: str
+
+
+def timeline(results: Results) -> Markup:
+    """All bars, in the order in which they begin."""
+    rows = [*_stage_rows(results.stages, "setup"), *_load_rows(results), *_disruption_rows(results)]
+    rows.extend(_stage_rows(results.stages, "cleanup"))
+    start_s = min([results.start_s, *(row.start_s for row in rows)])
+    finish_s = max([results.finish_s, *(row.finish_s for row in rows), start_s + 1e-9])
+    return element(
+        "div",
+        _axis(start_s, finish_s),
+        [_bar(row, start_s, finish_s) for row in rows],
+        class_="timeline",
+        role="table",
+        aria_label="The run over time",
+    )
+
+
+def _load_rows(results: Results) -> list[Row]:
+    rows = []
+    for workload in results.workloads:
+        start_s = workload.facts.start_s
+        words = f"load, {format_seconds(workload.measured_s)}; {count_words(workload.due)} iterations"
+        rows.append(Row("load", workload.facts.name, start_s, start_s + workload.measured_s, words))
+    return rows
+
+
+def _disruption_rows(results: Results) -> list[Row]:
+    return [
+        Row("disruption", one.name, one.start_s, one.finish_s, f"{one.target or 'disruption'}, {one.outcome}")
+        for one in results.disruptions
+    ]
+
+
+def _stage_rows(stages: Sequence[StageResults], part: str) -> list[Row]:
+    rows = []
+    for stage in stages:
+        if stage.part == part:
+            words = f"{part}, {format_seconds(stage.finish_s - stage.start_s)}; {count_words(stage.count)} actions"
+            if stage.failed:
+                words += f", {count_words(stage.failed)} failed"
+            rows.append(Row(part, stage.stage, stage.start_s, stage.finish_s, words))
+    return rows
+
+
+def _axis(start_s: float, finish_s: float) -> Markup:
+    step_s = next((step for step in _STEPS_S if (finish_s - start_s) / step <= TICKS), _STEPS_S[-1])
+    first = math.ceil(start_s / step_s)
+    ticks = [
+        element("span", clock_words(place * step_s), style=f"left:{_share(place * step_s, start_s, finish_s):.2f}%")
+        for place in range(first, math.floor(finish_s / step_s) + 1)
+    ]
+    return element("div", element("span", class_="name"), element("span", *ticks, class_="track"), class_="axis")
+
+
+def _bar(row: Row, start_s: float, finish_s: float) -> Markup:
+    left = _share(row.start_s, start_s, finish_s)
+    width = max(0.0, _share(row.finish_s, start_s, finish_s) - left)
+    zero = _share(0.0, start_s, finish_s)
+    return element(
+        "div",
+        element("span", row.name, class_="name", role="rowheader"),
+        element(
+            "span",
+            join(
+                element("i", class_="zero", style=f"left:{zero:.2f}%"),
+                element("b", class_=f"bar {row.kind}", style=f"left:{left:.2f}%;width:{width:.2f}%"),
+            ),
+            element("em", row.words, class_="late" if left > 55 else None, style=_words_place(left, width)),
+            class_="track",
+            role="cell",
+        ),
+        role="row",
+    )
+
+
+def _words_place(left: float, width: float) -> str:
+    """Words stand behind the bar, or before it when there is no room behind."""
+    return f"right:{100 - left:.2f}%" if left > 55 else f"left:{left + width if left + width < 60 else left:.2f}%"
+
+
+def _share(at_s: float, start_s: float, finish_s: float) -> float:
+    return 100 * (at_s - start_s) / (finish_s - start_s)
