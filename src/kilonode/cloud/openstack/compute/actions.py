@@ -32,7 +32,7 @@ from kilonode.cloud.openstack.compute.views import server_details
 from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.cloud.openstack.web.request import Request
 from kilonode.cloud.openstack.web.response import Response, reply
-from kilonode.control.mirror import Entry, Put
+from kilonode.control.mirror import Delete, Entry, Put
 
 Action = Callable[[Request, Entry[Server], Any], Awaitable[Response]]
 """Given the request, the server and what stands after the action's name in the body."""
@@ -101,7 +101,7 @@ def _check(request: Request, server: Server, word: str, states: frozenset[str]) 
         raise Fault(409, f"Cannot '{word}' instance {server.id} while it is in {wrong[0]} {wrong[1]}")
 
 
-async def _write(request: Request, entry: Entry[Server], server: Server, *more: Put) -> None:
+async def _write(request: Request, entry: Entry[Server], server: Server, *more: Put | Delete) -> None:
     await request.cloud.mirror.commit([Put(SERVER, server, server.id, entry.revision), *more])
 
 
@@ -243,16 +243,19 @@ async def _console_output(request: Request, entry: Entry[Server], arguments: Any
 
 async def _add_security_group(request: Request, entry: Entry[Server], arguments: Any) -> Response:
     groups = dict.fromkeys([*entry.value.security_groups, _group_name(arguments)])
-    await _write(request, entry, replace(entry.value, security_groups=tuple(groups)))
-    return reply(None, ACCEPTED)
+    return await _change_groups(request, entry, tuple(groups))
 
 
 async def _remove_security_group(request: Request, entry: Entry[Server], arguments: Any) -> Response:
     name = _group_name(arguments)
     if name not in entry.value.security_groups:
         raise Fault(404, f"Security group {name} not associated with the instance {entry.value.id}")
-    groups = tuple(group for group in entry.value.security_groups if group != name)
-    await _write(request, entry, replace(entry.value, security_groups=groups))
+    return await _change_groups(request, entry, tuple(group for group in entry.value.security_groups if group != name))
+
+
+async def _change_groups(request: Request, entry: Entry[Server], groups: tuple[str, ...]) -> Response:
+    ports = neighbours.change_security_groups(request.cloud, entry.value, groups)
+    await _write(request, entry, replace(entry.value, security_groups=groups), *ports)
     return reply(None, ACCEPTED)
 
 

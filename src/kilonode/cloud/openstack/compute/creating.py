@@ -167,8 +167,8 @@ def _place(request: Request, wanted: WantedServer) -> tuple[str, str]:
     return zone, node
 
 
-def _networks(request: Request, wanted: WantedServer) -> tuple[RequestedNetwork, ...] | None:
-    """The interfaces asked for; None leaves the choice to the cloud."""
+def _networks(request: Request, wanted: WantedServer) -> tuple[RequestedNetwork, ...]:
+    """The interfaces the server will have. Raises Fault."""
     networks = wanted.networks
     asked: tuple[RequestedNetwork, ...] | None
     if networks is UNSET or networks is None:
@@ -183,8 +183,7 @@ def _networks(request: Request, wanted: WantedServer) -> tuple[RequestedNetwork,
         asked = tuple(
             RequestedNetwork(one.uuid or "", one.port or "", one.fixed_ip or "", one.tag or "") for one in networks
         )
-    neighbours.check_networks(request.cloud, request.caller, asked)
-    return asked
+    return neighbours.resolve_networks(request.cloud, request.caller, asked)
 
 
 def _security_groups(wanted: WantedServer) -> tuple[str, ...]:

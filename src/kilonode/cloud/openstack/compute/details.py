@@ -136,11 +136,16 @@ async def show_addresses_of_network(request: Request) -> Response:
 
 
 async def list_server_security_groups(request: Request) -> Response:
-    """The security groups a server was given, by name."""
-    server = find_server(request).value
+    """The security groups that the ports of a server have."""
     found = [
-        {"id": name, "name": name, "description": "", "rules": [], "tenant_id": server.project_id}
-        for name in server.security_groups
+        {
+            "id": group.id,
+            "name": group.name,
+            "description": group.description,
+            "rules": [],
+            "tenant_id": group.project_id,
+        }
+        for group in neighbours.security_groups(request.cloud, find_server(request).value)
     ]
     return reply({"security_groups": found})
 

@@ -159,8 +159,8 @@ class Server(msgspec.Struct, frozen=True, omit_defaults=True):
     turn: int = 0
     """How many tasks it was given: tells the random draws of equal stages apart."""
     launched_us: int = 0
-    networks: tuple[RequestedNetwork, ...] | None = None
-    """None: whatever the project has (`auto`); empty: none."""
+    networks: tuple[RequestedNetwork, ...] = ()
+    """The interfaces it was asked for with."""
     security_groups: tuple[str, ...] = ()
     devices: tuple[BlockDevice, ...] = ()
     key_name: str | None = None

@@ -5,6 +5,7 @@ from typing import Final
 from kilonode.cloud.openstack.compute import (
     actions,
     aggregates,
+    attachments,
     creating,
     details,
     flavors,
@@ -52,6 +53,19 @@ _SERVERS: Final = (
     Route("GET", "/servers/{server_id}/migrations", records.list_server_migrations, ADMIN, since=(2, 23)),
     Route("GET", "/servers/{server_id}/migrations/{migration_id}", records.show_server_migration, ADMIN, since=(2, 23)),
     Route("GET", "/os-migrations", records.list_migrations, ADMIN),
+)
+_VOLUMES: Final = "/servers/{server_id}/os-volume_attachments"
+_INTERFACES: Final = "/servers/{server_id}/os-interface"
+_ATTACHMENTS: Final = (
+    Route("GET", _VOLUMES, attachments.list_volume_attachments, READ),
+    Route("POST", _VOLUMES, attachments.attach_volume, WRITE),
+    Route("GET", f"{_VOLUMES}/{{volume_id}}", attachments.show_volume_attachment, READ),
+    Route("PUT", f"{_VOLUMES}/{{volume_id}}", attachments.update_volume_attachment, WRITE, since=(2, 85)),
+    Route("DELETE", f"{_VOLUMES}/{{volume_id}}", attachments.detach_volume, WRITE),
+    Route("GET", _INTERFACES, attachments.list_interfaces, READ),
+    Route("POST", _INTERFACES, attachments.attach_interface, WRITE),
+    Route("GET", f"{_INTERFACES}/{{port_id}}", attachments.show_interface, READ),
+    Route("DELETE", f"{_INTERFACES}/{{port_id}}", attachments.detach_interface, WRITE),
 )
 _FLAVORS: Final = (
     Route("GET", "/flavors", flavors.list_flavors, READ),
@@ -116,7 +130,7 @@ _NODES: Final = (
 COMPUTE: Final = ServiceApp(
     name="compute",
     prefix=PREFIX,
-    routes=(*_SERVERS, *_FLAVORS, *_OWNED, *_LIMITS, *_NODES),
+    routes=(*_SERVERS, *_ATTACHMENTS, *_FLAVORS, *_OWNED, *_LIMITS, *_NODES),
     fault_format=named_fault_format("computeFault"),
     root=BOOKMARK_PREFIX,
     discovery=versions.DISCOVERY,
