@@ -9,7 +9,7 @@ server had closed is sent once more over a fresh one, and its answer is marked `
 import asyncio
 import ssl
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from kilonode.base.clock import NANOSECONDS_PER_SECOND, Clock
 from kilonode.base.errors import LabError, OperationError
@@ -17,34 +17,19 @@ from kilonode.base.outcomes import Outcome
 from kilonode.base.units import format_seconds
 from kilonode.clients.deadlines import Deadlines, Lane
 from kilonode.clients.dialing import dial
-from kilonode.clients.heads import Origin, check_method, encode_headers, split_address
+from kilonode.clients.heads import Origin
 from kilonode.clients.pools import Pool, PoolCounts
 from kilonode.clients.proxies import ProxySettings
+from kilonode.clients.routes import Route, Routes
 from kilonode.clients.sockets import DeadlineError, HttpConnection, StaleConnectionError
 from kilonode.clients.streams import length_header, send_stream
 from kilonode.clients.tls import TlsSettings
 from kilonode.clients.transport import DEFAULT_TIMEOUT_S, BodyStream, HeaderPairs, Response
 
-USER_AGENT: Final = "kilonode"
 REPEATABLE: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 """Idempotent by RFC 9110: sending one twice means the same as once."""
 
 _ALWAYS_WITH_LENGTH: Final = frozenset({"POST", "PUT", "PATCH"})
-_MOST_REMEMBERED: Final = 4096
-"""How many addresses and header tuples are remembered; when it is full, memory begins anew."""
-
-
-class _Route:
-    """What all requests to one origin share."""
-
-    __slots__ = ("lines", "pool", "prefix")
-
-    def __init__(self, pool: Pool, prefix: str, lines: str) -> None:
-        self.pool = pool
-        self.prefix = prefix
-        """Comes before the path: empty, or the origin when a proxy is asked."""
-        self.lines = lines
-        """What follows the path in the request line, and the headers that every request has."""
 
 
 class HttpTransport:
@@ -74,10 +59,7 @@ class HttpTransport:
         self._idle_limit_s = idle_limit_s
         self._deadlines = Deadlines(self._loop)
         self._lane: Lane = self._deadlines.lane(DEFAULT_TIMEOUT_S)
-        self._routes: dict[Origin, _Route] = {}
-        self._addresses: dict[str, tuple[_Route, str]] = {}
-        self._heads: dict[Any, str] = {}
-        self._methods: set[str] = set()
+        self._routes = Routes(self._route)
         self._closed = False
 
     async def request(
@@ -92,30 +74,18 @@ class HttpTransport:
     ) -> Response:
         """See `Transport.request`."""
         try:
-            route, target = self._addresses[url]
-        except KeyError:
-            route, target = self._address(url)
-        try:
-            lines = self._heads[headers]
+            pool, data = self._routes.ready[method, url, headers]
         except (KeyError, TypeError):
-            lines = self._header_lines(headers)
-        if method not in self._methods:
-            check_method(method)
-            self._methods.add(method)
+            pool, data = self._routes.prepare(method, url, headers)
         now_s = self._loop.time()
-        if not body and method not in _ALWAYS_WITH_LENGTH:
-            data = f"{method} {target}{route.lines}{lines}\r\n".encode("ascii")
-        elif isinstance(body, BodyStream):
-            data = f"{method} {target}{route.lines}{lines}{length_header(body)}\r\n".encode("ascii")
-            return await self._exchange(
-                _Exchange(method, route.pool, data, now_s + timeout_s, timeout_s, receive, body)
-            )
-        else:
-            length = f"Content-Length: {len(body)}\r\n"
-            data = f"{method} {target}{route.lines}{lines}{length}\r\n".encode("ascii") + body
-        connection = route.pool.take(now_s, repeatable=method in REPEATABLE)
+        if body or method in _ALWAYS_WITH_LENGTH:
+            if isinstance(body, BodyStream):
+                data = b"%b%b\r\n" % (data[:-2], length_header(body))
+                return await self._exchange(_Exchange(method, pool, data, now_s + timeout_s, timeout_s, receive, body))
+            data = b"%bContent-Length: %d\r\n\r\n%b" % (data[:-2], len(body), body)
+        connection = pool.take(now_s, repeatable=method in REPEATABLE)
         if connection is None:
-            return await self._exchange(_Exchange(method, route.pool, data, now_s + timeout_s, timeout_s, receive))
+            return await self._exchange(_Exchange(method, pool, data, now_s + timeout_s, timeout_s, receive))
         lane = self._lane
         if lane.seconds != timeout_s:
             lane = self._lane = self._deadlines.lane(timeout_s)
@@ -133,7 +103,7 @@ class HttpTransport:
             raise
         finally:
             lane.waiting.pop(connection, None)
-        exchange = _Exchange(method, route.pool, data, now_s + timeout_s, timeout_s, receive)
+        exchange = _Exchange(method, pool, data, now_s + timeout_s, timeout_s, receive)
         exchange.stale(self.counts)
         return await self._exchange(exchange)
 
@@ -141,8 +111,8 @@ class HttpTransport:
         """Close every connection; requests under way fail with the outcome reset."""
         self._closed = True
         self._deadlines.stop()
-        for route in self._routes.values():
-            route.pool.close()
+        for pool in self._routes.pools:
+            pool.close()
         await asyncio.sleep(0)  # the loop says goodbye to the sockets in its next turn
 
     async def _exchange(self, exchange: "_Exchange") -> Response:
@@ -180,26 +150,7 @@ class HttpTransport:
                 f"no connection within {format_seconds(exchange.timeout_s)}; {exchange.pool.state}",
             ) from None
 
-    def _address(self, url: str) -> tuple[_Route, str]:
-        """Check an address, and remember what it comes to."""
-        origin, path = split_address(url)
-        route = self._routes.get(origin)
-        if route is None:
-            route = self._routes[origin] = self._route(origin)
-        if len(self._addresses) >= _MOST_REMEMBERED:
-            self._addresses.clear()
-        found = self._addresses[url] = (route, route.prefix + path)
-        return found
-
-    def _header_lines(self, headers: HeaderPairs) -> str:
-        lines = encode_headers(headers)
-        if isinstance(headers, tuple):
-            if len(self._heads) >= _MOST_REMEMBERED:
-                self._heads.clear()
-            self._heads[headers] = lines
-        return lines
-
-    def _route(self, origin: Origin) -> _Route:
+    def _route(self, origin: Origin) -> Route:
         proxy = self._proxies.proxy_for(origin.scheme, origin.host, origin.port)
         secure = origin.scheme == "https"
         if secure and self._tls is None:
@@ -221,13 +172,7 @@ class HttpTransport:
             connection.connecting_s = (self._clock.now_ns() - began_ns) / NANOSECONDS_PER_SECOND
             return connection
 
-        lines = f" HTTP/1.1\r\nHost: {origin.host_header}\r\nUser-Agent: {USER_AGENT}\r\n"
-        prefix = ""
-        if proxy is not None and not secure:
-            prefix = f"{origin.scheme}://{origin.host_header}"
-            if proxy.authorization:
-                lines += f"Proxy-Authorization: {proxy.authorization}\r\n"
-        return _Route(Pool(self._loop, connect, self._most, self.counts), prefix, lines)
+        return Route(origin, Pool(self._loop, connect, self._most, self.counts), proxy)
 
 
 class _Exchange:

@@ -119,6 +119,9 @@ class Pool:
         """The connection has carried its answer and is open still."""
         if connection.served > 1:
             self._lives_on = True
+            if not self._waiting:
+                self._free.append(connection)
+                return
         elif self._closed_after_one >= _BELIEVED_AFTER and not self._lives_on:
             connection.abort()
             return

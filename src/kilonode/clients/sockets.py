@@ -258,7 +258,7 @@ class HttpConnection(asyncio.Protocol):
         waiter = self._waiter
         response = Response(
             self._status,
-            self._headers(),
+            self._headers() if self._interim else ReceivedHeaders(self._head),
             self._body if self._pieces is None else b"".join(self._pieces),
             self.served > 0,
         )

@@ -7,11 +7,11 @@ from kilonode.clients.sockets import HttpConnection
 from kilonode.clients.transport import BodyStream, Response
 
 
-def length_header(body: BodyStream) -> str:
+def length_header(body: BodyStream) -> bytes:
     """The header line that says where the body ends."""
     if body.length_bytes is None:
-        return "Transfer-Encoding: chunked\r\n"
-    return f"Content-Length: {body.length_bytes}\r\n"
+        return b"Transfer-Encoding: chunked\r\n"
+    return b"Content-Length: %d\r\n" % body.length_bytes
 
 
 async def send_stream(connection: HttpConnection, body: BodyStream, answer: asyncio.Future[Response]) -> None:
