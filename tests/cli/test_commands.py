@@ -1,0 +1,141 @@
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.processes
+
+Kilonode = Callable[..., subprocess.CompletedProcess[str]]
+
+GOOD = """
+name: noop
+seed: 5
+workloads:
+  a: {scenario: noop, load: {model: constant-arrival-rate, rate: 50/s, duration: 4s}}
+criteria: [a throughput >= 50/s]
+"""
+
+
+@pytest.fixture
+def kilonode(tmp_path: Path) -> Kilonode:
+    """Runs the command in an empty folder with a state folder of its own."""
+
+    def run(*arguments: str, text: str = GOOD) -> subprocess.CompletedProcess[str]:
+        (tmp_path / "experiment.yaml").write_text(text)
+        environment = {**os.environ, "KILONODE_STATE": str(tmp_path / "state"), "TERM": "dumb", "COLUMNS": "100"}
+        command = [sys.executable, "-m", "kilonode.cli.main", *arguments]
+        return subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False
+        )
+
+    return run
+
+
+def test_a_simulated_run_gives_a_verdict_a_report_and_exit_code_0(kilonode: Kilonode, tmp_path: Path) -> None:
+    done = kilonode("run", "experiment.yaml", "--simulated", "--json")
+    assert done.returncode == 0, done.stderr
+    results = json.loads(done.stdout)
+    assert results["verdict"] == "valid"
+    (folder,) = (tmp_path / "runs").iterdir()
+    names = {path.name for path in folder.iterdir()}
+    assert {"experiment.yaml", "environment.json", "run.json", "history.parquet", "verdict.json", "junit.xml"} <= names
+    assert (folder / "report.html").stat().st_size < 3_000_000
+    assert "a throughput >= 50/s" in done.stderr
+    assert str(folder / "report.html") in done.stderr.replace("\n", "") or "report.html" in done.stderr
+
+
+def test_a_criterion_that_fails_gives_exit_code_1(kilonode: Kilonode) -> None:
+    text = GOOD.replace(">= 50/s", "> 5000/s")
+    assert kilonode("run", "experiment.yaml", "--simulated", text=text).returncode == 1
+
+
+def test_a_criterion_without_samples_gives_exit_code_3(kilonode: Kilonode) -> None:
+    text = GOOD.replace("a throughput >= 50/s", "a p(99.9) < 1s")
+    done = kilonode("run", "experiment.yaml", "--simulated", text=text)
+    assert done.returncode == 3, done.stderr
+
+
+def test_every_mistake_is_reported_with_its_place_and_exit_code_2(kilonode: Kilonode) -> None:
+    text = GOOD.replace("noop,", "nop,").replace("50/s, duration", "fast, duration")
+    done = kilonode("check", "experiment.yaml", text=text)
+    assert done.returncode == 2
+    assert "experiment.yaml:5:" in done.stderr
+    assert "did you mean 'noop'?" in done.stderr
+    assert "such as 200/s" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_good_file_is_called_good(kilonode: Kilonode) -> None:
+    done = kilonode("check", "experiment.yaml")
+    assert done.returncode == 0
+    assert "good" in done.stderr
+
+
+def test_a_missing_file_is_bad_input(kilonode: Kilonode) -> None:
+    done = kilonode("run", "nothing.yaml")
+    assert done.returncode == 2
+    assert "nothing.yaml" in done.stderr
+
+
+def test_the_schema_is_json(kilonode: Kilonode) -> None:
+    done = kilonode("schema")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["$schema"].endswith("2020-12/schema")
+
+
+def test_scenarios_are_listed_and_explained(kilonode: Kilonode) -> None:
+    assert "compute.boot_and_delete" in kilonode("scenarios").stdout
+    explained = kilonode("scenarios", "compute.boot_and_delete").stdout
+    assert "flavor" in explained
+    assert "scenario: compute.boot_and_delete" in explained
+    unknown = kilonode("scenarios", "compute.boott")
+    assert unknown.returncode == 2
+    assert "did you mean" in unknown.stderr
+
+
+def test_a_matrix_is_a_campaign_with_its_results_side_by_side(kilonode: Kilonode, tmp_path: Path) -> None:
+    text = GOOD.replace("criteria: [a throughput >= 50/s]", "matrix: {workloads.a.load.rate: [10/s, 20/s]}")
+    done = kilonode("run", "experiment.yaml", "--simulated", "--json", text=text)
+    assert done.returncode == 0, done.stderr
+    index = json.loads(done.stdout)
+    assert [point["result"]["verdict"] for point in index["points"]] == ["valid", "valid"]
+    assert [point["result"]["figures"]["a throughput_per_s"] for point in index["points"]] == [10.0, 20.0]
+    again = kilonode("run", "experiment.yaml", "--simulated", text=text)
+    assert again.returncode == 0
+    assert len(list((tmp_path / "runs").iterdir())) == 1, "what is done is not done again"
+    assert kilonode("run", "experiment.yaml", "--simulated", "--fresh", text=text).returncode == 0
+    assert len(list((tmp_path / "runs").iterdir())) == 2
+
+
+def test_a_history_can_be_queried_and_reported_again(kilonode: Kilonode) -> None:
+    assert kilonode("run", "experiment.yaml", "--simulated").returncode == 0
+    rows = kilonode("report", "latest", "--sql", "select count(*), min(due_ns) from ops", "--json")
+    assert json.loads(rows.stdout) == [[200, 0]]
+    assert kilonode("report").returncode == 0
+    wrong = kilonode("report", "latest", "--sql", "select nothing from nowhere")
+    assert wrong.returncode == 2
+    assert "DESCRIBE ops" in wrong.stderr
+
+
+def test_a_simulated_real_cloud_is_refused_with_a_hint(kilonode: Kilonode) -> None:
+    text = GOOD + "cloud: {openstack: somewhere}\n"
+    done = kilonode("run", "experiment.yaml", "--simulated", text=text)
+    assert done.returncode == 2
+    assert "hint:" in done.stderr
+
+
+def test_cleanup_without_a_run_to_clean_says_so(kilonode: Kilonode) -> None:
+    done = kilonode("cleanup")
+    assert done.returncode == 0
+    assert "nothing" in done.stderr or "no run" in done.stderr
+    unknown = kilonode("cleanup", "deadbeef")
+    assert unknown.returncode == 2
+
+
+def test_the_version_is_printed(kilonode: Kilonode) -> None:
+    assert kilonode("--version").stdout.startswith("kilonode 0.")
