@@ -15,7 +15,11 @@ from kilonode.cloud.fleet import run_nodes
 from kilonode.cloud.openstack.compute import lifecycle, placing
 from kilonode.cloud.openstack.compute.model import FLAVOR, SERVER, Flavor, Server, claims
 from kilonode.cloud.openstack.compute.routes import COMPUTE
+from kilonode.cloud.openstack.network.service import NETWORK_SERVICE
 from kilonode.cloud.openstack.placement.routes import PLACEMENT
+from kilonode.cloud.openstack.volume import reconcile as volumes
+from kilonode.cloud.openstack.volume.model import VOLUME_TYPE, VolumeType
+from kilonode.cloud.openstack.volume.service import VOLUME_SERVICE
 from kilonode.cloud.openstack.web.access import Caller, access_of
 from kilonode.cloud.openstack.web.application import Application
 from kilonode.cloud.resources import NODE, NODE_USAGE, NodeUsage, Resources, fleet_name
@@ -23,6 +27,8 @@ from kilonode.control.mirror import Put
 from kilonode.store.memory import MemoryStore
 
 SMALL = NodeShape(vcpus=4, memory_mb=4096, disk_gb=40, cpu_allocation_ratio=1.0, reserved_memory_mb=0)
+SERVICES = (COMPUTE, PLACEMENT, NETWORK_SERVICE, VOLUME_SERVICE)
+OTHER_SERVICES = ("/placement", "/network", "/volume")
 FLAVORS = (
     Flavor("1", "tiny", 1, 512, 1),
     Flavor("2", "small", 2, 1024, 10),
@@ -56,11 +62,13 @@ class Compute:
         missing = [flavor for flavor in FLAVORS if self.cloud.mirror.get(FLAVOR, flavor.id) is None]
         if missing:
             await self.cloud.mirror.commit([Put(FLAVOR, flavor, flavor.id) for flavor in missing])
-        self._application = Application(self.cloud, [COMPUTE, PLACEMENT], _caller)
+            await self.cloud.mirror.commit([Put(VOLUME_TYPE, VolumeType("type-1", "lvmdriver-1"), "type-1")])
+        self._application = Application(self.cloud, SERVICES, _caller)
         for number in range(schedulers):
             await self.start_scheduler("scheduler" if not number else f"scheduler-{number}")
         for number in range(self.settings.fleets):
             await self.start_fleet(number)
+        self.tasks["volumes"] = asyncio.create_task(volumes.run_volumes(self.cloud))
         while len(self.cloud.mirror.all(NODE)) < self.settings.nodes:
             await self.clock.sleep(0.01)
 
@@ -88,8 +96,8 @@ class Compute:
         self, method: str, path: str, body: Any = None, *, as_: str = "member:p1", version: str = ""
     ) -> Answer:
         place, _, query = path.partition("?")
-        place = place if place.startswith(("/compute", "/placement")) else f"/compute/v2.1{place}"
-        service = "placement" if place.startswith("/placement") else "compute"
+        place = place if place.startswith(("/compute", *OTHER_SERVICES)) else f"/compute/v2.1{place}"
+        service = place.split("/")[1]
         headers = [(b"x-auth-token", as_.encode())]
         if version:
             headers.append((b"openstack-api-version", f"{service} {version}".encode()))
