@@ -106,6 +106,8 @@ def latency_chart(name: str, over_time: Bucketed, heat: Heat | None) -> tuple[Ch
     )
     worst = max(((value, place) for place, value in enumerate(over_time.max_s) if value is not None), default=None)
     caption = f"By when operations were due, in buckets of {format_seconds(over_time.width_s)}; shaded: all operations."
+    if not any(value is not None for value in over_time.p99_s):
+        caption += " No p99: too few operations in each bucket."
     if worst is not None:
         at_s = over_time.start_s + worst[1] * over_time.width_s
         caption += f" The longest took {format_seconds(worst[0])}, due at about {clock_words(at_s)}."

@@ -28,6 +28,7 @@ from kilonode.report.words import (
     percentile_at,
     percentile_explained,
     percentile_words,
+    range_words,
     rate_words,
     seconds_words,
     share_words,
@@ -120,8 +121,8 @@ def _step_body(step: StepResults) -> Markup:
     depth = step.step.count(".") + 1 if step.step else 0
     name = element(
         "th",
-        element("span", step.step.rpartition(".")[2] if step.step else "whole iterations", class_="main"),
-        element("small", _resolution_words(step.resolution)) if step.resolution else None,
+        element("span", step.step.rpartition(".")[2] if step.step else "iteration", class_="main"),
+        _resolution_words(step.resolution) if step.resolution else None,
         scope="row",
         rowspan=rows,
         class_=f"depth-{min(depth, 5)}",
@@ -137,10 +138,10 @@ def _step_body(step: StepResults) -> Markup:
         _span(number(count_words(step.finished), step.finished, small=small), rows),
         _span(number(share_words(step.error_rate), step.error_rate, small=interval, class_=_alert(step)), rows),
         _span(number(rate_words(step.throughput_per_s), step.throughput_per_s), rows),
-        element("td", "latency and service time" if same else "latency", class_="what"),
+        element("td", "both" if same else "latency", class_="what"),
         _latency_cells(step.latency),
     )
-    second = None if same else element("tr", element("td", "service time", class_="what"), _latency_cells(step.service))
+    second = None if same else element("tr", element("td", "service", class_="what"), _latency_cells(step.service))
     return element("tbody", first, second)
 
 
@@ -152,15 +153,13 @@ def _latency_cells(latency: Latency) -> Markup:
     )
 
 
-def _percentile_cell(percentile: Percentile, samples: int) -> Markup:
+def _percentile_cell(percentile: Percentile, samples: int, *, with_interval: bool = True) -> Markup:
     if percentile.value_s is None:
         return number("–", None, small=f"needs {count_words(percentile.needed)}", class_="number absent")
     interval = percentile.interval_s
     small = ""
-    if interval is not None:
-        low = "…" if interval.low is None else seconds_words(interval.low)
-        high = "…" if interval.high is None else seconds_words(interval.high)
-        small = f"{low} – {high}"
+    if interval is not None and with_interval:
+        small = range_words(interval.low, interval.high)
     title = percentile_explained(percentile, samples)
     return number(percentile_words(percentile), percentile.value_s, small=small, title=title)
 
@@ -173,9 +172,10 @@ def _alert(step: StepResults) -> str:
     return "number alert" if step.failed else "number"
 
 
-def _resolution_words(resolution: Resolution) -> str:
+def _resolution_words(resolution: Resolution) -> Markup:
     median, longest = format_seconds(resolution.median_s), format_seconds(resolution.max_s)
-    return f"polled: ended up to {median} earlier, at most {longest}"
+    title = f"seen by polling: the true end was up to {median} (median) or {longest} (at most) earlier"
+    return element("small", f"resolution {median}", title=title)
 
 
 def _criterion_words(one: CriterionResult) -> Markup:
@@ -224,7 +224,7 @@ def phases_table(phases: Phases) -> Markup:
                 number(share_words(part.mean_share), part.mean_share),
                 number(seconds_words(part.latency.mean_s, at_least=part.latency.open_ended), part.latency.mean_s),
                 [
-                    _percentile_cell(percentile_at(part.latency, percent), part.latency.samples)
+                    _percentile_cell(percentile_at(part.latency, percent), part.latency.samples, with_interval=False)
                     for percent in (50.0, 95.0)
                 ],
                 element("td", box(part.latency, longest_s), class_="gauge"),

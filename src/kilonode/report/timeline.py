@@ -12,6 +12,8 @@ from kilonode.report.markup import Markup, element, join
 from kilonode.report.words import count_words
 
 TICKS: Final = 8
+ROOM_FOR_WORDS: Final = 38.0
+"""Per cent of the axis that the words of a bar may take."""
 _STEPS_S: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
 
 
@@ -93,7 +95,7 @@ def _bar(row: Row, start_s: float, finish_s: float) -> Markup:
                 element("i", class_="zero", style=f"left:{zero:.2f}%"),
                 element("b", class_=f"bar {row.kind}", style=f"left:{left:.2f}%;width:{width:.2f}%"),
             ),
-            element("em", row.words, class_="late" if left > 55 else None, style=_words_place(left, width)),
+            element("em", row.words, **_words_place(left, width)),
             class_="track",
             role="cell",
         ),
@@ -101,9 +103,13 @@ def _bar(row: Row, start_s: float, finish_s: float) -> Markup:
     )
 
 
-def _words_place(left: float, width: float) -> str:
-    """Words stand behind the bar, or before it when there is no room behind."""
-    return f"right:{100 - left:.2f}%" if left > 55 else f"left:{left + width if left + width < 60 else left:.2f}%"
+def _words_place(left: float, width: float) -> dict[str, str]:
+    """Words stand in the bar when there is room, else behind it, else before it."""
+    if width > ROOM_FOR_WORDS:
+        return {"style": f"left:{left:.2f}%", "class_": "inside"}
+    if left + width < 100 - ROOM_FOR_WORDS:
+        return {"style": f"left:{left + width:.2f}%"}
+    return {"style": f"right:{100 - left:.2f}%"}
 
 
 def _share(at_s: float, start_s: float, finish_s: float) -> float:

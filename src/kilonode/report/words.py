@@ -103,6 +103,13 @@ def interval_words(interval: Interval | None, unit: Unit) -> str:
     return f"{value_words(interval.low, unit)} to {value_words(interval.high, unit)}"
 
 
+def range_words(low: float | None, high: float | None) -> str:
+    """Two durations as short as can be: `32.5–33.1 ms`, `980 ms–1.02 s`; an open end is `…`."""
+    first, last = "…" if low is None else format_seconds(low), "…" if high is None else format_seconds(high)
+    number, _, unit = first.partition(" ")
+    return f"{number if last.endswith(f' {unit}') and unit.isalpha() else first}–{last}"
+
+
 def percentile_words(percentile: Percentile) -> str:
     """A percentile's value."""
     return seconds_words(percentile.value_s, at_least=percentile.at_least)

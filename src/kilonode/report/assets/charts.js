@@ -3,7 +3,9 @@
 const Charts = (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const drawn = new Map();
-  const DASHES = { p95: [8, 3], p99: [3, 3], max: [1, 4], asked: [7, 5], started: [2, 3], service: [6, 4] };
+  const DASHES = { p95: [8, 3], p99: [3, 3], max: [1, 4], asked: [7, 5], started: [2, 3], service: [6, 4],
+    "part-1": [7, 3], "part-2": [2, 2], "part-3": [9, 3, 2, 3], "part-4": [4, 4], "part-5": [1, 3], "part-6": [12, 4], "part-7": [5, 2, 1, 2] };
+  const BINARY = Array.from({ length: 50 }, (_, power) => 2 ** power);
   const WIDTHS = { p50: 2.2, p99: 2, done: 2, latency: 2.2, service: 2, max: 1.2, started: 1.3 };
   const OUTCOMES = ["http_5xx", "timeout", "refused", "reset", "http_4xx", "quota", "wrong_state", "scenario", "tls", "protocol"];
   const OUTCOME_COLOURS = { dropped: "--max", cancelled: "--asked", http_5xx: "--p99", timeout: "--part-3", refused: "--part-6",
@@ -12,8 +14,7 @@ const Charts = (() => {
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const roleColour = (role) => role.startsWith("outcome-")
     ? colour(OUTCOME_COLOURS[role.slice(8)] || `--part-${OUTCOMES.indexOf(role.slice(8)) & 7}`) : colour(`--${role}`);
-  const digits = (value) => value === 0 ? "0" : value >= 99.95 ? Math.round(value).toLocaleString("en") :
-    value >= 9.995 ? value.toFixed(1) : value >= 0.1 ? value.toFixed(2) : String(+value.toPrecision(2));
+  const digits = (value) => value >= 99.95 ? Math.round(value).toLocaleString("en") : String(+value.toPrecision(3));
 
   function seconds(value) {
     if (value === 0) return "0 s";
@@ -47,7 +48,7 @@ const Charts = (() => {
     }
     const count = Math.max(...chart.series.map((series) => series.values.length));
     const start = chart.start || 0, width = chart.width || 1;
-    const at = chart.kind === "histogram" ? (place) => start * width ** (place + 0.5) : (place) => start + width * (place + 0.5);
+    const at = chart.kind === "histogram" ? (place) => start * width ** place : (place) => start + width * (place + 0.5);
     return [Array.from({ length: count }, (_, place) => at(place)), ...chart.series.map((series) => series.values)];
   }
 
@@ -74,25 +75,27 @@ const Charts = (() => {
         const bottom = plot.valToPos(map.lowest_s * map.growth ** row, "y", true);
         const top = plot.valToPos(map.lowest_s * map.growth ** (row + 1), "y", true);
         context.fillStyle = `rgba(${shade}, ${(0.06 + 0.4 * Math.log1p(count) / most).toFixed(3)})`;
-        context.fillRect(left, top, Math.ceil(right - left), Math.ceil(bottom - top));
+        context.fillRect(Math.round(left), Math.round(top), Math.round(right) - Math.round(left), Math.round(bottom) - Math.round(top));
       }
       context.restore();
     };
   }
 
-  function bands(plot) {
+  const bands = (named) => (plot) => {
     const context = plot.ctx, ratio = devicePixelRatio, { left, top, width, height } = plot.bbox;
     context.save();
     context.beginPath();
     context.rect(left, top, width, height);
     context.clip();
     context.font = `${11 * ratio}px system-ui, sans-serif`;
+    context.textAlign = "left";
+    context.textBaseline = "alphabetic";
     data.disruptions.forEach(([start, finish, name], place) => {
       const from = plot.valToPos(start, "x", true), to = Math.max(plot.valToPos(finish, "x", true), from + 2 * ratio);
       context.fillStyle = colour("--band");
       context.fillRect(from, top, to - from, height);
       context.fillStyle = colour("--soft");
-      context.fillText(name, from + 4 * ratio, top + (12 + 13 * (place % 3)) * ratio);
+      if (named) context.fillText(name, from + 4 * ratio, top + (12 + 13 * (place % 3)) * ratio);
     });
     const end = plot.valToPos(data.load_end_s, "x", true);
     context.strokeStyle = colour("--faint");
@@ -102,11 +105,11 @@ const Charts = (() => {
     context.lineTo(end, top + height);
     context.stroke();
     context.restore();
-  }
+  };
 
   function axis(values, extra) {
-    return { stroke: colour("--soft"), grid: { stroke: colour("--grid"), width: 1 }, ticks: { stroke: colour("--grid"), size: 4 },
-      font: "12px system-ui, sans-serif", values: (plot, splits) => splits.map((split) => split == null ? "" : values(split)), ...extra };
+    return { stroke: colour("--soft"), filter: (plot, splits) => splits, grid: { stroke: colour("--grid"), width: 1 }, ticks: { stroke: colour("--grid"), size: 4 },
+      font: "12px system-ui, sans-serif", size: 30, values: (plot, splits) => splits.map((split) => split == null ? "" : values(split)), ...extra };
   }
 
   function lines(chart, form) {
@@ -130,7 +133,7 @@ const Charts = (() => {
   function logSplits(low, high) {
     const splits = [];
     for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high) + 1e-9; power++) {
-      for (const step of Math.log10(high / low) > 2.5 ? [1] : [1, 2, 5]) splits.push(+(step * 10 ** power).toPrecision(3));
+      for (const step of Math.log10(high / low) > 2.5 ? [1] : Math.log10(high / low) > 1 ? [1, 2, 5] : [1, 1.5, 2, 3, 4, 5, 7]) splits.push(+(step * 10 ** power).toPrecision(3));
     }
     return splits.filter((split) => split >= low * 0.999 && split <= high * 1.001);
   }
@@ -151,12 +154,12 @@ const Charts = (() => {
     let xAxis = axis(clock, { incrs: [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400] });
     let xValue = (plot, value) => value == null ? "–" : clock(value);
     if (chart.kind === "histogram") {
-      scales.x = { time: false, distr: 3, range: (plot, low, high) => [chart.start, high * chart.width ** 0.5] };
+      scales.x = { time: false, distr: 3, range: (plot, low, high) => [chart.start, high * chart.width] };
       xAxis = axis(seconds, { splits: (plot, place, low, high) => logSplits(low, high) });
       xValue = (plot, value) => value == null ? "–" : seconds(value);
-      series[0].paths = uPlot.paths.bars({ size: [0.94, 60] });
+      series[0].paths = uPlot.paths.bars({ size: [1, 60], gap: 1, align: 1 });
       Object.assign(series[0], { fill: `color-mix(in srgb, ${series[0].stroke} 45%, transparent)`, width: 0 });
-      series[1].paths = uPlot.paths.stepped({ align: 0 });
+      series[1].paths = uPlot.paths.stepped({ align: 1 });
     } else if (chart.kind === "curve") {
       const most = columns[0][columns[0].length - 1];
       const splits = [0, 0.30103, 1, 2, 3, 4, 5].filter((split) => split <= most + 1e-9);
@@ -164,13 +167,13 @@ const Charts = (() => {
       xAxis = axis((split) => `p${fromNines(split)}`, { splits: () => splits });
       xValue = (plot, value) => value == null ? "–" : `p${fromNines(value)}`;
     }
-    const yAxis = axis(form, { size: 66, ...(chart.log ? { splits: (plot, place, low, high) => logSplits(low, high) } : {}) });
+    const yAxis = axis(form, { size: 66, ...(chart.unit === "bytes" ? { incrs: BINARY } : {}), ...(chart.log ? { splits: (plot, place, low, high) => logSplits(low, high) } : {}) });
     return {
       options: {
-        width: element.clientWidth || 600, height: chart.tall ? 290 : 190, series: [{ label: chart.kind === "curve" ? "percentile" : chart.kind === "histogram" ? "around" : "at", value: xValue }, ...series],
+        width: element.clientWidth || 600, height: chart.tall ? 290 : 190, series: [{ label: chart.kind === "curve" ? "percentile" : chart.kind === "histogram" ? "from" : "at", value: xValue }, ...series],
         scales, axes: [xAxis, yAxis], padding: [10, 14, 0, 0],
         cursor: { sync: time ? { key: "time", setSeries: false } : undefined, points: { size: 6 }, drag: { x: time, y: false }, focus: { prox: 24 } },
-        hooks: { drawClear: [heat(chart), ...(time ? [bands] : [])], setScale: time ? [follow] : [] }, legend: { live: true },
+        hooks: { drawClear: [heat(chart), ...(time ? [bands(chart.tall)] : [])], setScale: time ? [follow] : [] }, legend: { live: true },
       },
       columns: isStack ? stack(columns) : columns,
     };

@@ -41,7 +41,7 @@
     before = root.dataset.theme;
     root.dataset.theme = "light";
     Charts.draw();
-    Charts.resize((element) => element.closest(".wide, .beside") ? 690 : 335);
+    Charts.resize((element) => element.closest(".wide, .beside") ? 670 : 325);
   });
   addEventListener("afterprint", () => {
     if (before === undefined) delete root.dataset.theme; else root.dataset.theme = before;
