@@ -35,6 +35,7 @@ from kilonode.cloud.openstack.identity.model import (
     take_name,
 )
 from kilonode.cloud.openstack.identity.passwords import hash_password
+from kilonode.cloud.openstack.image.first import first_image
 from kilonode.cloud.openstack.network.first import first_networks
 from kilonode.cloud.openstack.volume.model import DEFAULT_TYPE_NAME, VOLUME_TYPE, VolumeType
 from kilonode.control.mirror import Delete, Put
@@ -82,6 +83,7 @@ async def seed(cloud: Cloud) -> None:
     projects, changes = _people(cloud)
     changes += _catalog(cloud)
     changes += first_networks(cloud, projects)
+    changes.append(first_image(cloud, projects["admin"]))
     changes += [Put(FLAVOR, flavor, flavor.id, 0) for flavor in FLAVORS]
     volume_type = VolumeType(cloud.new_id(), DEFAULT_TYPE_NAME, "The type of volumes that name none")
     changes.append(Put(VOLUME_TYPE, volume_type, volume_type.id, 0))

@@ -9,6 +9,9 @@ from kilonode.cloud.context import Cloud
 from kilonode.cloud.openstack.compute.routes import COMPUTE
 from kilonode.cloud.openstack.identity.authority import Authority
 from kilonode.cloud.openstack.identity.service import IDENTITY
+from kilonode.cloud.openstack.image.data import ImageData
+from kilonode.cloud.openstack.image.model import IMAGE
+from kilonode.cloud.openstack.image.service import IMAGE_SERVICE
 from kilonode.cloud.openstack.network.service import NETWORK_SERVICE
 from kilonode.cloud.openstack.placement.routes import PLACEMENT
 from kilonode.cloud.openstack.volume.service import VOLUME_SERVICE
@@ -16,7 +19,7 @@ from kilonode.cloud.openstack.web.application import Application
 from kilonode.cloud.openstack.web.service import ServiceApp
 from kilonode.cloud.seed import seed
 
-SERVICES: Final[tuple[ServiceApp, ...]] = (IDENTITY, COMPUTE, PLACEMENT, NETWORK_SERVICE, VOLUME_SERVICE)
+SERVICES: Final[tuple[ServiceApp, ...]] = (IDENTITY, COMPUTE, PLACEMENT, IMAGE_SERVICE, NETWORK_SERVICE, VOLUME_SERVICE)
 """Every service of the catalog."""
 
 
@@ -28,4 +31,5 @@ def application(cloud: Cloud) -> Application:
 async def open_application(cloud: Cloud) -> Application:
     """The same, after giving a new cloud its first contents."""
     await seed(cloud)
+    cloud.part(ImageData).sweep(lambda image_id: cloud.mirror.get(IMAGE, image_id) is not None)
     return application(cloud)

@@ -1,0 +1,89 @@
+"""The documents of the image service, and who may see an image. The data is not in them (see `data`)."""
+
+from typing import Final
+
+import msgspec
+
+from kilonode.cloud.kinds import document
+from kilonode.cloud.openstack.web.access import Caller
+from kilonode.control.index import Index
+from kilonode.control.mirror import Mirror
+
+IMAGE: Final = "image"
+IMAGE_MEMBER: Final = "image_member"
+
+QUEUED: Final = "queued"
+SAVING: Final = "saving"
+ACTIVE: Final = "active"
+DEACTIVATED: Final = "deactivated"
+
+PUBLIC: Final = "public"
+COMMUNITY: Final = "community"
+SHARED: Final = "shared"
+PRIVATE: Final = "private"
+VISIBILITIES: Final = (PUBLIC, COMMUNITY, SHARED, PRIVATE)
+
+ACCEPTED: Final = "accepted"
+MEMBER_STATUSES: Final = ("pending", ACCEPTED, "rejected")
+
+
+@document(IMAGE)
+class Image(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One image; its key is `id`."""
+
+    id: str
+    owner: str
+    created_us: int
+    updated_us: int
+    name: str | None = None
+    status: str = QUEUED
+    visibility: str = SHARED
+    protected: bool = False
+    hidden: bool = False
+    disk_format: str | None = None
+    container_format: str | None = None
+    min_disk_gb: int = 0
+    min_ram_mb: int = 0
+    size_bytes: int | None = None
+    virtual_size_bytes: int | None = None
+    checksum: str | None = None
+    """MD5 of the data, as Glance shows it."""
+    hash_value: str | None = None
+    """SHA-512 of the data."""
+    tags: tuple[str, ...] = ()
+    properties: dict[str, str] = {}
+    made_up: bool = False
+    """The data is a pattern made when it is read; nothing is kept of it."""
+
+
+@document(IMAGE_MEMBER)
+class ImageMember(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A project that a shared image is shared with; its key is `member_key`."""
+
+    image_id: str
+    project_id: str
+    status: str
+    created_us: int
+    updated_us: int
+
+
+def member_key(image_id: str, project_id: str) -> str:
+    """The key of a membership."""
+    return f"{image_id}/{project_id}"
+
+
+def members_by_image(mirror: Mirror) -> Index:
+    """The memberships of an image."""
+    return mirror.index(IMAGE_MEMBER, "image", lambda member: member.image_id)
+
+
+def members_by_project(mirror: Mirror) -> Index:
+    """The memberships of a project."""
+    return mirror.index(IMAGE_MEMBER, "project", lambda member: member.project_id)
+
+
+def is_visible(mirror: Mirror, caller: Caller, image: Image) -> bool:
+    """Whether a caller may see and use an image when it names it."""
+    if caller.is_admin or image.owner == caller.project_id or image.visibility in (PUBLIC, COMMUNITY):
+        return True
+    return image.visibility == SHARED and mirror.get(IMAGE_MEMBER, member_key(image.id, caller.project_id)) is not None
