@@ -132,9 +132,10 @@ class Cloud:
 
 def timestamp(instant_us: int) -> str:
     """An instant as Nova writes it: `2030-01-01T00:00:00Z`, cut to the second."""
-    return (_UNIX_EPOCH + timedelta(seconds=instant_us // 1_000_000)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # Lists are full of instants: isoformat costs a quarter of strftime.
+    return (_UNIX_EPOCH + timedelta(seconds=instant_us // 1_000_000)).isoformat()[:19] + "Z"
 
 
 def timestamp_with_microseconds(instant_us: int) -> str:
     """An instant as the older Nova extensions write it: `2030-01-01T00:00:00.000000`, UTC without saying so."""
-    return (_UNIX_EPOCH + timedelta(microseconds=instant_us)).strftime("%Y-%m-%dT%H:%M:%S.%f")
+    return (_UNIX_EPOCH + timedelta(microseconds=instant_us)).isoformat(timespec="microseconds")[:26]
