@@ -10,6 +10,7 @@ import random
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Any, Final, Self, TypeVar
 
 import msgspec
@@ -132,8 +133,13 @@ class Cloud:
 
 def timestamp(instant_us: int) -> str:
     """An instant as Nova writes it: `2030-01-01T00:00:00Z`, cut to the second."""
-    # Lists are full of instants: isoformat costs a quarter of strftime.
-    return (_UNIX_EPOCH + timedelta(seconds=instant_us // 1_000_000)).isoformat()[:19] + "Z"
+    return _second(instant_us // 1_000_000)
+
+
+@lru_cache(maxsize=16_384)
+def _second(seconds: int) -> str:
+    # Remembered, because lists are full of instants and many resources are made in one second.
+    return (_UNIX_EPOCH + timedelta(seconds=seconds)).isoformat()[:19] + "Z"
 
 
 def timestamp_with_microseconds(instant_us: int) -> str:
