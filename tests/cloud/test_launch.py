@@ -64,7 +64,7 @@ async def test_a_cloud_comes_up_goes_down_without_a_trace_and_goes_on_with_its_d
     lines: list[str] = []
     async with running(tmp_path, lines) as found:
         assert (found.ready, found.nodes_up) == (True, 20)
-        assert [process.name for process in found.processes] == ["api", "scheduler", "fleet-0"]
+        assert [process.name for process in found.processes] == ["api", "scheduler", "volume", "fleet-0"]
         assert all(is_alive(identity) for identity in identities(found))
         assert any("OS_CLIENT_CONFIG_FILE" in line for line in lines)
         assert "cloud lab: ready" in describe(await status(tmp_path, NAME))
@@ -112,7 +112,7 @@ async def test_what_a_role_says_before_it_gives_up_reaches_the_user(tmp_path: Pa
     folder.make()
     folder.store.write_text("not a database, and long enough to look like a broken one: " + "x" * 5000)
     with pytest.raises(InputError, match="the store cannot be opened"):
-        await up(wanted(tmp_path), lambda _: None)
+        await up(wanted(tmp_path, all_in_one=True), lambda _: None)
     assert folder.read_processes() is None
 
 
@@ -133,14 +133,17 @@ async def test_a_role_that_is_killed_comes_back(tmp_path: Path) -> None:
         assert {process.last_exit for process in now.processes} == {"signal 9 (SIGKILL)"}
 
 
-async def test_a_cloud_whose_supervisor_was_killed_ends_and_can_come_up_again(tmp_path: Path) -> None:
+async def test_a_cloud_whose_supervisor_was_killed_ends_and_can_come_up_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kilonode.cloud.ending.KILL_TIMEOUT_S", 1.0)
     async with running(tmp_path) as found:
         frozen = identities(found)[0]
         send(frozen, signal.SIGSTOP)  # it cannot end by itself
         send(supervisor(tmp_path), signal.SIGKILL)
         assert await wait_until_gone(identities(found)[1:], RealClock(), 30)
         lines: list[str] = []
-        async with running(tmp_path, lines):
+        async with running(tmp_path, lines, all_in_one=True):
             assert "it was not ended properly last time; going on from its data (1 ended)" in lines
             assert not is_alive(frozen)
 
@@ -169,7 +172,7 @@ async def test_an_acknowledged_write_survives_the_death_of_every_process(tmp_pat
     instants = random.Random(5)
     acknowledged = Acknowledged()
     for number in range(KILL_ROUNDS):
-        async with running(tmp_path, all_in_one=number == 1) as found:
+        async with running(tmp_path, all_in_one=number > 0) as found:
             client = await log_in(found)
             before = await asyncio.to_thread(client.servers)
             assert {server_id: before[server_id]["name"] for server_id in acknowledged} == acknowledged
@@ -180,7 +183,7 @@ async def test_an_acknowledged_write_survives_the_death_of_every_process(tmp_pat
                     for author in range(AUTHORS)
                 ),
             )
-    async with running(tmp_path) as found:
+    async with running(tmp_path, all_in_one=True) as found:
         client = await log_in(found)
         servers: dict[str, Any] = {}
         while not servers or any(server["status"] == "BUILD" for server in servers.values()):
