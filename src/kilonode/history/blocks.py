@@ -127,7 +127,14 @@ def unpack(packed: PackedOps) -> OpBlock:
 def _words(column: Sequence[str]) -> Words:
     table = _Table()
     codes = np.fromiter(map(table.__getitem__, column), np.uint16, len(column))
-    return Words(tuple(table), codes)
+    return Words(tuple(map(_storable, table)), codes)
+
+
+def _storable(word: str) -> str:
+    """The word, unless it holds what UTF-8 or SQL cannot: an error's message may hold anything."""
+    if word.isprintable():
+        return word
+    return word.encode("utf-8", "replace").decode().replace("\0", "?")
 
 
 def _numbers(column: Sequence[int]) -> Int64s:
