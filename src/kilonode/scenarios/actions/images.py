@@ -4,7 +4,6 @@ The data is one random block again and again, the same for every image, generate
 held in memory, and a store that compresses gains little within a block.
 """
 
-import random
 from collections.abc import AsyncIterator
 from typing import Final
 
@@ -12,13 +11,14 @@ import msgspec
 
 from kilonode.base.errors import OperationError
 from kilonode.base.outcomes import Outcome
+from kilonode.base.randomness import Randomness
 from kilonode.base.units import Size
 from kilonode.clients.transport import BodyStream
 from kilonode.scenarios.actions.answers import delete_if_there, wait_in
 from kilonode.scenarios.iteration import Iteration
 
 _NOUN: Final = "image"
-_BLOCK: Final = random.Random(0).randbytes(65_536)
+_BLOCK: Final = Randomness(0, "image data").stream().randbytes(65_536)
 _FAILED: Final = ("killed", "deleted", "pending_delete", "deactivated")
 
 
