@@ -227,6 +227,24 @@ async def test_an_answer_that_does_not_come_in_time_is_a_timeout_and_closes_the_
 
 
 @on_both_loops
+async def test_whoever_takes_a_connection_right_after_an_answer_has_a_deadline_of_its_own() -> None:
+    async def handler(client: Client) -> None:
+        while (request := await client.read()) is not None:
+            if request.target != "/hang":
+                await client.write(answer())
+
+    async with serving(handler) as server, transport(max_connections_per_host=1) as http:
+        await let_it_live(http, server)
+        for _ in range(20):
+            # The second gets the first one's connection in the moment of the answer, before the first is told.
+            first = asyncio.ensure_future(http.request("GET", server.url, timeout_s=0.05))
+            second = asyncio.ensure_future(http.request("GET", f"{server.url}/hang", timeout_s=0.05))
+            results = await asyncio.gather(first, second, return_exceptions=True)
+            assert isinstance(results[1], OperationError)
+            assert results[1].outcome == Outcome.TIMEOUT
+
+
+@on_both_loops
 async def test_a_slow_body_is_a_timeout_as_a_whole() -> None:
     async def handler(client: Client) -> None:
         await client.read()

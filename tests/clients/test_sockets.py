@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from kilonode.base.errors import OperationError
 from kilonode.base.simulation import run_coroutine_simulated
+from kilonode.clients.deadlines import Deadlines
 from kilonode.clients.sockets import DeadlineError, HttpConnection, StaleConnectionError
 from kilonode.clients.transport import Response
 
@@ -156,6 +157,37 @@ async def test_a_connection_that_expires_is_closed_and_says_so() -> None:
         await waiter
     assert wire.closed
     assert not connection.closed_by_server
+
+
+async def test_what_comes_too_late_for_one_request_does_not_touch_the_next_on_the_same_connection() -> None:
+    connection, wire, _ = connected()
+    loop = asyncio.get_running_loop()
+    lane = Deadlines(loop).lane(5.0)
+    first = connection.send(b"first", lane=lane, deadline_s=5.0)
+    connection.data_received(encode(200, "X-One", "1", b"first", "length"))
+    assert connection not in lane.waiting
+    second = connection.send(b"second", lane=lane, deadline_s=6.0)
+    connection.give_up(first)  # its task was cancelled in the same moment
+    connection.expire(first)  # its timer was due in the same moment
+    assert lane.waiting == {connection: 6.0}
+    connection.data_received(encode(200, "X-One", "1", b"second", "length"))
+    assert ((await first).body, (await second).body) == (b"first", b"second")
+    assert not wire.closed
+
+
+async def test_giving_up_or_being_late_closes_the_connection_of_the_request_that_it_is_about() -> None:
+    for end in ("give up", "expire"):
+        connection, wire, keeper = connected()
+        waiter = connection.send(b"request")
+        if end == "give up":
+            connection.give_up(waiter)
+            assert waiter.cancelled()
+        else:
+            connection.expire(waiter)
+            with pytest.raises(DeadlineError):
+                await waiter
+        assert wire.closed
+        assert keeper.lost_times == 1
 
 
 async def test_a_stream_goes_on_when_the_server_takes_more_and_when_it_is_gone() -> None:

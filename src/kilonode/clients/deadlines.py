@@ -27,7 +27,8 @@ class Lane:
     def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
         self.seconds = seconds
         self.waiting: dict[Expiring, float] = {}
-        """What waits, and until when. Put `loop.time() + seconds` in, then `watch()`; take it out when it is over."""
+        """What waits, and until when. Whoever begins to wait puts `loop.time() + seconds` in and calls `watch`; what
+        waits takes itself out at the very end of its wait, for it may begin another at once."""
         self.timer: asyncio.TimerHandle | None = None
         """None: nobody watches."""
         self._loop = loop

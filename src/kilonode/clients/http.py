@@ -89,20 +89,18 @@ class HttpTransport:
         lane = self._lane
         if lane.seconds != timeout_s:
             lane = self._lane = self._deadlines.lane(timeout_s)
-        lane.waiting[connection] = now_s + timeout_s
-        if lane.timer is None:
-            lane.watch()
+        waiter = connection.send(
+            data, free_of_body=method == "HEAD", receive=receive, lane=lane, deadline_s=now_s + timeout_s
+        )
         try:
-            return await connection.send(data, free_of_body=method == "HEAD", receive=receive)
+            return await waiter
         except StaleConnectionError:
             pass
         except DeadlineError:
             raise _too_late(timeout_s) from None
         except asyncio.CancelledError:
-            connection.abort()
+            connection.give_up(waiter)
             raise
-        finally:
-            lane.waiting.pop(connection, None)
         exchange = _Exchange(method, pool, data, now_s + timeout_s, timeout_s, receive)
         exchange.stale(self.counts)
         return await self._exchange(exchange)
@@ -119,9 +117,11 @@ class HttpTransport:
         """The way of a request that has no free connection, or streams its body: everything that is rare."""
         while True:
             connection = await self._obtain(exchange)
-            timer = self._loop.call_at(exchange.deadline_s, connection.expire)
+            waiter = exchange.begin(connection)
+            timer = self._loop.call_at(exchange.deadline_s, connection.expire, waiter)
             try:
-                response = await exchange.over(connection)
+                await exchange.send_rest(connection, waiter)
+                response = await waiter
                 response.resent = exchange.resent
                 return response
             except StaleConnectionError:
@@ -129,7 +129,7 @@ class HttpTransport:
             except DeadlineError:
                 raise _too_late(exchange.timeout_s) from None
             except BaseException:
-                connection.abort()
+                connection.give_up(waiter)
                 raise
             finally:
                 timer.cancel()
@@ -208,20 +208,23 @@ class _Exchange:
         self.resent = True
         counts.resent += 1
 
-    async def over(self, connection: HttpConnection) -> Response:
-        """The answer over this connection."""
-        head_only = self.method == "HEAD"
+    def begin(self, connection: HttpConnection) -> asyncio.Future[Response]:
+        """Send the request, or its head when the body is a stream."""
+        if self._body is not None:
+            connection.begin_stream()
+        return connection.send(self._data, free_of_body=self.method == "HEAD", receive=self._receive)
+
+    async def send_rest(self, connection: HttpConnection, waiter: asyncio.Future[Response]) -> None:
+        """Send the body when it is a stream."""
         if self._body is None:
-            return await connection.send(self._data, free_of_body=head_only, receive=self._receive)
-        connection.begin_stream()
-        waiter = connection.send(self._data, free_of_body=head_only, receive=self._receive)
+            return
         try:
             await send_stream(connection, self._body, waiter)
         except BaseException:
-            if not waiter.cancel() and not waiter.cancelled():
+            connection.give_up(waiter)
+            if waiter.done() and not waiter.cancelled():
                 waiter.exception()  # seen, so that asyncio does not report it
             raise
-        return await waiter
 
 
 def _too_late(timeout_s: float) -> OperationError:

@@ -155,7 +155,8 @@ class Pool:
     def _give_back(self, connection: HttpConnection | None) -> None:
         """Somebody does not need the connection, or the place of one, that it was given."""
         if connection is not None:
-            self.released(connection)
+            if not connection.left:  # else its place was given back when it was lost
+                self.released(connection)
             return
         self._places -= 1
         while self._waiting:

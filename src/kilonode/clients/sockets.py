@@ -14,6 +14,7 @@ import httptools
 
 from kilonode.base.errors import OperationError
 from kilonode.base.outcomes import Outcome
+from kilonode.clients.deadlines import Lane
 from kilonode.clients.transport import ReceivedHeaders, Response
 
 _MOST_HEAD_BYTES: Final = 262_144
@@ -53,7 +54,7 @@ class HttpConnection(asyncio.Protocol):
 
     __slots__ = (
         "_body", "_broken", "_complete", "_drained", "_failure", "_free_of_body", "_head", "_headed", "_interim",
-        "_keep", "_loop", "_owner", "_parser", "_pieces", "_receive", "_sending", "_size_bytes", "_status",
+        "_keep", "_lane", "_loop", "_owner", "_parser", "_pieces", "_receive", "_sending", "_size_bytes", "_status",
         "_transport", "_waiter", "closed_by_server", "connecting_s", "free_since_s", "idle_limit_s", "left", "served",
     )  # fmt: skip
 
@@ -76,6 +77,7 @@ class HttpConnection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._waiter: asyncio.Future[Response] | None = None
         self._receive: Callable[[bytes], object] | None = None
+        self._lane: Lane | None = None
         self._drained: asyncio.Future[None] | None = None
         self._sending = False
         self._free_of_body = False
@@ -95,11 +97,18 @@ class HttpConnection(asyncio.Protocol):
     # What the transport above asks for.
 
     def send(
-        self, data: bytes, *, free_of_body: bool = False, receive: Callable[[bytes], object] | None = None
+        self,
+        data: bytes,
+        *,
+        free_of_body: bool = False,
+        receive: Callable[[bytes], object] | None = None,
+        lane: Lane | None = None,
+        deadline_s: float = 0.0,
     ) -> asyncio.Future[Response]:
         """Send a whole request; the future gets the answer, or StaleConnectionError, DeadlineError, OperationError.
 
-        `free_of_body`: the request is a HEAD, so the answer's length is of a body that does not come.
+        `free_of_body`: the request is a HEAD, so the answer's length is of a body that does not come. `lane` is where
+        the deadline is watched; None: the caller does it.
         """
         waiter: asyncio.Future[Response] = self._loop.create_future()
         if self.left:  # between being chosen and being used
@@ -107,6 +116,11 @@ class HttpConnection(asyncio.Protocol):
             waiter.set_exception(StaleConnectionError() if self.served else closed)
             return waiter
         self._waiter = waiter
+        if lane is not None:
+            self._lane = lane
+            lane.waiting[self] = deadline_s
+            if lane.timer is None:
+                lane.watch()
         self._free_of_body = free_of_body
         self._receive = receive
         cast("asyncio.Transport", self._transport).write(data)
@@ -128,20 +142,30 @@ class HttpConnection(asyncio.Protocol):
         """The body was sent."""
         self._sending = False
 
-    def expire(self) -> None:
-        """The deadline of the request has passed: give up and close."""
-        self.fail(DeadlineError())
+    def expire(self, waiter: asyncio.Future[Response] | None = None) -> None:
+        """The deadline has passed: of the request under way, or of the one that `waiter` waits for if it still is."""
+        if waiter is None or self._waiter is waiter:
+            self.fail(DeadlineError())
+
+    def give_up(self, waiter: asyncio.Future[Response]) -> None:
+        """Nobody waits for this answer any more: close, unless it has come and the connection serves somebody else."""
+        if self._waiter is waiter:
+            self.abort()
 
     def fail(self, failure: Exception) -> None:
         """Close at once; the request under way ends with this failure."""
-        waiter = self._waiter
+        waiter, self._waiter = self._waiter, None
         self.abort()
         if waiter is not None and not waiter.done():
             waiter.set_exception(failure)
 
     def abort(self) -> None:
-        """Close at once; nobody waits for the request under way any more."""
-        self._waiter = None
+        """Close at once; a request under way is cancelled."""
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None:
+            waiter.cancel()
+        if self._lane is not None:
+            self._lane.waiting.pop(self, None)
         self._leave()
         if self._transport is not None:
             self._transport.abort()
@@ -267,6 +291,9 @@ class HttpConnection(asyncio.Protocol):
             self._heed_keep_alive(response)
         self.served += 1
         self._waiter = self._receive = self._pieces = None
+        if self._lane is not None:
+            self._lane.waiting.pop(self, None)
+            self._lane = None
         self._head = self._body = b""
         self._headed = self._complete = False
         self._interim = 0
