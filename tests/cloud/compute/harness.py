@@ -15,6 +15,7 @@ from kilonode.cloud.fleet import run_nodes
 from kilonode.cloud.openstack.compute import lifecycle, placing
 from kilonode.cloud.openstack.compute.model import FLAVOR, SERVER, Flavor, Server, claims
 from kilonode.cloud.openstack.compute.routes import COMPUTE
+from kilonode.cloud.openstack.image.model import IMAGE, Image
 from kilonode.cloud.openstack.network.service import NETWORK_SERVICE
 from kilonode.cloud.openstack.placement.routes import PLACEMENT
 from kilonode.cloud.openstack.volume import reconcile as volumes
@@ -62,6 +63,11 @@ class Compute:
         missing = [flavor for flavor in FLAVORS if self.cloud.mirror.get(FLAVOR, flavor.id) is None]
         if missing:
             await self.cloud.mirror.commit([Put(FLAVOR, flavor, flavor.id) for flavor in missing])
+            images = [
+                Image(key, "admin-project", 0, 0, status="active", visibility="public", size_bytes=20_000_000)
+                for key in ("some-image", "i", "other")
+            ]
+            await self.cloud.mirror.commit([Put(IMAGE, image, image.id) for image in images])
             await self.cloud.mirror.commit([Put(VOLUME_TYPE, VolumeType("type-1", "lvmdriver-1"), "type-1")])
         self._application = Application(self.cloud, SERVICES, _caller)
         for number in range(schedulers):

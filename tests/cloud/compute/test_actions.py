@@ -172,3 +172,14 @@ async def test_a_failing_spawn_frees_the_node() -> None:
         compute.check_books()
         assert (await compute.call("DELETE", f"/servers/{failed[0].id}")).status == 204
         assert compute.server(failed[0].id) is None
+
+
+async def test_an_image_of_a_server_can_be_booted() -> None:
+    async with running() as compute:
+        server_id = await ready(compute)
+        answer = await compute.act(server_id, "createImage", {"name": "snap", "metadata": {"a": "b"}})
+        assert answer.status == 202
+        again = await compute.rest(await compute.boot("again", imageRef=answer.body["image_id"]))
+        assert again is not None
+        assert again.state == "active"
+        assert (await compute.act(server_id, "createImage", {})).status == 400

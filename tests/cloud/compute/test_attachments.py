@@ -109,7 +109,8 @@ async def test_a_port_that_was_there_before_stays_when_its_server_goes() -> None
         await compute.rest(server_id)
         view = (await compute.ok("GET", f"/servers/{server_id}"))["server"]
         assert view["addresses"]["net"][0]["addr"] == port["fixed_ips"][0]["ip_address"]
-        body = {"server": {"name": "s", "flavorRef": "1", "imageRef": "i", "networks": [{"port": port["id"]}]}}
+        wanted: dict[str, Any] = {"name": "s", "flavorRef": "1", "imageRef": "i", "networks": [{"port": port["id"]}]}
+        body = {"server": wanted}
         assert (await compute.call("POST", "/servers", body, version="2.74")).status == 409
         await compute.ok("DELETE", f"/servers/{server_id}")
         await compute.rest(server_id)

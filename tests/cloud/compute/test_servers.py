@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from kilonode.cloud.openstack.image.model import IMAGE, Image
+from kilonode.control.mirror import Put
 from tests.cloud.compute.harness import Compute, running
 
 CREATE = {"server": {"name": "one", "flavorRef": "1", "imageRef": "i", "networks": "none"}}
@@ -160,6 +162,7 @@ async def test_a_reader_reads_and_does_no_more() -> None:
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"flavorRef": "77"}, "Flavor 77 could not be found."),
     ({"imageRef": ""}, "Invalid imageRef provided."),
+    ({"imageRef": "unknown"}, "Can not find requested image"),
     ({"key_name": "nobody"}, "Invalid key_name provided."),
     ({"availability_zone": "moon"}, "The requested availability zone is not available"),
     ({"min_count": 3, "max_count": 2}, "min_count must be <= max_count"),
@@ -176,6 +179,23 @@ async def test_what_nova_refuses_is_refused_in_its_words(change: dict[str, Any],
         assert answer.status == 400
         assert words in answer.body["badRequest"]["message"]
         assert await names(compute, "") == []
+
+
+async def test_an_image_that_does_not_fit_the_flavor_is_refused() -> None:
+    async with running() as compute:
+        for key, fields, words in (
+            ("queued", {"status": "queued"}, "Image queued is not active."),
+            ("wide", {"min_ram_mb": 1_000}, "Flavor's memory is too small for requested image."),
+            ("deep", {"min_disk_gb": 2}, "Flavor's disk is smaller than the minimum size"),
+            ("long", {"size_bytes": 2**31}, "Flavor's disk is too small for requested image."),
+            ("secret", {"visibility": "private"}, "Can not find requested image"),
+        ):
+            image = Image(key, "p2", 0, 0, **{"status": "active", "visibility": "public", **fields})  # type: ignore[arg-type]
+            await compute.cloud.mirror.commit([Put(IMAGE, image, key)])
+            body = {"server": {**CREATE["server"], "imageRef": key}}
+            answer = await compute.call("POST", "/servers", body, version="2.74")
+            assert answer.status == 400, key
+            assert words in answer.body["badRequest"]["message"]
 
 
 async def test_an_old_client_need_not_speak_of_networks() -> None:

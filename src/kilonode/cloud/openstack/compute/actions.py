@@ -29,6 +29,7 @@ from kilonode.cloud.openstack.compute.states import (
     SUSPENDED,
 )
 from kilonode.cloud.openstack.compute.views import server_details
+from kilonode.cloud.openstack.image.model import IMAGE
 from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.cloud.openstack.web.request import Request
 from kilonode.cloud.openstack.web.response import Response, reply
@@ -61,6 +62,7 @@ _SIMPLE: Final[Mapping[str, Simple]] = {
 _SOFT_REBOOT_STATES: Final = frozenset({ACTIVE})
 _HARD_REBOOT_STATES: Final = frozenset({ACTIVE, STOPPED, PAUSED, SUSPENDED, ERROR})
 _REBUILD_STATES: Final = frozenset({ACTIVE, STOPPED, ERROR})
+_IMAGE_STATES: Final = frozenset({ACTIVE, STOPPED, PAUSED, SUSPENDED})
 _MOVE_STATES: Final = frozenset({ACTIVE, STOPPED})
 _LIVE_STATES: Final = frozenset({ACTIVE, PAUSED})
 
@@ -237,6 +239,20 @@ async def _change_password(request: Request, entry: Entry[Server], arguments: An
     return reply(None, ACCEPTED)
 
 
+async def _create_image(request: Request, entry: Entry[Server], arguments: Any) -> Response:
+    name = arguments.get("name") if isinstance(arguments, dict) else None
+    if not name:
+        raise Fault(400, "Invalid input for field/attribute createImage. 'name' is a required property")
+    _check(request, entry.value, "createImage", _IMAGE_STATES)
+    metadata = {str(key): str(value) for key, value in (arguments.get("metadata") or {}).items()}
+    image = neighbours.snapshot_image(request.cloud, entry.value, request.caller.project_id, str(name), metadata)
+    await request.cloud.mirror.commit([Put(IMAGE, image, image.id, 0)])
+    if request.microversion >= (2, 45):
+        return reply({"image_id": image.id}, ACCEPTED)
+    place = f"{request.cloud.settings.public_url}/image/v2/images/{image.id}"
+    return reply(None, ACCEPTED, (("location", place),))
+
+
 async def _console_output(request: Request, entry: Entry[Server], arguments: Any) -> Response:
     return reply({"output": ""})
 
@@ -278,6 +294,7 @@ _ACTIONS: Final[Mapping[str, Action]] = {
     "forceDelete": _force_delete,
     "os-resetState": _reset_state,
     "changePassword": _change_password,
+    "createImage": _create_image,
     "os-getConsoleOutput": _console_output,
     "addSecurityGroup": _add_security_group,
     "removeSecurityGroup": _remove_security_group,

@@ -73,7 +73,9 @@ def _template(request: Request, body: CreateServer) -> Server:
         raise Fault(400, f"Invalid input for field/attribute name. Value: {wanted.name!r}. It has 1 to 255 characters.")
     flavor = find_flavor(request, str(wanted.flavor_ref), status=400)
     devices, image_id = _devices(request, wanted)
-    neighbours.check_image(cloud, caller, image_id, flavor, boots_from_volume=not image_id)
+    if image_id:
+        neighbours.check_image(cloud, caller, image_id, flavor)
+    neighbours.check_devices(cloud, caller, devices, flavor)
     if wanted.key_name is not None and cloud.mirror.get(KEYPAIR, keypair_key(caller.user_id, wanted.key_name)) is None:
         raise Fault(400, "Invalid key_name provided.")
     _check_metadata(request, wanted.metadata)
@@ -224,7 +226,6 @@ def _devices(request: Request, wanted: WantedServer) -> tuple[tuple[BlockDevice,
         devices.append(_device(request, one, index, len(devices)))
     if not image_id and not any(device.boot_index == 0 for device in devices):
         raise Fault(400, "Invalid imageRef provided.")
-    neighbours.check_volumes(request.cloud, request.caller, devices)
     return tuple(devices), image_id
 
 

@@ -12,6 +12,8 @@ from msgspec.structs import replace
 from kilonode.base.errors import KilonodeError
 from kilonode.cloud.context import Changes, Cloud
 from kilonode.cloud.openstack.compute.model import BlockDevice, Flavor, RequestedNetwork, Server, ServerFlavor
+from kilonode.cloud.openstack.image.model import ACTIVE as IMAGE_ACTIVE
+from kilonode.cloud.openstack.image.model import IMAGE, PRIVATE, Image, is_visible
 from kilonode.cloud.openstack.network import ports
 from kilonode.cloud.openstack.network.model import PORT, SECURITY_GROUP, SecurityGroup
 from kilonode.cloud.openstack.volume.attachments import attach_changes, detach_changes, find_free_volume
@@ -32,6 +34,7 @@ from kilonode.control.mirror import Delete, Put
 
 KINDS: Final = (*ports.KINDS, VOLUME, SNAPSHOT, VOLUME_TYPE, VOLUME_QUOTA)
 """What a role that calls these functions must mirror."""
+GIBIBYTE: Final = 2**30
 DEFAULT_GROUPS: Final = ("default",)
 
 
@@ -40,9 +43,53 @@ class RefusedError(KilonodeError):
 
 
 def check_image(
-    cloud: Cloud, caller: Caller, image_id: str, flavor: Flavor | ServerFlavor, *, boots_from_volume: bool
+    cloud: Cloud, caller: Caller, image_id: str, flavor: Flavor | ServerFlavor, *, boots_from_volume: bool = False
 ) -> None:
     """Refuse an image that is not there, not ready or too large for the flavor. Raises Fault 400."""
+    entry = cloud.mirror.get(IMAGE, image_id)
+    if entry is None or not is_visible(cloud.mirror, caller, entry.value):
+        raise Fault(400, "Can not find requested image")
+    image: Image = entry.value
+    if image.status != IMAGE_ACTIVE:
+        raise Fault(400, f"Image {image_id} is not active.")
+    if flavor.memory_mb < image.min_ram_mb:
+        raise Fault(400, "Flavor's memory is too small for requested image.")
+    if boots_from_volume or not flavor.disk_gb:
+        return  # a flavor without a disk takes what the image needs
+    disk_bytes = flavor.disk_gb * GIBIBYTE
+    if image.size_bytes is not None and disk_bytes < image.size_bytes:
+        raise Fault(
+            400,
+            "Flavor's disk is too small for requested image. "
+            f"Flavor disk is {disk_bytes} bytes, image is {image.size_bytes} bytes.",
+        )
+    if flavor.disk_gb < image.min_disk_gb:
+        raise Fault(
+            400,
+            "Flavor's disk is smaller than the minimum size specified in image metadata. "
+            f"Flavor disk is {disk_bytes} bytes, minimum size is {image.min_disk_gb * GIBIBYTE} bytes.",
+        )
+
+
+def snapshot_image(cloud: Cloud, server: Server, owner: str, name: str, properties: dict[str, str]) -> Image:
+    """The image of a server's disk, ready at once; its data is made up when it is read."""
+    now_us = cloud.now_us()
+    own = {"base_image_ref": server.image_id, "instance_uuid": server.id, "image_type": "snapshot"}
+    return Image(
+        id=cloud.new_id(),
+        owner=owner,
+        created_us=now_us,
+        updated_us=now_us,
+        name=name,
+        status=IMAGE_ACTIVE,
+        visibility=PRIVATE,
+        disk_format="qcow2",
+        container_format="bare",
+        min_disk_gb=server.flavor.disk_gb,
+        size_bytes=server.flavor.disk_gb * GIBIBYTE // 4,
+        properties={**own, **properties},
+        made_up=True,
+    )
 
 
 def resolve_networks(
@@ -62,9 +109,11 @@ def resolve_networks(
     return asked
 
 
-def check_volumes(cloud: Cloud, caller: Caller, devices: Sequence[BlockDevice]) -> None:
-    """Refuse volumes that are not there or not available. Raises Fault 400."""
+def check_devices(cloud: Cloud, caller: Caller, devices: Sequence[BlockDevice], flavor: Flavor) -> None:
+    """Refuse volumes, and images to make volumes of, that are not there or not ready. Raises Fault 400."""
     for device in devices:
+        if device.source == "image":
+            check_image(cloud, caller, device.source_id, flavor, boots_from_volume=True)
         if device.volume_id:
             try:
                 find_free_volume(cloud, caller.project_id, device.volume_id)
