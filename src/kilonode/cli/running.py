@@ -64,7 +64,7 @@ def run_file(file: Path, sets: Sequence[str], wishes: Wishes) -> int:
         if wishes.as_json and results is not None:
             give_json(results)
         return exit_code(record, results)
-    campaign = open_campaign(wishes.runs, read, datetime.now(UTC), fresh=wishes.fresh)
+    campaign = open_campaign(wishes.runs, read, datetime.now(UTC), simulated=wishes.simulated, fresh=wishes.fresh)
     pending = len(campaign.pending())
     say(f"campaign {campaign.path}: {len(read.points)} runs, {len(read.points) - pending} done before")
 
@@ -89,6 +89,7 @@ def run_file(file: Path, sets: Sequence[str], wishes: Wishes) -> int:
     if campaign.pending():
         say("the campaign is not finished; the same command goes on where it was")
         return ABORTED
+    campaign.close()
     return campaign.exit_code()
 
 
