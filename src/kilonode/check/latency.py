@@ -36,7 +36,8 @@ def summarise(ordered: Sorted) -> Latency:
     return Latency(
         samples=count,
         censored=ordered.censored,
-        mean_s=float(ordered.values.mean()) if count else None,
+        # Instants are whole nanoseconds: what lies below a picosecond is noise of the sum.
+        mean_s=round(float(ordered.values.mean()), 12) if count else None,
         standard_deviation_s=float(ordered.values.std(ddof=1)) if count > 1 and not ordered.censored else None,
         min_s=ordered.at_rank(1) if count else None,
         max_s=ordered.at_rank(count) if count else None,
