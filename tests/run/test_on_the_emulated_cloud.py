@@ -136,7 +136,9 @@ async def use(around: Lab, access: Access, network: str, flavor: str, image: str
 
 async def test_leftovers_of_a_killed_run_are_found_by_an_administrator_who_knows_nothing_of_it() -> None:
     async with lab() as around:
-        await prepare(around.access, around.connect, Setup(projects=2, networks_per_project=1), RUN, around.clock, around.recorder)
+        await prepare(
+            around.access, around.connect, Setup(projects=2, networks_per_project=1), RUN, around.clock, around.recorder
+        )
         admin = await around.connect(around.access)
         found = await find_leftovers(admin)
         assert Counter(leftover.kind for leftover in found.leftovers) == {
