@@ -25,3 +25,9 @@ def test_seeded_uuids_are_version_4_and_differ() -> None:
     made = [uuid.UUID(random_uuid(stream)) for _ in range(100)]
     assert {one.version for one in made} == {4}
     assert len(set(made)) == 100
+
+
+@given(st.integers(0, 2**32))
+def test_a_random_uuid_is_what_the_standard_library_would_make_of_the_bits(seed: int) -> None:
+    bits = Randomness(seed, "ids").stream().getrandbits(128)
+    assert random_uuid(Randomness(seed, "ids").stream()) == str(uuid.UUID(int=bits, version=4))
