@@ -139,8 +139,10 @@ def _judge_latency(criterion: Criterion, metric: str, steps: list[LiveStep]) -> 
             value = low = high = ranked.at_rank(ranked.count)
         case _:
             percent = criterion.percent or 50.0
-            value = ranked.percentile_s(percent) or 0.0
-            low, high = ranked.bounds_s(percent)
+            found = ranked.percentile_s(percent)
+            if found is None:
+                return ""  # the final verdict would be unknown as well
+            value, (low, high) = found, ranked.bounds_s(percent)
     if metric in ("min", "max") and (metric == "min") == (criterion.comparison in _UPPER):
         return ""  # the shortest may still become shorter, the longest longer: nothing is broken yet
     broken = _breaks(criterion, low, high, lambda end_s: end_s / (1 + RESOLUTION))
