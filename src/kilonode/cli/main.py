@@ -17,8 +17,8 @@ from kilonode.cli.output import say
 from kilonode.cli.state import state_folder
 
 EXIT_CODES = """
-Exit codes: 0 all criteria held · 1 a criterion failed · 2 bad input · 3 unknown: the run cannot tell ·
-4 aborted; what was measured is kept · 5 Kilonode itself failed.
+Exit codes: 0 all criteria held · 1 a criterion failed · 2 bad input · 3 unknown: the run cannot tell · 4 aborted;
+what was measured is kept · 5 Kilonode itself failed.
 """
 
 application = typer.Typer(

@@ -28,7 +28,7 @@ from kilonode.cli.target import Target, target_of
 from kilonode.report.live import LiveView
 from kilonode.run.campaign import Campaign, PointResult, open_campaign, run_campaign
 from kilonode.run.conductor import Conductor, Surroundings
-from kilonode.run.environment import CloudFacts, describe_environment
+from kilonode.run.environment import describe_cloud, describe_environment
 from kilonode.run.evaluation import evaluate_run
 from kilonode.run.experiment import Experiment
 from kilonode.run.facts import workload_facts
@@ -193,7 +193,7 @@ async def _conduct_on(
         ):
             record = msgspec.structs.replace(record, cloud=target.name, emulated=target.emulated)
             folder.write_record(record)
-            await _write_environment(clock, file, folder, target, simulated=clock.simulated)
+            await _write_environment(clock, file, folder, target, connections)
             surroundings = Surroundings(
                 clock=clock,
                 access=target.access,
@@ -211,11 +211,14 @@ async def _conduct_on(
     return record
 
 
-async def _write_environment(clock: Clock, file: Path, folder: RunFolder, target: Target, *, simulated: bool) -> None:
+async def _write_environment(
+    clock: Clock, file: Path, folder: RunFolder, target: Target, connections: Connections
+) -> None:
     facts = None
     if target.access is not None:
-        facts = CloudFacts(name=target.name, emulated=target.emulated, nodes=target.nodes)
-    environment = await describe_environment(clock.utc(), simulated=simulated, folder=file.parent, cloud=facts)
+        connection = await connections.connect(target.access)
+        facts = await describe_cloud(connection, name=target.name, emulated=target.emulated)
+    environment = await describe_environment(clock.utc(), simulated=clock.simulated, folder=file.parent, cloud=facts)
     write_atomically(folder.environment_file, encode_json_for_people(environment))
 
 
