@@ -20,7 +20,7 @@ from kilonode.base.units import format_seconds
 from kilonode.check.facts import WorkloadFacts, asked_between, line_at
 from kilonode.check.live import LiveNumbers, LiveReport, Totals, Window, failures_among
 from kilonode.report.terminal import open_console
-from kilonode.report.words import count_words, rate_words, seconds_words, share_words
+from kilonode.report.words import count_words, printable, rate_words, seconds_words, share_words
 
 WINDOW_S: Final = 5.0
 """Rates and percentiles are about the last so many seconds."""
@@ -37,7 +37,7 @@ class LiveView:
     def __init__(
         self, name: str, workloads: Sequence[WorkloadFacts], stream: IO[str], clock: Clock, *, plain: bool = False
     ) -> None:
-        self._name = name
+        self._name = printable(name)
         self._workloads = workloads
         self._clock = clock
         self._console = open_console(stream)
@@ -65,6 +65,7 @@ class LiveView:
 
     def note(self, text: str) -> None:
         """Something worth a line; it stays on the screen."""
+        text = printable(text)
         if self._live is None:
             self._print(f"note: {text}")
         else:

@@ -17,8 +17,10 @@ from kilonode.report.words import (
     SYMBOLS,
     count_words,
     criterion_note,
+    outcome_words,
     percentile_at,
     percentile_words,
+    printable,
     rate_words,
     seconds_words,
     share_words,
@@ -41,12 +43,14 @@ def open_console(stream: IO[str]) -> Console:
 def print_summary(console: Console, results: Results, metadata: RunMetadata) -> None:
     """Everything a person wants to see at the end of a run."""
     head = Text(f"{SYMBOLS[results.verdict]} {results.verdict.upper()}", style=f"bold {STYLES[results.verdict]}")
-    head.append(f"  {metadata.name}", style="bold")
+    head.append(f"  {printable(metadata.name)}", style="bold")
     head.append(f"  run {metadata.run_id}, seed {metadata.seed}", style="dim")
     console.print(head)
     for reason in results.reasons:
         if reason.about != "criterion":
-            _print_line(console, Text(SYMBOLS[reason.verdict], style=STYLES[reason.verdict]), Text(reason.text))
+            _print_line(
+                console, Text(SYMBOLS[reason.verdict], style=STYLES[reason.verdict]), Text(printable(reason.text))
+            )
     if results.criteria:
         console.print()
         for result in results.criteria:
@@ -55,7 +59,7 @@ def print_summary(console: Console, results: Results, metadata: RunMetadata) -> 
         console.print()
         _print_workload(console, workload)
     for note in results.generator.notes[:_SHOWN_NOTES]:
-        _print_line(console, Text("!", style="yellow"), Text(note))
+        _print_line(console, Text("!", style="yellow"), Text(printable(note)))
 
 
 def _print_criterion(console: Console, result: CriterionResult) -> None:
@@ -65,7 +69,7 @@ def _print_criterion(console: Console, result: CriterionResult) -> None:
     text.append(f"   {measured}", style=f"bold {style}")
     if result.verdict is not Verdict.VALID:
         text.append(f" {result.verdict}", style=style)
-    note = criterion_note(result)
+    note = printable(criterion_note(result))
     if note:
         text.append(f"   {note}", style="dim")
     _print_line(console, Text(SYMBOLS[result.verdict], style=style), text)
@@ -90,8 +94,8 @@ def _print_workload(console: Console, workload: WorkloadResults) -> None:
             Text(f"{count_words(workload.dropped)} of {count_words(workload.due)} iterations dropped"),
         )
     for group in workload.errors[:_SHOWN_NOTES]:
-        text = f"{count_words(group.count)} × {group.outcome}: {group.message or 'no message'}"
-        _print_line(console, Text("!", style="yellow"), Text(text))
+        text = f"{count_words(group.count)} × {outcome_words(group.outcome)}: {group.message or 'no message'}"
+        _print_line(console, Text("!", style="yellow"), Text(printable(text)))
 
 
 def _cells(step: StepResults) -> list[RenderableType]:

@@ -36,6 +36,11 @@ OUTCOME_WORDS: Final[Mapping[str, str]] = {
 """Outcomes for people."""
 
 
+def printable(text: str) -> str:
+    """Without control characters: words from outside must not steer a terminal."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)
+
+
 def count_words(value: float) -> str:
     """A whole number with separators."""
     return f"{value:,.0f}"

@@ -1,0 +1,52 @@
+"""Results and metadata of a small run, for tests of what is written about it."""
+
+from datetime import UTC, datetime
+
+from kilonode.base.outcomes import Outcome
+from kilonode.check.evaluation import evaluate
+from kilonode.check.results import Results
+from kilonode.history.records import OpKind
+from kilonode.report.metadata import RunMetadata
+from tests.check.histories import closed_workload, health, history, op, open_workload, rules, run, steady
+
+HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>&\"'"
+"""What a service under test could say in an error message."""
+
+
+def results(error: str = "503 from backend-7", criteria: tuple[str, ...] = ()) -> Results:
+    """A run with a valid, an invalid and an unknown criterion, errors, parts, stages and a disruption."""
+    ops = [op("projects", "create", due=-3.0, took=0.5, kind=OpKind.SETUP)]
+    ops += steady(rate=50, took=0.02)
+    ops += [op(number=500 + n, due=5.0 + n / 50, took=0.3, outcome=Outcome.HTTP_5XX, error=error) for n in range(5)]
+    for number in range(30):
+        due = number / 3
+        ops.append(op("boots", number=number, due=due, took=1.9))
+        ops.append(op("boots", "boot", number=number, due=due, took=1.5, resolution=0.05))
+        ops.append(op("boots", "boot.accepted", number=number, due=due, took=0.1))
+        ops.append(op("boots", "boot.active", number=number, due=due + 0.1, took=1.4, resolution=0.05))
+        ops.append(op("boots", "delete", number=number, due=due + 1.5, took=0.4))
+    ops.append(op("kill one scheduler", "api-1", due=3.0, took=2.0, kind=OpKind.DISRUPTION))
+    ops.append(op("projects", "delete", due=13.0, took=0.2, kind=OpKind.CLEANUP, outcome=Outcome.HTTP_4XX, error=error))
+    samples = [
+        *health("cpu_fraction", [0.2] * 10),
+        *health("loop_lag_s_max", [0.001] * 10),
+        *health("memory_bytes", [8e7] * 10),
+    ]
+    wanted = criteria or ("mix p(99) < 1s", "mix error_rate < 0.1%", "boots.boot p(99) < 5s", "mix throughput > 9/s")
+    return evaluate(history(ops, samples), run(open_workload(rate=50), closed_workload(), criteria=rules(*wanted)))
+
+
+def metadata(**more: object) -> RunMetadata:
+    facts: dict[str, object] = {
+        "run_id": "0badcafe",
+        "name": "A small run",
+        "seed": 7,
+        "state": "done",
+        "created_utc": datetime(2030, 1, 1, tzinfo=UTC),
+        "zero_utc": datetime(2030, 1, 1, 0, 0, 5, tzinfo=UTC),
+        "cloud": "test-cloud",
+        "experiment": "name: A small run\n# a comment\nworkloads:\n  mix: {scenario: noop}\n",
+        "environment": {"machine": {"processors": 2, "memory_bytes": 2**30}, "simulated": False},
+        "kilonode_version": "0.1.0",
+    }
+    return RunMetadata(**{**facts, **more})  # type: ignore[arg-type]
