@@ -1,6 +1,7 @@
 """Whole clouds as real processes: up, down, status, and what is left after every kind of death."""
 
 import asyncio
+import os
 import random
 import signal
 import socket
@@ -14,7 +15,7 @@ import pytest
 
 from kilonode.base.clock import RealClock
 from kilonode.base.errors import InputError
-from kilonode.cloud.folder import ProcessState, StateFolder
+from kilonode.cloud.folder import ProcessRecord, ProcessState, ProcessTable, StateFolder
 from kilonode.cloud.launch import CloudStatus, UpSettings, describe, down, status, up
 from kilonode.cloud.processes import ProcessIdentity, is_alive, send, wait_until_gone
 from tests.cloud.plain_client import NoAnswer, PlainClient
@@ -92,7 +93,13 @@ async def test_a_cloud_in_memory_runs_in_one_process_and_forgets(tmp_path: Path)
     async with running(tmp_path, store="memory") as found:
         assert [process.name for process in found.processes] == ["cloud"]
         await booted(await log_in(found), "forgotten")
-    async with running(tmp_path) as again:
+    # As a crash of the machine leaves it: after the next boot the identifiers belong to others, here to ourselves.
+    stale = ProcessIdentity(os.getpid(), 1, "an earlier boot")
+    table = ProcessTable(stale, (ProcessRecord("cloud", ProcessState.RUNNING, stale),))
+    StateFolder(tmp_path, NAME).write_processes(table)
+    lines: list[str] = []
+    async with running(tmp_path, lines) as again:
+        assert "it was not ended properly last time; going on from its data" in lines
         assert await asyncio.to_thread((await log_in(again)).servers) == {}
 
 

@@ -22,7 +22,7 @@ from kilonode.cloud.plan import DEFAULT_NAME, UpSettings, check_name, plan, publ
 from kilonode.cloud.probe import Answer, ask
 from kilonode.cloud.processes import ProcessIdentity, identify, is_alive, module_command, start_detached
 from kilonode.cloud.profiles import load_profile
-from kilonode.cloud.serving import listen
+from kilonode.cloud.serving import listen, listen_anywhere
 from kilonode.cloud.status import CloudStatus, describe, describe_layout, how_to_use
 
 __all__ = ["CloudStatus", "Report", "UpSettings", "describe", "down", "status", "up"]
@@ -129,7 +129,7 @@ async def _clear(folder: StateFolder, wanted: UpSettings, clock: Clock, report: 
 
 def _with_free_port(record: CloudRecord) -> CloudRecord:
     """Find the port free, or find a free port. Raises InputError."""
-    with listen(record.host, record.port) as listener:
+    with listen(record.host, record.port) if record.port else listen_anywhere(record.host) as listener:
         port = listener.getsockname()[1]
     settings = msgspec.structs.replace(record.settings, public_url=public_url(record.host, port))
     return msgspec.structs.replace(record, port=port, settings=settings)

@@ -7,6 +7,7 @@ nothing of what the application answers.
 import asyncio
 import contextlib
 import errno
+import secrets
 import socket
 from collections.abc import Iterator
 from typing import Any, Final
@@ -17,13 +18,16 @@ import uvicorn
 from kilonode.base.errors import InputError
 
 BACKLOG: Final = 4096
+FREE_PORTS: Final = (20_000, 32_000)
+"""Below the ports that Linux hands out by itself: one of those could be another's before the api binds it."""
+FREE_PORTS_TRIED: Final = 50
 KEEP_ALIVE_S: Final = 75
 """As long as nginx: clients with idle pooled connections should not meet a reset."""
 SHUTDOWN_TIMEOUT_S: Final = 5
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes any free one. Raises InputError."""
+    """A listening socket. Raises InputError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -36,6 +40,15 @@ def listen(host: str, port: int) -> socket.socket:
         raise _cannot_listen(host, port, error) from error
     listener.setblocking(False)
     return listener
+
+
+def listen_anywhere(host: str) -> socket.socket:
+    """A listening socket on a free port that no program is given by chance while nobody listens on it."""
+    first, after = FREE_PORTS
+    for _ in range(FREE_PORTS_TRIED):
+        with contextlib.suppress(InputError):
+            return listen(host, first + secrets.randbelow(after - first))
+    return listen(host, 0)
 
 
 async def serve(application: Any, listener: socket.socket) -> None:
