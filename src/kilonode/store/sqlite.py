@@ -63,8 +63,12 @@ class SqliteStore:
     ) -> "SqliteStore":
         """Open the store at `path`, or make it. Raises InputError when the file is no store of this version."""
         database = Database(path, commits_kept=commits_kept)
-        bell = Bell(Path(f"{path}.bell"))
-        flusher = Flusher(Path(f"{path}-wal")) if synchronous == "full" else None
+        try:
+            flusher = Flusher(Path(f"{path}-wal")) if synchronous == "full" else None
+            bell = Bell(Path(f"{path}.bell"))
+        except BaseException:
+            database.close()
+            raise
         store = cls(database, bell, Checkpointer(path), flusher)
         bell.listen(store._on_bell)
         return store
