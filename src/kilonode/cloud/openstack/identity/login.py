@@ -132,7 +132,8 @@ def log_in(cloud: Cloud, login: Login) -> Token:
         project_id, domain_id, system = _scope(cloud, scope)
     elif scope is None and who.earlier is None:
         project_id = _default_project(cloud, user)
-    now_us = cloud.now_us()
+    # A password changed at this very instant voids the tokens before it, not this one.
+    issued_us = max(cloud.now_us(), user.tokens_since_us)
     audit_ids: tuple[str, ...] = (cloud.new_hexadecimal_id()[:22],)
     expires_us = 0
     if who.earlier is not None:
@@ -143,7 +144,7 @@ def log_in(cloud: Cloud, login: Login) -> Token:
     return new_token(
         user.id,
         who.methods,
-        now_us,
+        issued_us,
         audit_ids,
         expires_us=expires_us,
         project_id=project_id,
