@@ -20,7 +20,10 @@ OP_WIDTH: Final = 10
 """How many values an Op has in a journal: its fields in order, without the worker, which is the journal's own."""
 
 LARGEST_BLOCK_OPS: Final = 1024
-"""Small enough that encoding one block takes the event loop less than a millisecond or two; codes fit into 16 bits."""
+"""Small enough that encoding one block keeps the event loop for well under a millisecond; codes fit into 16 bits."""
+
+_TEXT_PLACES: Final = (0, 1, 2, 7, 8)
+"""Where kind, workload, step, outcome and error stand among the values of an Op."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,29 +67,36 @@ class PackedOps(msgspec.Struct, frozen=True, array_like=True, tag="ops", gc=Fals
     """Iteration, due_ns, started_ns, finished_ns and resolution_ns, column after column."""
 
 
-class _Table(dict[str, int]):
-    """Gives every new word the next number."""
+class _Table(dict[tuple[str, ...], int]):
+    """Gives every new combination of words the next number."""
 
-    def __missing__(self, word: str) -> int:
-        number = self[word] = len(self)
+    def __missing__(self, words: tuple[str, ...]) -> int:
+        number = self[words] = len(self)
         return number
 
 
-def block_of_flat(flat: Sequence[Any]) -> OpBlock:
+def block_of_flat(flat: Sequence[Any], origin_ns: int = 0) -> OpBlock:
     """A block of a flat sequence that holds the `OP_WIDTH` values of the first Op, of the second, and so on.
 
     Flat, because the recorder of a busy generator then keeps no object for each Op, and columns are plain slices.
+    `origin_ns` is subtracted from every instant. At most `LARGEST_BLOCK_OPS` Ops.
     """
+    # Few combinations of words occur in a block, so looking them up together is cheaper than one column at a time.
+    combinations = _Table()
+    texts = zip(*(flat[place::OP_WIDTH] for place in _TEXT_PLACES), strict=True)
+    combination = np.fromiter(map(combinations.__getitem__, texts), np.int64, len(flat) // OP_WIDTH)
+    columns: list[tuple[str, ...]] = list(zip(*combinations, strict=True)) or [()] * len(_TEXT_PLACES)
+    kind, workload, step, outcome, error = (_words(words, combination) for words in columns)
     return OpBlock(
-        kind=_words(flat[0::OP_WIDTH]),
-        workload=_words(flat[1::OP_WIDTH]),
-        step=_words(flat[2::OP_WIDTH]),
-        outcome=_words(flat[7::OP_WIDTH]),
-        error=_words(flat[8::OP_WIDTH]),
+        kind=kind,
+        workload=workload,
+        step=step,
+        outcome=outcome,
+        error=error,
         iteration=_numbers(flat[3::OP_WIDTH]),
-        due_ns=_numbers(flat[4::OP_WIDTH]),
-        started_ns=_numbers(flat[5::OP_WIDTH]),
-        finished_ns=_numbers(flat[6::OP_WIDTH]),
+        due_ns=_numbers(flat[4::OP_WIDTH]) - origin_ns,
+        started_ns=_numbers(flat[5::OP_WIDTH]) - origin_ns,
+        finished_ns=_numbers(flat[6::OP_WIDTH]) - origin_ns,
         resolution_ns=_numbers(flat[9::OP_WIDTH]),
     )
 
@@ -124,10 +134,11 @@ def unpack(packed: PackedOps) -> OpBlock:
     )
 
 
-def _words(column: Sequence[str]) -> Words:
-    table = _Table()
-    codes = np.fromiter(map(table.__getitem__, column), np.uint16, len(column))
-    return Words(tuple(map(_storable, table)), codes)
+def _words(words: Sequence[str], combination: Int64s) -> Words:
+    """One column of text, from the word that each combination has in it and the combination of each Op."""
+    names = {name: code for code, name in enumerate(dict.fromkeys(words))}
+    code_of_combination = np.array([names[word] for word in words], dtype=np.uint16)
+    return Words(tuple(map(_storable, names)), code_of_combination[combination])
 
 
 def _storable(word: str) -> str:

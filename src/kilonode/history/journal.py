@@ -5,7 +5,7 @@ killed at any instant leaves a readable prefix: it loses what it recorded since 
 interval, and the missing closing frame says so. A damaged file is read up to the damage.
 
 Recording is a cheap append; full blocks are encoded as they fill (under a millisecond each), bytes are written when
-`write` or `flush` is called, which `write` allows another thread to do. Data goes to the operating system, not to the
+`write` or `flush` is called; `write` may be called by another thread. Data goes to the operating system, not to the
 disk (no fsync): a crash of the process loses nothing that was flushed, a crash of the machine may.
 
 Instants are nanoseconds since the zero that the header names. A journal that began before the run's zero was known
@@ -91,16 +91,27 @@ _frame_decoder = msgspec.msgpack.Decoder(_Frame)
 class JournalWriter:
     """Writes one journal. All but `write` is for one thread alone.
 
-    `on_block`, when given, sees every block of Ops as it is encoded, in order.
+    `on_block`, when given, sees every block of Ops as it is encoded, in order. `origin_ns` is subtracted from the
+    instants of every Op: an engine that records the clock's instants gives the header's zero here.
     """
 
-    def __init__(self, path: Path, header: JournalHeader, on_block: Callable[[OpBlock], None] | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        header: JournalHeader,
+        on_block: Callable[[OpBlock], None] | None = None,
+        *,
+        origin_ns: int = 0,
+    ) -> None:
         """Create the file, which must not exist, with its header. Raises InputError when that is impossible."""
         self.path = path
         self.header = header
         self._on_block = on_block
+        self._origin_ns = origin_ns
         self._flat: list[str | int] = []
-        self._extend = self._flat.extend
+        self.append: Callable[[OpTuple], None] = self._flat.extend
+        """Records one Op without looking whether a block is full; then `encode_when_full` has to be called now and
+        then. For the engine's inner loop."""
         self._samples: list[Sample] = []
         self._pending: deque[bytes] = deque()
         self._pending_bytes = 0
@@ -119,7 +130,11 @@ class JournalWriter:
         """Record an Op. Of an `Op` the worker is not kept: the journal's own number is its worker."""
         if isinstance(op, Op):
             op = op_tuple(op)
-        self._extend(op)
+        self.append(op)
+        self.encode_when_full()
+
+    def encode_when_full(self) -> None:
+        """Encode what was appended if it makes a block."""
         if len(self._flat) >= _FLAT_LIMIT:
             self.encode()
 
@@ -135,13 +150,15 @@ class JournalWriter:
 
     def encode(self) -> None:
         """Turn what was recorded into frames that wait for `write`."""
-        if self._flat:
-            block = block_of_flat(self._flat)
-            self._flat.clear()
+        for start in range(0, len(self._flat), _FLAT_LIMIT):
+            whole = len(self._flat) <= _FLAT_LIMIT
+            piece = self._flat if whole else self._flat[start : start + _FLAT_LIMIT]
+            block = block_of_flat(piece, self._origin_ns)
             self._ops += len(block)
             self._enqueue(_encoder.encode(pack(block)))
             if self._on_block is not None:
                 self._on_block(block)
+        self._flat.clear()
         if self._samples:
             self._sample_count += len(self._samples)
             self._enqueue(_encoder.encode(_Samples(tuple(self._samples))))

@@ -3,7 +3,7 @@
 A `VirtualUser` is a task that runs iterations one after the other, and the recorder of their steps. `IterationRunner`
 runs one iteration: calls the scenario, classifies how it ended, records the Op; when it failed, undoes what it made,
 which is not part of the measured iteration. `Watchdog` cancels iterations that take too long. Instants are the clock's
-nanoseconds until they are recorded; recorded ones count from the run's zero.
+nanoseconds; the journal makes them count from the run's zero.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from typing import Any, Final
 from kilonode.base.clock import NANOSECONDS_PER_SECOND, Clock
 from kilonode.base.outcomes import FAILURES, Outcome
 from kilonode.clients.openstack.connection import Connection
-from kilonode.history.journal import OpTuple
+from kilonode.history.journal import JournalWriter
 from kilonode.history.records import OpKind
 from kilonode.scenarios.iteration import Iteration, WorkloadContext, classify_exception
 from kilonode.scenarios.tenant import Tenant
@@ -47,12 +47,12 @@ class Work:
 class VirtualUser:
     """One task that runs iterations, and what it is doing now."""
 
-    __slots__ = ("_add_op", "_workload", "_zero_ns", "due_ns", "iteration", "number", "started_ns", "task")
+    __slots__ = ("_append", "_journal", "_workload", "due_ns", "iteration", "number", "started_ns", "task")
 
-    def __init__(self, workload: str, zero_ns: int, add_op: Callable[[OpTuple], None]) -> None:
+    def __init__(self, workload: str, journal: JournalWriter) -> None:
         self._workload = workload
-        self._zero_ns = zero_ns
-        self._add_op = add_op
+        self._journal = journal
+        self._append = journal.append
         self.task: asyncio.Task[None] | None = None
         self.iteration: Iteration | None = None
         self.number = 0
@@ -73,16 +73,15 @@ class VirtualUser:
         resolution_ns: int,
     ) -> None:
         """Record a step of the current iteration: the `StepRecorder` that scenarios are given."""
-        zero_ns = self._zero_ns
-        self._add_op(
+        self._append(
             (
                 kind,
                 self._workload,
                 step,
                 self.number,
-                due_ns - zero_ns,
-                started_ns - zero_ns,
-                finished_ns - zero_ns,
+                due_ns,
+                started_ns,
+                finished_ns,
                 outcome,
                 error,
                 resolution_ns,
@@ -91,11 +90,14 @@ class VirtualUser:
 
     def record_iteration(self, finished_ns: int, outcome: str, error: str) -> None:
         """Record the current iteration as a whole, unless it was abandoned; it has ended."""
-        due_ns, started_ns = self.due_ns, self.started_ns
+        started_ns = self.started_ns
         if not started_ns:
             return
         self.started_ns = 0
-        self.record_step(_ITERATION, "", due_ns, started_ns, finished_ns, outcome, error, 0)
+        self._append(
+            (_ITERATION, self._workload, "", self.number, self.due_ns, started_ns, finished_ns, outcome, error, 0)
+        )
+        self._journal.encode_when_full()
 
     def abandon(self, now_ns: int) -> None:
         """Record an iteration that does not let itself be cancelled as cut off now."""
@@ -105,18 +107,17 @@ class VirtualUser:
 class IterationRunner:
     """Runs the iterations of one workload."""
 
-    def __init__(self, work: Work, clock: Clock, zero_ns: int, add_op: Callable[[OpTuple], None]) -> None:
+    def __init__(self, work: Work, clock: Clock, journal: JournalWriter) -> None:
         self._work = work
         self._scenario = work.scenario
         self._arguments = work.arguments
         self._now_ns = clock.now_ns
-        self._zero_ns = zero_ns
-        self._add_op = add_op
+        self._journal = journal
         self._tenants = len(work.tenants)
 
     def new_user(self) -> VirtualUser:
         """A virtual user of this workload, without a task."""
-        return VirtualUser(self._work.workload, self._zero_ns, self._add_op)
+        return VirtualUser(self._work.workload, self._journal)
 
     async def run(self, user: VirtualUser, number: int, due_ns: int, started_ns: int) -> int:
         """Run one iteration as the current task, which is `user`'s; returns when it finished.
@@ -162,10 +163,7 @@ class IterationRunner:
 
     def drop(self, number: int, due_ns: int, now_ns: int) -> None:
         """Record an iteration that was due and could not be started."""
-        at_ns = now_ns - self._zero_ns
-        self._add_op(
-            (_ITERATION, self._work.workload, "", number, due_ns - self._zero_ns, at_ns, at_ns, _DROPPED, "", 0)
-        )
+        self._journal.add_op((_ITERATION, self._work.workload, "", number, due_ns, now_ns, now_ns, _DROPPED, "", 0))
 
 
 class Watchdog:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from kilonode.base.clock import NANOSECONDS_PER_SECOND, Clock
-from kilonode.history.journal import OpTuple
+from kilonode.history.journal import JournalWriter
 from kilonode.load.fairness import TimeSlice
 from kilonode.load.iterating import IterationRunner, VirtualUser, Watchdog, Work
 from kilonode.load.segments import Segment
@@ -32,7 +32,8 @@ class Surroundings:
     segment: Segment
     drain_s: float
     slice: TimeSlice
-    add_op: Callable[[OpTuple], None]
+    journal: JournalWriter
+    """Takes Ops whose instants are the clock's."""
 
 
 class Loop(ABC):
@@ -52,7 +53,7 @@ class Loop(ABC):
         self._start_ns = around.zero_ns + round(start_s * NANOSECONDS_PER_SECOND)
         self._end_ns = self._start_ns + round(end_s * NANOSECONDS_PER_SECOND)
         self._timeout_ns = work.iteration_timeout_ns
-        self._runner = IterationRunner(work, around.clock, around.zero_ns, around.add_op)
+        self._runner = IterationRunner(work, around.clock, around.journal)
         self._users: list[VirtualUser] = []
         self._living = 0
         """Tasks of virtual users that have not ended."""

@@ -91,7 +91,7 @@ class Worker:
         counter = ProgressCounter(
             [workload.name for workload in plan.workloads if isinstance(workload.load, OpenModel)]
         )
-        journal = JournalWriter(Path(plan.journal), self._header(zero_ns), counter.add)
+        journal = JournalWriter(Path(plan.journal), self._header(zero_ns), counter.add, origin_ns=zero_ns)
         lag = LagProbe(asyncio.get_running_loop(), self._clock)
         reporter = Reporter(plan.worker, self._clock, zero_ns, journal, counter, self._loops, lag)
         around = Surroundings(
@@ -100,7 +100,7 @@ class Worker:
             segment=self._segment,
             drain_s=plan.drain_s,
             slice=TimeSlice(asyncio.get_running_loop(), self._clock),
-            add_op=journal.add_op,
+            journal=journal,
         )
         self._loops += [self._open_loop(workload, work, around) for workload, work in self._work]
         if self._stopped:
