@@ -99,3 +99,17 @@ async def test_a_limit_below_what_is_used_is_refused_unless_forced() -> None:
         assert (await compute.call("PUT", "/os-quota-sets/p1", body, as_="admin")).status == 400
         body = {"quota_set": {"instances": 1, "force": True}}
         assert (await compute.call("PUT", "/os-quota-sets/p1", body, as_="admin")).status == 200
+
+
+async def test_usage_counts_the_hours_of_servers() -> None:
+    async with running() as compute:
+        await compute.rest(await compute.boot(flavor="2"))
+        await compute.clock.sleep(7200)
+        usage = (await compute.ok("GET", "/os-simple-tenant-usage/p1"))["tenant_usage"]
+        assert usage["total_hours"] == pytest.approx(2.0, abs=0.01)
+        assert usage["total_vcpus_usage"] == pytest.approx(4.0, abs=0.01)
+        assert [row["name"] for row in usage["server_usages"]] == ["one"]
+        everybody = (await compute.ok("GET", "/os-simple-tenant-usage?detailed=0", as_="admin"))["tenant_usages"]
+        assert [(row["tenant_id"], "server_usages" in row) for row in everybody] == [("p1", False)]
+        assert (await compute.call("GET", "/os-simple-tenant-usage/p1", as_="member:p2")).status == 403
+        assert (await compute.call("GET", "/os-simple-tenant-usage/p1?start=yesterday")).status == 400

@@ -47,14 +47,13 @@ class Simple(msgspec.Struct, frozen=True):
     word: str
     task: str
     states: frozenset[str]
-    admin: bool = False
 
 
 _SIMPLE: Final[Mapping[str, Simple]] = {
     "os-start": Simple("start", "powering-on", frozenset({STOPPED})),
     "os-stop": Simple("stop", "powering-off", frozenset({ACTIVE, ERROR})),
-    "pause": Simple("pause", "pausing", frozenset({ACTIVE}), admin=True),
-    "unpause": Simple("unpause", "unpausing", frozenset({PAUSED}), admin=True),
+    "pause": Simple("pause", "pausing", frozenset({ACTIVE})),
+    "unpause": Simple("unpause", "unpausing", frozenset({PAUSED})),
     "suspend": Simple("suspend", "suspending", frozenset({ACTIVE})),
     "resume": Simple("resume", "resuming", frozenset({SUSPENDED})),
     "revertResize": Simple("revertResize", RESIZE_REVERTING, frozenset({RESIZED})),
@@ -299,6 +298,4 @@ _ACTIONS: Final[Mapping[str, Action]] = {
     "addSecurityGroup": _add_security_group,
     "removeSecurityGroup": _remove_security_group,
 }
-_ADMIN_ACTIONS: Final = frozenset(
-    {"migrate", "os-migrateLive", "os-resetState", *(name for name, simple in _SIMPLE.items() if simple.admin)}
-)
+_ADMIN_ACTIONS: Final = frozenset({"migrate", "os-migrateLive", "os-resetState"})

@@ -16,6 +16,7 @@ from kilonode.cloud.openstack.compute import (
     records,
     servers,
     services,
+    usage,
     versions,
 )
 from kilonode.cloud.openstack.compute.paging import BOOKMARK_PREFIX, PREFIX
@@ -99,6 +100,8 @@ _LIMITS: Final = (
     Route("GET", "/os-quota-sets/{project_id}/defaults", limits.show_default_quota, READ),
     Route("PUT", "/os-quota-sets/{project_id}", limits.update_quota, ADMIN),
     Route("DELETE", "/os-quota-sets/{project_id}", limits.delete_quota, ADMIN),
+    Route("GET", "/os-simple-tenant-usage", usage.list_usages, ADMIN),
+    Route("GET", "/os-simple-tenant-usage/{project_id}", usage.show_usage, READ),
     Route("GET", "/os-quota-class-sets/{class_name}", limits.show_quota_class, ADMIN),
     Route("PUT", "/os-quota-class-sets/{class_name}", limits.update_quota_class, ADMIN),
 )
