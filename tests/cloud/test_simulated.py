@@ -15,7 +15,6 @@ from kilonode.cloud.context import CloudSettings
 from kilonode.cloud.simulated import SimulatedCloud
 from kilonode.store.protocol import Document
 
-IMAGE = "70a599e0-31e7-49b7-b260-868f441e862b"
 SERVERS = 12
 
 
@@ -31,7 +30,7 @@ async def connected(cloud: SimulatedCloud, clock: SimulatedClock) -> Connection:
         region_name=facts.region_name,
     )
     connection = Connection(access, ApplicationTransport(cloud.application), clock)
-    await connection.connect(["compute"])
+    await connection.connect(["compute", "image"])
     return connection
 
 
@@ -39,7 +38,8 @@ async def boot_some(clock: SimulatedClock) -> tuple[int, list[str], tuple[Docume
     """When the last of some servers was active, their nodes, and everything the cloud then holds."""
     async with SimulatedCloud(CloudSettings(nodes=5, stages="fast", seed=3), clock) as cloud:
         connection = await connected(cloud, clock)
-        server = {"name": "s", "flavorRef": "1", "imageRef": IMAGE, "networks": "none"}
+        image = (await connection.image.get("/images"))["images"][0]["id"]
+        server = {"name": "s", "flavorRef": "1", "imageRef": image, "networks": "none"}
         await asyncio.gather(*(connection.compute.post("/servers", json={"server": server}) for _ in range(SERVERS)))
         servers: list[dict[str, Any]] = []
         while not servers or any(found["status"] != "ACTIVE" for found in servers):

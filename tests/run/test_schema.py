@@ -15,10 +15,10 @@ from kilonode.run.nodes import to_plain
 from kilonode.run.printing import print_experiment
 from kilonode.run.reading import read_text
 from kilonode.run.schema import experiment_schema
-from kilonode.scenarios.registry import all_scenarios
 from tests.run.strategies import experiments
+from tests.scenarios.library import library
 
-LIBRARY = [scenario for scenario in all_scenarios() if not scenario.name.startswith("own.")]
+LIBRARY = library()
 SCHEMA = experiment_schema(LIBRARY)
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 SEEN_BY_THE_READER_ONLY = {

@@ -7,8 +7,9 @@ import pytest
 
 from kilonode.base.outcomes import Outcome
 from kilonode.base.simulation import run_coroutine_simulated
-from kilonode.scenarios.registry import all_scenarios, find
+from kilonode.scenarios.registry import find
 from tests.scenarios.emulated import emulated_cloud
+from tests.scenarios.library import library
 from tests.scenarios.recording import Recorded
 
 SERVER = {"flavor": "m1.tiny", "image": "cirros"}
@@ -72,7 +73,7 @@ NOVA_TASKS = ("scheduling", "networking", "block_device_mapping", "spawning")
 
 
 def test_every_scenario_of_the_library_is_tested() -> None:
-    assert set(ARGUMENTS) == {scenario.name for scenario in all_scenarios()}
+    assert set(ARGUMENTS) == {scenario.name for scenario in library()}
 
 
 @pytest.mark.parametrize("name", ARGUMENTS)

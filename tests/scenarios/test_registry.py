@@ -11,11 +11,13 @@ from kilonode.base.errors import InputError
 from kilonode.scenarios import registry
 from kilonode.scenarios.declaration import DECLARED
 from kilonode.scenarios.registry import all_scenarios, find, load_file
+from tests.scenarios.library import library
 
 GOOD = '''
 from dataclasses import dataclass
 
 from kilonode.scenarios import FlavorName, Iteration, scenario
+from tests.scenarios.library import library
 
 
 @dataclass
@@ -52,13 +54,13 @@ def written(folder: Path, text: str, name: str = "mine.py") -> Path:
 
 
 def test_the_library_is_there() -> None:
-    names = [scenario.name for scenario in all_scenarios()]
+    names = [scenario.name for scenario in library()]
     assert names == sorted(names)
     assert {"noop", "http.get", "compute.boot_and_delete", "identity.issue_token"} <= set(names)
 
 
 def test_every_scenario_of_the_library_is_described_and_needs_a_service_or_none() -> None:
-    for scenario in all_scenarios():
+    for scenario in library():
         assert scenario.summary.endswith("."), scenario.name
         assert scenario.steps or scenario.name == "noop", scenario.name
         assert (scenario.services == ()) == (scenario.name in ("noop", "http.get"))
