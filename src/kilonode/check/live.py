@@ -8,7 +8,7 @@ the run's zero. Memory is bounded by the window: older reports are forgotten.
 import math
 from collections import deque
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -106,35 +106,49 @@ class Ranked:
         return sum(end_s * count for end_s, count, _ in self._counts) / self.count if self.count else None
 
 
+class _Kept(NamedTuple):
+    """A report, and when the time that it is about began: with the worker's report before."""
+
+    from_s: float
+    report: LiveReport
+
+
 class Window:
-    """The reports of the last `length_s` seconds of all workers."""
+    """The reports of about the last `length_s` seconds of all workers."""
 
     def __init__(self, length_s: float) -> None:
         self.length_s = length_s
-        self._reports: deque[LiveReport] = deque(maxlen=MOST_REPORTS)
+        self._kept: deque[_Kept] = deque(maxlen=MOST_REPORTS)
         self._latest_s: dict[int, float] = {}
 
     def add(self, report: LiveReport) -> None:
         """Take a report, and forget those that are too old now."""
-        self._reports.append(report)
+        self._kept.append(_Kept(self._latest_s.get(report.worker, 0.0), report))
         self._latest_s[report.worker] = report.at_s
         oldest_s = self.now_s - self.length_s
-        while self._reports and self._reports[0].at_s <= oldest_s:
-            self._reports.popleft()
+        while self._kept and self._kept[0].report.at_s <= oldest_s:
+            self._kept.popleft()
 
     @property
     def now_s(self) -> float:
         """Until when all workers have reported."""
         return min(self._latest_s.values(), default=0.0)
 
+    def covered_s(self, since_s: float = -math.inf) -> float:
+        """How much time the reports are about, from `since_s` on: the mean over the workers."""
+        first_s: dict[int, float] = {}
+        last_s: dict[int, float] = {}
+        for kept in self._within(since_s):
+            first_s.setdefault(kept.report.worker, kept.from_s)
+            last_s[kept.report.worker] = kept.report.at_s
+        return sum(last_s[worker] - first_s[worker] for worker in last_s) / len(last_s) if last_s else 0.0
+
     def steps(self, workload: str, step: str, since_s: float = -math.inf) -> list[LiveStep]:
-        """What the window has of one step; an empty workload stands for all of them."""
-        until_s = self.now_s
+        """What the window has of one step, from `since_s` on; an empty workload stands for all of them."""
         return [
             one
-            for report in self._reports
-            if since_s < report.at_s and until_s - self.length_s < report.at_s <= until_s
-            for one in report.steps
+            for kept in self._within(since_s)
+            for one in kept.report.steps
             if one.step == step and workload in ("", one.workload)
         ]
 
@@ -143,19 +157,24 @@ class Window:
         steps = self.steps(workload, step)
         outcomes = count_outcomes(steps)
         ranked = Ranked(merged(one.latency for one in steps), timed_out(steps))
-        over_s = min(self.length_s, max(self.now_s, 1e-9))
+        over_s = self.covered_s()
         succeeded = outcomes.get(Outcome.OK, 0)
         return LiveNumbers(
             over_s=over_s,
             succeeded=succeeded,
             failed=failures_among(outcomes),
-            succeeded_per_s=succeeded / over_s,
+            succeeded_per_s=succeeded / over_s if over_s > 0 else 0.0,
             p50_s=ranked.percentile_s(50.0),
             p95_s=ranked.percentile_s(95.0),
             p99_s=ranked.percentile_s(99.0),
             max_s=ranked.at_rank(ranked.count) if ranked.count else None,
             last_error=next((one.last_error for one in reversed(steps) if one.last_error), ""),
         )
+
+    def _within(self, since_s: float) -> list[_Kept]:
+        """The reports about time from `since_s` to now; one that began before is left out whole."""
+        oldest_s, until_s = self.now_s - self.length_s, self.now_s
+        return [kept for kept in self._kept if kept.from_s >= since_s and oldest_s < kept.report.at_s <= until_s]
 
 
 class Totals:

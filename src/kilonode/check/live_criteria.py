@@ -29,6 +29,8 @@ from kilonode.check.live import (
 from kilonode.check.statistics import wilson_interval
 
 FEWEST_FOR_A_MEAN: Final = 30
+WHOLE_SHARE: Final = 0.9
+"""Reports do not come exactly a second apart: a window that is covered so far is a whole one."""
 _UPPER: Final = (Comparison.LESS, Comparison.AT_MOST)
 
 
@@ -103,9 +105,11 @@ class _Watched:
                 return _judge_latency(criterion, metric, steps)
 
     def _judge_throughput(self, criterion: Criterion, succeeded: int, now_s: float) -> str:
-        whole = self._start_s + self._rule.window_s <= now_s <= self._end_s
-        rate_per_s = succeeded / self._rule.window_s
-        return f"{rate_per_s:.4g}/s" if whole and not criterion.comparison.holds(rate_per_s, criterion.bound) else ""
+        covered_s = self._window.covered_s(self._start_s)
+        if covered_s < WHOLE_SHARE * self._rule.window_s or now_s > self._end_s:
+            return ""
+        rate_per_s = succeeded / covered_s
+        return f"{rate_per_s:.4g}/s" if not criterion.comparison.holds(rate_per_s, criterion.bound) else ""
 
 
 def _judge_share(criterion: Criterion, successes: int, count: int) -> str:

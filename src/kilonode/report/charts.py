@@ -179,8 +179,8 @@ def curve_chart(name: str, curve: Curve) -> Chart:
 def phases_chart(name: str, phases: Phases) -> Chart:
     """The mean of each part over time, stacked."""
     series = tuple(
-        Series(label=part_words(part.step, phases.step), role=f"part-{place % 8}", values=phases.mean_s[part.step])
-        for place, part in enumerate(phases.parts)
+        Series(label=name, role=f"part-{place % 8}", values=phases.mean_s[part.step])
+        for place, (name, part) in enumerate(zip(part_names(phases), phases.parts, strict=True))
     )
     return Chart(id=name, kind="areas", unit="s", series=series, start=phases.start_s, width=phases.width_s)
 
@@ -196,9 +196,11 @@ def source_charts(name: str, metric: str, unit: str, sources: Sequence[SourceSta
     return Chart(id=name, kind="time", unit=unit, series=series)
 
 
-def part_words(step: str, whole: str) -> str:
-    """A step's name within a whole: `active.spawning` of `boot.active.spawning` in `boot`."""
-    return step.removeprefix(f"{whole}.") if whole else step
+def part_names(phases: Phases) -> list[str]:
+    """What the parts of a whole are called: by their last word, unless two have the same."""
+    paths = [part.step.removeprefix(f"{phases.step}.") if phases.step else part.step for part in phases.parts]
+    last = [path.rpartition(".")[2] for path in paths]
+    return [word if last.count(word) == 1 else path for word, path in zip(last, paths, strict=True)]
 
 
 def clock_words(at_s: float) -> str:

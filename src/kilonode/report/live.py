@@ -82,7 +82,8 @@ class LiveView:
             if self._window.now_s >= self._next_line_s:
                 self._next_line_s = self._window.now_s + self._interval_s
                 for workload in self._workloads:
-                    self._print(self._line(workload))
+                    if self._is_on(workload):
+                        self._print(self._line(workload))
             return
         self._redraw()
 
@@ -137,6 +138,12 @@ class LiveView:
             )
         return table
 
+    def _is_on(self, workload: WorkloadFacts) -> bool:
+        """The workload's load is on, or something of it still runs or has just ended."""
+        numbers, now_s = self._window.numbers(workload.name), self._window.now_s
+        active = self._totals.state(workload.name).active
+        return workload.start_s <= now_s <= workload.end_s or bool(active or numbers.succeeded or numbers.failed)
+
     def _line(self, workload: WorkloadFacts) -> str:
         """One workload as a plain line."""
         numbers = self._window.numbers(workload.name)
@@ -150,9 +157,9 @@ class LiveView:
     def _asked(self, workload: WorkloadFacts) -> str:
         now_s = self._window.now_s
         if workload.open_model:
-            edges_s = np.array([max(0.0, now_s - WINDOW_S), max(now_s, 1e-9)])
-            asked = asked_between(workload.asked_per_s, edges_s)[0] / (edges_s[1] - edges_s[0])
-            return rate_words(float(asked))
+            over_s = max(self._window.covered_s(), 1e-9)
+            asked = asked_between(workload.asked_per_s, np.array([now_s - over_s, now_s]))[0]
+            return rate_words(float(asked) / over_s)
         active = self._totals.state(workload.name).active
         return f"{active:,}/{line_at(workload.asked_vus, np.array([now_s]))[0]:,.0f} VU"
 

@@ -16,7 +16,7 @@ from kilonode.check.results import (
     Verdict,
     WorkloadResults,
 )
-from kilonode.report.charts import clock_words, part_words
+from kilonode.report.charts import clock_words, part_names
 from kilonode.report.gauge import box, gauge
 from kilonode.report.markup import Child, Markup, element, join
 from kilonode.report.words import (
@@ -217,8 +217,9 @@ def phases_table(phases: Phases) -> Markup:
                 element(
                     "th",
                     element("i", class_=f"swatch part-{place % 8}"),
-                    part_words(part.step, phases.step),
+                    name,
                     scope="row",
+                    title=part.step,
                 ),
                 number(count_words(part.latency.samples), part.latency.samples),
                 number(share_words(part.mean_share), part.mean_share),
@@ -230,10 +231,10 @@ def phases_table(phases: Phases) -> Markup:
                 element("td", box(part.latency, longest_s), class_="gauge"),
             ),
         )
-        for place, part in enumerate(phases.parts)
+        for place, (name, part) in enumerate(zip(part_names(phases), phases.parts, strict=True))
     ]
     heads = [("part", False), ("count", True), ("share", True), ("mean", True), ("p50", True), ("p95", True)]
-    return table([*heads, ("p5 – p25 – p50 – p75 – p95", False)], bodies, f"Parts of {phases.step}", "phases")
+    return table([*heads, ("spread", False)], bodies, f"Parts of {phases.step}", "phases")
 
 
 def _reach_s(latency: Latency) -> float:
