@@ -1,6 +1,8 @@
 """TLS: who is trusted, who we are, and that trusting anybody has to be asked for."""
 
 import asyncio
+import contextlib
+import socket
 import ssl
 from pathlib import Path
 
@@ -91,6 +93,31 @@ async def test_a_client_shows_its_certificate(authority: Authority, tmp_path: Pa
     async with serving(handler, context) as server, transport(tls=settings) as http:
         response = await http.request("GET", server.url.replace("http:", "https:"))
         assert b"client@cloud.invalid" in response.body
+
+
+@on_both_loops
+async def test_a_client_without_the_certificate_that_is_wanted_is_a_tls_failure(authority: Authority) -> None:
+    context = authority.server()
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(authority.file)
+
+    def refuse(listening: socket.socket) -> None:
+        accepted, _ = listening.accept()
+        connection = context.wrap_socket(accepted, server_side=True, do_handshake_on_connect=False)
+        with contextlib.suppress(ssl.SSLError):
+            connection.do_handshake()
+        with socket.socket(fileno=connection.detach()) as raw:  # closing with bytes unread would reset the connection
+            raw.shutdown(socket.SHUT_WR)
+            while raw.recv(4096):
+                pass
+
+    # A blocking server, since asyncio's own does not send the alert that says why.
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        refusing = asyncio.get_running_loop().run_in_executor(None, refuse, listening)
+        port = listening.getsockname()[1]
+        failed = await failure(f"https://127.0.0.1:{port}/", TlsSettings(ca_file=authority.file))
+        await refusing
+    assert failed.outcome == Outcome.TLS
 
 
 @on_both_loops

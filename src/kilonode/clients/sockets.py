@@ -7,6 +7,7 @@ a request failed; whether to send it again is decided in `kilonode.clients.http`
 
 import asyncio
 import re
+import ssl
 from collections.abc import Callable
 from typing import Final, Protocol, cast
 
@@ -216,6 +217,8 @@ class HttpConnection(asyncio.Protocol):
             self._finish()
         elif self.served and not self._head:
             self.fail(StaleConnectionError())
+        elif isinstance(exc, ssl.SSLError):  # with TLS 1.3 a server refuses our certificate after the handshake
+            self.fail(OperationError(Outcome.TLS, f"TLS failed: {exc.reason or exc}"))
         else:
             self.fail(OperationError(Outcome.RESET, self._how_far(exc)))
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from kilonode.base.clock import Clock
-from kilonode.base.errors import InputError, KilonodeError
+from kilonode.base.errors import InputError, OperationError
 from kilonode.clients.openstack.access import Access
 from kilonode.clients.openstack.catalog import SERVICES, find_endpoint, known_service, service_url, version_url
 from kilonode.clients.openstack.login import Token, identity_url
@@ -129,7 +129,7 @@ class Connection:
             client = self.service(name)
             if self._wanted_microversion(client.name) is not None:
                 client.served = await self._versions(client)
-        except KilonodeError:
+        except (InputError, OperationError):
             if required:
                 raise
 
