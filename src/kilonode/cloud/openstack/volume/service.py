@@ -4,8 +4,10 @@ from typing import Final
 
 from kilonode.cloud.openstack.volume import attachments, quotas, snapshots, types, volumes
 from kilonode.cloud.openstack.web.access import Access
-from kilonode.cloud.openstack.web.faults import named_fault_format
+from kilonode.cloud.openstack.web.faults import Fault, named_fault_format
 from kilonode.cloud.openstack.web.microversions import Microversions
+from kilonode.cloud.openstack.web.request import Request
+from kilonode.cloud.openstack.web.response import Response
 from kilonode.cloud.openstack.web.service import Route, ServiceApp
 from kilonode.cloud.openstack.web.versions import Version, discovery
 
@@ -64,9 +66,15 @@ _ABOUT: Final = (
 
 
 def _below_project(route: Route) -> Route:
-    """The same operation at the place where clients look for it: below the project's id."""
+    """The same operation at the place where clients look for it: below the id of the token's own project."""
+
+    async def handler(request: Request) -> Response:
+        if request.params["project_id"] != request.caller.project_id:
+            raise Fault(400, "Malformed request url")
+        return await route.handler(request)
+
     return Route(
-        route.method, f"{_PROJECT}{route.path}", route.handler, route.access, route.name, route.since, route.until
+        route.method, f"{_PROJECT}{route.path}", handler, route.access, route.operation, route.since, route.until
     )
 
 
