@@ -37,15 +37,20 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class NodeTable:
-    """All nodes as arrays, one row each; rows stay where they are for ever."""
+    """All nodes as arrays, one row each; rows stay where they are for ever.
+
+    The arrays of amounts have one line per resource, so that each step over all nodes is one pass through memory.
+    """
 
     def __init__(self, randomness: Randomness) -> None:
         self._randomness = randomness
         self._row_by_name: dict[str, int] = {}
         self._names: list[str] = []
         self._zones: dict[str, int] = {}
-        self._capacity: NDArray[np.int64] = np.zeros((FIRST_ROWS, 3), dtype=np.int64)
-        self._free: NDArray[np.int64] = np.zeros((FIRST_ROWS, 3), dtype=np.int64)
+        self._capacity: NDArray[np.int64] = np.zeros((3, FIRST_ROWS), dtype=np.int64)
+        self._share: Floats = np.zeros((3, FIRST_ROWS))
+        """What one unit of a resource weighs: a third of one over the capacity."""
+        self._free: NDArray[np.int64] = np.zeros((3, FIRST_ROWS), dtype=np.int64)
         self._zone: NDArray[np.int32] = np.full(FIRST_ROWS, -1, dtype=np.int32)
         self._usable: NDArray[np.bool_] = np.zeros(FIRST_ROWS, dtype=np.bool_)
         self._tie: Floats = np.zeros(FIRST_ROWS)
@@ -61,7 +66,8 @@ class NodeTable:
         if row is None:
             row = self._add_row(node.name)
         capacity = node.capacity()
-        self._capacity[row] = (capacity.vcpus, capacity.memory_mb, capacity.disk_gb)
+        self._capacity[:, row] = (capacity.vcpus, capacity.memory_mb, capacity.disk_gb)
+        self._share[:, row] = 1 / (3 * np.maximum(self._capacity[:, row], 1))
         self._zone[row] = self._zones.setdefault(node.zone, len(self._zones))
         self._usable[row] = node.enabled and alive
         self._set_usage(row, usage)
@@ -92,13 +98,12 @@ class NodeTable:
     def take(self, name: str, amount: Resources) -> None:
         """Count `amount` as taken until the documents say otherwise."""
         row = self._row_by_name[name]
-        self._free[row] -= (amount.vcpus, amount.memory_mb, amount.disk_gb)
+        self._free[:, row] -= (amount.vcpus, amount.memory_mb, amount.disk_gb)
         self._changed(row)
 
     def _set_usage(self, row: int, usage: NodeUsage) -> None:
         used = usage.used
-        capacity = self._capacity[row]
-        self._free[row] = (capacity[0] - used.vcpus, capacity[1] - used.memory_mb, capacity[2] - used.disk_gb)
+        self._free[:, row] = self._capacity[:, row] - (used.vcpus, used.memory_mb, used.disk_gb)
         self._changed(row)
 
     def _changed(self, row: int) -> None:
@@ -109,13 +114,10 @@ class NodeTable:
         if row >= len(self._weights):
             self._weights_for = None
             return
-        free, amount = self._free[row], request.amount
-        fits = (
-            self._usable[row] and free[0] >= amount.vcpus and free[1] >= amount.memory_mb and free[2] >= amount.disk_gb
-        )
+        (vcpus, memory_mb, disk_gb), amount = self._free[:, row].tolist(), request.amount
+        fits = self._usable[row] and amount.fits(Resources(vcpus, memory_mb, disk_gb))
         if fits and self._allowed_row(row, request):
-            fractions = free / np.maximum(self._capacity[row], 1)
-            self._weights[row] = fractions.sum() / 3 + self._tie[row]
+            self._weights[row] = (self._free[:, row] * self._share[:, row]).sum() + self._tie[row]
         else:
             self._weights[row] = _UNFIT
 
@@ -130,9 +132,10 @@ class NodeTable:
 
     def _weigh(self, request: Request) -> Floats:
         count = len(self._names)
-        free = self._free[:count]
-        amount = request.amount
-        fits = self._usable[:count] & (free >= (amount.vcpus, amount.memory_mb, amount.disk_gb)).all(axis=1)
+        free, share, amount = self._free[:, :count], self._share[:, :count], request.amount
+        fits = self._usable[:count] & (free[0] >= amount.vcpus)
+        fits &= free[1] >= amount.memory_mb
+        fits &= free[2] >= amount.disk_gb
         if request.zone:
             fits &= self._zone[:count] == self._zones.get(request.zone, -2)
         if request.node:
@@ -141,8 +144,9 @@ class NodeTable:
             fits &= ~self._mask(request.avoid)
         if request.only is not None:
             fits &= self._mask(request.only)
-        fractions = (free / np.maximum(self._capacity[:count], 1)).sum(axis=1) / 3
-        weights: Floats = np.where(fits, fractions + self._tie[:count], _UNFIT)
+        weights: Floats = (free * share).sum(axis=0)
+        weights += self._tie[:count]
+        weights[~fits] = _UNFIT
         return weights
 
     def _mask(self, names: Iterable[str]) -> NDArray[np.bool_]:
@@ -157,6 +161,7 @@ class NodeTable:
         row = len(self._names)
         if row == len(self._usable):
             self._capacity = _doubled(self._capacity, 0)
+            self._share = _doubled(self._share, 0.0)
             self._free = _doubled(self._free, 0)
             self._zone = _doubled(self._zone, -1)
             self._usable = _doubled(self._usable, False)
@@ -169,5 +174,4 @@ class NodeTable:
 
 
 def _doubled(rows: NDArray[Any], fill: object) -> NDArray[Any]:
-    more = np.full_like(rows, fill)
-    return np.concatenate([rows, more])
+    return np.concatenate([rows, np.full_like(rows, fill)], axis=-1)
