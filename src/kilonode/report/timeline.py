@@ -12,6 +12,8 @@ from kilonode.report.markup import Markup, element, join
 from kilonode.report.words import count_words
 
 TICKS: Final = 8
+LAST_SHARE: Final = 99.6
+"""So far right the shortest bar may begin, so that it is seen."""
 ROOM_FOR_WORDS: Final = 38.0
 """Per cent of the axis that the words of a bar may take."""
 _STEPS_S: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
@@ -83,7 +85,7 @@ def _axis(start_s: float, finish_s: float) -> Markup:
 
 
 def _bar(row: Row, start_s: float, finish_s: float) -> Markup:
-    left = _share(row.start_s, start_s, finish_s)
+    left = min(_share(row.start_s, start_s, finish_s), LAST_SHARE)
     width = max(0.0, _share(row.finish_s, start_s, finish_s) - left)
     zero = _share(0.0, start_s, finish_s)
     return element(

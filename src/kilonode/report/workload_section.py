@@ -121,7 +121,7 @@ def _phases(workload: WorkloadResults, name: str, charts: list[Chart]) -> Markup
 
 def _errors(workload: WorkloadResults) -> Markup | None:
     if not workload.errors:
-        return element("p", "No errors.", class_="lead")
+        return element("p", "No errors.", class_="lead spaced")
     more = workload.error_groups - len(workload.errors)
     return join(
         element("h3", "Errors"),
