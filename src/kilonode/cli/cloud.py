@@ -9,7 +9,9 @@ from kilonode.cli.output import give_json, say
 from kilonode.cli.state import state_folder
 
 commands = typer.Typer(
-    help="An emulated OpenStack cloud on this machine: thousands of nodes, real clients.", no_args_is_help=True
+    help="An emulated OpenStack cloud on this machine: thousands of nodes, real clients.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
 )
 
 DEFAULT_NAME = "kilonode"
