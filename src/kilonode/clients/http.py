@@ -74,9 +74,10 @@ class HttpTransport:
     ) -> Response:
         """See `Transport.request`."""
         try:
-            pool, data = self._routes.ready[method, url, headers]
-        except (KeyError, TypeError):
-            pool, data = self._routes.prepare(method, url, headers)
+            ready = self._routes.ready.get((method, url, headers))
+        except TypeError:  # a list of headers
+            ready = None
+        pool, data = ready or self._routes.prepare(method, url, headers)
         now_s = self._loop.time()
         if body or method in _ALWAYS_WITH_LENGTH:
             if isinstance(body, BodyStream):

@@ -1,7 +1,8 @@
 """From method, address and headers to the pool that a request goes to and the bytes of its head.
 
-Both are remembered, so a request that is sent again and again is put together once; one that differs only in its path,
-as requests to an API do, costs a search in the text and one join. Memory is bounded: when it is full, it begins anew.
+Both are remembered from the second time on, so a request that is sent again and again is not put together again; one
+that differs in its path, as requests to an API do, costs a search in the text and one join. Memory is bounded: when it
+is full, it begins anew.
 """
 
 from collections.abc import Callable
@@ -14,7 +15,8 @@ from kilonode.clients.transport import HeaderPairs
 
 USER_AGENT: Final = "kilonode"
 
-_MOST_REMEMBERED: Final = 4096
+_MOST_REMEMBERED: Final = 1024
+_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 _SHORTEST_ORIGIN: Final = len("https://")
 
 Prepared = tuple[Pool, bytes]
@@ -49,6 +51,8 @@ class Routes:
         self._routes: dict[Origin, Route] = {}
         self._by_text: dict[str, Route] = {}
         self._header_lines: dict[HeaderPairs, str] = {}
+        self._asked_before: dict[str, None] = {}
+        """Addresses that were asked for once: only those asked for again are worth remembering with their heads."""
 
     @property
     def pools(self) -> list[Pool]:
@@ -57,7 +61,8 @@ class Routes:
 
     def prepare(self, method: str, url: str, headers: HeaderPairs) -> Prepared:
         """Put a head together. Raises InputError for what would not mean what it says."""
-        check_method(method)
+        if method not in _METHODS:
+            check_method(method)
         route, target = self._find(url)
         try:
             lines = self._header_lines[headers]
@@ -68,7 +73,10 @@ class Routes:
             head = f"{method} {target}{route.lines}{encode_headers(headers)}\r\n"
             return route.pool, head.encode("ascii")
         prepared = route.pool, f"{method} {target}{route.lines}{lines}\r\n".encode("ascii")
-        _remember(self.ready, (method, url, headers), prepared)
+        if url in self._asked_before:
+            _remember(self.ready, (method, url, headers), prepared)
+        else:
+            _remember(self._asked_before, url, None)
         return prepared
 
     def _find(self, url: str) -> tuple[Route, str]:
