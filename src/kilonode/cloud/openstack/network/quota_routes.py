@@ -17,7 +17,8 @@ from kilonode.control.mirror import Delete, Put
 class QuotaBody(msgspec.Struct, frozen=True):
     """The body of `PUT /quotas/{project_id}`."""
 
-    quota: dict[str, int | None]
+    quota: dict[str, int | bool | None]
+    """Limits by name; clients also put `force` and `check_limit` here, which change nothing."""
 
 
 async def list_quotas(request: Request) -> Response:
