@@ -46,33 +46,36 @@ def is_node_up(cloud: Cloud, node: Node) -> bool:
 
 
 class Liveness:
-    """Which nodes are up, looked at again every ten seconds and whenever a fleet is heard of again."""
+    """Which nodes are up, for whoever has to know at once. Costs what changes, not what there is.
+
+    Good news travels by itself: a heartbeat is a document. Bad news is the absence of news, so `watch` has to look.
+    """
 
     def __init__(self, cloud: Cloud, on_change: Callable[[str], None]) -> None:
-        """`on_change` is called with the name of each node that went up or down."""
+        """`on_change` is called with the name of each node that may have gone up or down."""
         self._cloud = cloud
         self._on_change = on_change
-        self._up: dict[str, bool] = {}
+        self._nodes = cloud.mirror.index(NODE, "fleet", lambda node: node.fleet)
+        self._silent = cloud.mirror.index(NODE, "silent", lambda node: True if node.silent_since_us else None)
+        self._up = {role: is_role_up(cloud, role) for role in cloud.mirror.all(HEARTBEAT)}
         cloud.mirror.subscribe(self._on_document)
 
-    def is_up(self, node: Node) -> bool:
-        """Whether the node is up now."""
-        up = is_node_up(self._cloud, node)
-        self._up[node.name] = up
-        return up
-
     async def watch(self) -> None:
-        """Look at all nodes again and again, until cancelled."""
+        """Look who went silent, again and again, until cancelled."""
         while True:
             await self._cloud.clock.sleep(BEAT_EVERY_S)
-            self._look(lambda _: True)
+            for role in list(self._cloud.mirror.all(HEARTBEAT)):
+                self._look(role)
+            for name in list(self._silent.keys(True)):
+                self._on_change(name)
 
     def _on_document(self, kind: str, key: str) -> None:
         if kind == HEARTBEAT:
-            # Good news travels at once; bad news is the absence of news, and waits for `watch`.
-            self._look(lambda node: node.fleet == key and not self._up.get(node.name, False))
+            self._look(key)
 
-    def _look(self, concerns: Callable[[Node], bool]) -> None:
-        for name, entry in self._cloud.mirror.all(NODE).items():
-            if concerns(entry.value) and is_node_up(self._cloud, entry.value) != self._up.get(name):
+    def _look(self, role: str) -> None:
+        up = is_role_up(self._cloud, role)
+        if self._up.get(role) != up:
+            self._up[role] = up
+            for name in list(self._nodes.keys(role)):
                 self._on_change(name)

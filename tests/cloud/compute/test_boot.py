@@ -1,8 +1,11 @@
 """From a request to a running server and back, in simulated time."""
 
+from msgspec.structs import replace
+
 from kilonode.base.simulation import run_coroutine_simulated
 from kilonode.cloud.openstack.compute.model import SERVER
-from kilonode.cloud.resources import Resources
+from kilonode.cloud.resources import NODE, Resources
+from kilonode.control.mirror import Put
 from tests.cloud.compute.harness import running
 
 NO_HOST = "No valid host was found. There are not enough hosts available."
@@ -210,3 +213,27 @@ def test_the_same_seed_gives_the_same_cloud_to_the_byte() -> None:
     assert len(first) > 30
     assert run_coroutine_simulated(live(7)) == first
     assert run_coroutine_simulated(live(8)) != first
+
+
+async def test_a_silent_node_goes_down_and_its_servers_stand_still_until_it_answers_again() -> None:
+    async with running(nodes=2, stages="fast") as compute:
+        mirror = compute.cloud.mirror
+        server_id = await compute.boot()
+        await compute.clock.sleep(0.4)
+        server = compute.server(server_id)
+        assert server is not None
+        assert server.task is not None
+        node = mirror.all(NODE)[server.node].value
+        await mirror.commit([Put(NODE, replace(node, silent_since_us=compute.cloud.now_us()), node.name)])
+        await compute.clock.sleep(75)
+        assert compute.server(server_id) == server
+        rows = (await compute.ok("GET", "/os-services?binary=nova-compute", as_="admin"))["services"]
+        assert {row["host"]: row["state"] for row in rows}[node.name] == "down"
+        for number in range(3):
+            other = await compute.rest(await compute.boot(f"s{number}"))
+            assert other is not None
+            assert other.node != node.name
+        await mirror.commit([Put(NODE, node, node.name)])
+        rested = await compute.rest(server_id)
+        assert rested is not None
+        assert rested.state == "active"

@@ -229,6 +229,9 @@ async def _reset_state(request: Request, entry: Entry[Server], arguments: Any) -
     state = arguments.get("state") if isinstance(arguments, dict) else None
     if state not in (ACTIVE, ERROR):
         raise Fault(400, "Invalid input for field/attribute state. It is active or error.")
+    if entry.value.move is not None:
+        # Nova forgets the move and leaks what it took; here it has to be confirmed, reverted or deleted.
+        raise Fault(409, f"Cannot 'os-resetState' instance {entry.value.id} while it moves")
     await _write(request, entry, rest(entry.value, state, request.cloud.now_us()))
     return reply(None, ACCEPTED)
 

@@ -15,7 +15,7 @@ from kilonode.base.randomness import Randomness
 from kilonode.cloud.batches import BatchController, Decision
 from kilonode.cloud.context import Cloud
 from kilonode.cloud.ledger import Claim
-from kilonode.cloud.liveness import Liveness, beat_for_ever
+from kilonode.cloud.liveness import Liveness, beat_for_ever, is_node_up
 from kilonode.cloud.openstack.compute.changes import (
     NO_VALID_HOST,
     fail,
@@ -170,7 +170,7 @@ class Placing:
             self._table.remove_node(name)
             return
         usage = self._mirror.get(NODE_USAGE, name)
-        alive = self.liveness.is_up(entry.value)
+        alive = is_node_up(self._cloud, entry.value)
         self._table.put_node(entry.value, usage.value if usage is not None else NO_USAGE, alive=alive)
 
     def _enter_usage(self, name: str) -> None:
