@@ -70,10 +70,6 @@ class StepProgress(msgspec.Struct):
     """From started to finished, of those that ended well."""
     failed_latency: Histogram = msgspec.field(default_factory=Histogram)
     """From due to finished, of those that failed."""
-    latency_s_sum: float = 0.0
-    """Of those that ended well."""
-    latency_s_max: float = 0.0
-    """Of those that ended well or failed."""
     last_error: str = ""
     """The message of one of the failures."""
 
@@ -84,8 +80,6 @@ class StepProgress(msgspec.Struct):
         self.latency.merge(other.latency)
         self.service_time.merge(other.service_time)
         self.failed_latency.merge(other.failed_latency)
-        self.latency_s_sum += other.latency_s_sum
-        self.latency_s_max = max(self.latency_s_max, other.latency_s_max)
         self.last_error = other.last_error or self.last_error
 
 
@@ -150,11 +144,9 @@ class ProgressCounter:
             if outcome in _NOT_TIMED:
                 continue
             latencies_ns = latency_ns[chosen]
-            step.latency_s_max = max(step.latency_s_max, int(latencies_ns.max()) / 1e9)
             if outcome == Outcome.OK:
                 step.latency.add(latencies_ns)
                 step.service_time.add(service_ns[chosen])
-                step.latency_s_sum += float(latencies_ns.sum()) / 1e9
             else:
                 step.failed_latency.add(latencies_ns)
                 step.last_error = block.error.names[int(block.error.codes[chosen][-1])]
