@@ -135,6 +135,15 @@ def test_a_workload_of_which_nothing_went_well_is_never_valid() -> None:
     assert "not one iteration went well" in results.reasons[0].text
 
 
+def test_iterations_that_are_missing_from_the_history_mean_that_the_asked_load_was_not_applied() -> None:
+    facts = run(open_workload(rate=100.0, end=60.0))
+    assert evaluate(history(steady(rate=100, seconds=60)), facts).verdict is Verdict.VALID
+    half = [one for one in steady(rate=100, seconds=60) if one.iteration % 2 == 0]
+    results = evaluate(history(half), facts)
+    assert results.verdict is Verdict.UNKNOWN
+    assert "Of about 6,000 iterations that mix was asked for, only 3,000" in results.reasons[0].text
+
+
 def with_drops(share: float) -> History:
     ops = steady()
     for place in range(round(share * len(ops))):

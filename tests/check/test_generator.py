@@ -46,7 +46,7 @@ def test_a_busy_generator_that_does_not_lag_is_trusted() -> None:
 def test_a_blip_becomes_a_note() -> None:
     results = judged(busy(5))
     assert results.verdict is Verdict.VALID
-    assert "Too short" in results.generator.notes[0]
+    assert "Too little" in results.generator.notes[0]
 
 
 def test_a_loop_that_lags_for_long_makes_the_run_unknown_whatever_the_processor_does() -> None:
@@ -75,6 +75,16 @@ def test_lateness_that_is_small_beside_the_latency_is_no_harm() -> None:
 
 def test_lateness_below_some_milliseconds_is_no_harm() -> None:
     assert judged([], late(60, late_s=0.004, took=0.0001)).verdict is Verdict.VALID
+
+
+def test_many_seconds_with_one_late_iteration_each_become_a_note() -> None:
+    ops = [
+        op(number=n, due=n / 1000, late=0.05 if n % 1000 < 11 and n < 60_000 * 0.2 else 0.0, took=0.02)
+        for n in range(60_000)
+    ]
+    results = judged([], ops, run(open_workload(rate=1000.0, end=60.0)))
+    assert results.verdict is Verdict.VALID
+    assert "in 12 of 60 seconds" in results.generator.notes[0]
 
 
 def test_one_late_second_becomes_a_note() -> None:

@@ -68,6 +68,7 @@ def report(at_s: float, worker: int = 0, **failed: int) -> LiveReport:
         latency={0.1: 100},
         service={0.1: 100},
         failed_latency={0.2: sum(failed.values())} if failed else {},
+        last_error="503 \x1b[31mdown" if failed else "",
     )
     state = LiveWorkload(workload="mix", active=3, due=round(at_s) * 100, dropped=failed.get(Outcome.DROPPED, 0))
     return LiveReport(worker=worker, at_s=at_s, steps=(step,), workloads=(state,), health={"cpu_fraction": 0.5})

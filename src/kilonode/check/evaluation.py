@@ -4,14 +4,17 @@ The verdict is the worst of: every criterion; the state of the generator; the hi
 whether each workload did what it was asked to. Every reason why it is not *valid* is given, the worst first.
 """
 
+import math
+
 import msgspec
+import numpy as np
 
 from kilonode.base.outcomes import Outcome
 from kilonode.base.units import format_seconds
 from kilonode.check.buckets import MOST_POINTS, buckets_between, usual_width_s
 from kilonode.check.criteria import ITERATION_METRICS, CriterionRule
 from kilonode.check.distribution import curve, heat, histogram
-from kilonode.check.facts import RunFacts, WorkloadFacts
+from kilonode.check.facts import RunFacts, WorkloadFacts, asked_between
 from kilonode.check.failures import group_failures
 from kilonode.check.generator import judge_generator, lateness_p99_s
 from kilonode.check.judgement import judge, measure, worst
@@ -26,6 +29,8 @@ from kilonode.history.records import OpKind
 
 DROPPED_SHARE = 0.01
 """More of an open workload's iterations than this dropped means that the asked load was not applied."""
+MISSING_SHARE = 0.01
+MISSING_STANDARD_DEVIATIONS = 5
 _WORKLOADS_AT_FULL_DETAIL = 8
 
 
@@ -98,6 +103,7 @@ def _evaluate_workload(
     return WorkloadResults(
         facts=facts,
         measured_s=end_s - start_s,
+        asked=_asked(facts, start_s, end_s),
         due=len(iterations),
         dropped=dropped,
         dropped_rate=dropped / len(iterations) if len(iterations) else None,
@@ -167,6 +173,11 @@ def _reasons_of_workload(workload: WorkloadResults, facts: RunFacts) -> list[Rea
     reasons = []
     if workload.due == 0:
         reasons.append(f"{name} made no iteration.")
+    elif workload.asked is not None and workload.due < workload.asked - _slack(workload.asked):
+        reasons.append(
+            f"Of about {workload.asked:,.0f} iterations that {name} was asked for, only {workload.due:,} are in the "
+            "history: the asked load was not applied."
+        )
     elif iterations.finished == 0 and workload.dropped < workload.due:
         reasons.append(f"Of {name} no iteration came to an end.")
     elif not iterations.outcomes.get(Outcome.OK, 0):
@@ -178,6 +189,15 @@ def _reasons_of_workload(workload: WorkloadResults, facts: RunFacts) -> list[Rea
             "or say with a criterion on dropped_rate how much is right."
         )
     return [Reason(verdict=Verdict.UNKNOWN, about="workload", text=text) for text in reasons]
+
+
+def _asked(facts: WorkloadFacts, start_s: float, end_s: float) -> float | None:
+    return float(asked_between(facts.asked_per_s, np.array([start_s, end_s]))[0]) if facts.open_model else None
+
+
+def _slack(asked: float) -> float:
+    """How many iterations may be missing: chance (a Poisson schedule) and the edges of time explain so many."""
+    return 1 + max(MISSING_SHARE * asked, MISSING_STANDARD_DEVIATIONS * math.sqrt(asked))
 
 
 def _most_points(workloads: int) -> int:

@@ -52,12 +52,12 @@ class _Findings:
     reasons: list[Reason] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def judge(self, bad_s: float, load_s: float, text: str) -> None:
-        """A reason when it lasted, a note when it was a blip, nothing when it never was."""
-        if bad_s >= max(FEWEST_BAD_SECONDS, BAD_SHARE * load_s):
+    def judge(self, bad_s: float, load_s: float, text: str, *, harmful: bool = True) -> None:
+        """A reason when it lasted and did harm, a note when it was a blip, nothing when it never was."""
+        if harmful and bad_s >= max(FEWEST_BAD_SECONDS, BAD_SHARE * load_s):
             self.reasons.append(Reason(verdict=Verdict.UNKNOWN, about="generator", text=text))
         elif bad_s > 0:
-            self.notes.append(f"{text} Too short to change the verdict.")
+            self.notes.append(f"{text} Too little to change the verdict.")
 
 
 def judge_generator(
@@ -142,12 +142,14 @@ def _judge_lateness(workload: WorkloadFacts, iterations: Operations, load_end_s:
     late = _p99_of_each(buckets, started.due_s, started.lateness_s) > limit_s
     highest_s = float(started.lateness_s.max(initial=0.0))
     late_s = float(np.count_nonzero(late))
+    all_late_p99_s = lateness_p99_s(iterations) or 0.0
     findings.judge(
         late_s,
         buckets.count * 1.0,
-        f"Iterations of {workload.name} started late, by up to {format_seconds(highest_s)}, in {late_s:.0f} of "
-        f"{buckets.count} seconds: more than {LATE_SHARE:.0%} of its p99 ({format_seconds(latency_p99_s)}) is the "
-        "generator's own delay.",
+        f"Iterations of {workload.name} started late in {late_s:.0f} of {buckets.count} seconds, by up to "
+        f"{format_seconds(highest_s)}: p99 {format_seconds(all_late_p99_s)} over the load, beside a latency of p99 "
+        f"{format_seconds(latency_p99_s)}.",
+        harmful=all_late_p99_s > limit_s,
     )
 
 

@@ -211,8 +211,10 @@ class WorkloadResults(_Record, frozen=True, kw_only=True):
     facts: WorkloadFacts
     measured_s: float
     """The length of the load that rates are taken over: from its start to its end, or until it was cut short."""
+    asked: float | None
+    """How many iterations the schedule asked for in that time; None for a closed model."""
     due: int
-    """Iterations that were due."""
+    """Iterations that were due, by the history."""
     dropped: int
     dropped_rate: float | None
     lateness_p99_s: float | None

@@ -103,6 +103,9 @@ class LiveView:
         parts: list[RenderableType] = [self._head()]
         if self._totals.state("").due:
             parts.append(self._table())
+            parts.extend(
+                Text(f"  ✗ {line}", style="red", overflow="ellipsis", no_wrap=True) for line in self._failures()
+            )
             parts.extend(Text(f"  {line}", style="dim") for line in (self._health_line(),) if line)
         parts.extend(Text(f"  ! {note}", style="yellow", overflow="fold") for note in self._notes[-SHOWN_NOTES:])
         return Group(*parts)
@@ -173,6 +176,11 @@ class LiveView:
         if dropped:
             text += f" +{count_words(dropped)} dropped"
         return text, "red" if numbers.failed else "yellow" if failed or dropped else ""
+
+    def _failures(self) -> list[str]:
+        """The last message of each workload that fails now."""
+        found = [(workload.name, self._window.numbers(workload.name).last_error) for workload in self._workloads]
+        return [f"{name}: {printable(error)}" for name, error in found if error]
 
     def _health_line(self) -> str:
         """The generator's own state: the worst of all workers."""

@@ -71,7 +71,7 @@ def _tiles(workload: WorkloadResults) -> Markup:
         )
     )
     if workload.facts.open_model:
-        small = f"lateness p99 {seconds_words(workload.lateness_p99_s)}"
+        small = f"of {count_words(workload.due)}; lateness p99 {seconds_words(workload.lateness_p99_s)}"
         tiles.append(tile("Dropped", count_words(workload.dropped), small, kind="alert" if workload.dropped else ""))
     else:
         cut = whole.outcomes.get("cancelled", 0)
