@@ -8,7 +8,7 @@ from kilonode.cloud.context import CloudSettings, NodeShape
 from kilonode.cloud.resources import Node, NodeUsage, Resources, make_node
 from kilonode.cloud.scheduler import NodeTable, Request
 
-SHAPE = NodeShape(vcpus=8, memory_mb=800, disk_gb=80, cpu_allocation_ratio=1.0, reserved_memory_mb=0)
+SHAPE = NodeShape(vcpus=4, memory_mb=800, disk_gb=80, cpu_allocation_ratio=2.0, reserved_memory_mb=0)
 ZONES = ("a", "b")
 
 
@@ -47,6 +47,7 @@ class Model:
         return (
             self.usable[name]
             and request.amount.fits(self.free[name])
+            and request.amount.fits(self.nodes[name].size())
             and request.zone in ("", self.nodes[name].zone)
             and request.node in ("", name)
             and name not in request.avoid

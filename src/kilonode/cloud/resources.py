@@ -66,6 +66,10 @@ class Node(msgspec.Struct, frozen=True, omit_defaults=True):
         """Its address on the management network."""
         return f"10.{64 + (self.number >> 16)}.{self.number >> 8 & 255}.{self.number & 255}"
 
+    def size(self) -> Resources:
+        """What it physically has: no one instance may take more."""
+        return Resources(self.shape.vcpus, self.shape.memory_mb, self.shape.disk_gb)
+
     def capacity(self) -> Resources:
         """How much may be taken in all."""
         shape = self.shape

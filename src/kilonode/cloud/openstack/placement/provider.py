@@ -70,11 +70,12 @@ class Provider(msgspec.Struct, frozen=True):
         return _ENABLED if self.node.enabled else _DISABLED
 
     def room(self, resource_class: str) -> int:
-        """How much is left of a class; -1 where there is none at all."""
+        """How much one consumer can have of a class; -1 where there is none at all."""
         capacity = by_class(self.node.capacity())
         if resource_class not in capacity:
             return -1
-        return capacity[resource_class] - by_class(self.usage.used)[resource_class]
+        left = capacity[resource_class] - by_class(self.usage.used)[resource_class]
+        return min(left, by_class(self.node.size())[resource_class])
 
 
 def by_class(amount: Resources) -> dict[str, int]:
