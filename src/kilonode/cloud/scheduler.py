@@ -1,6 +1,6 @@
 """The scheduler's judgement: on which node does this fit best? Filter and weigh over numpy arrays; no store, no loop.
 
-`NodeTable` holds one row per node: size, capacity, what is free, zone, whether it may be used. `choose` filters (enabled,
+`NodeTable` has one row per node: size, capacity, what is free, zone, whether it may be used. `choose` filters (enabled,
 alive, large enough, enough free, the zone, the node asked for, nodes to avoid) and weighs: the mean of the free
 fractions, so load spreads as with Nova's default weighers; ties go by a seeded draw per node, so two schedulers differ.
 Taking is tentative: a row changes at once (`take`), and is set right by the document when its commit is mirrored.
