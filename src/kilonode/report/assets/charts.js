@@ -173,7 +173,7 @@ const Charts = (() => {
         width: element.clientWidth || 600, height: chart.tall ? 290 : 190, series: [{ label: chart.kind === "curve" ? "percentile" : chart.kind === "histogram" ? "from" : "at", value: xValue }, ...series],
         scales, axes: [xAxis, yAxis], padding: [10, 14, 0, 0],
         cursor: { sync: time ? { key: "time", setSeries: false } : undefined, points: { size: 6 }, drag: { x: time, y: false }, focus: { prox: 24 } },
-        hooks: { drawClear: [heat(chart), ...(time ? [bands(chart.tall)] : [])], setScale: time ? [follow] : [] }, legend: { live: true },
+        hooks: { drawClear: [heat(chart), ...(time ? [bands(chart.tall)] : [])], setScale: time ? [follow] : [] }, legend: { live: true, markers: { width: 3, dash: (plot, place) => !plot.series[place].dash ? "solid" : plot.series[place].dash[0] < 4 ? "dotted" : "dashed" } },
       },
       columns: isStack ? stack(columns) : columns,
     };
