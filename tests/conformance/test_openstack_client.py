@@ -156,7 +156,7 @@ def wait_for_empty(commands: OpenStackCommands, line: str) -> None:
 
 
 def test_a_full_node_has_no_room_until_a_server_is_deleted(admin: OpenStackCommands) -> None:
-    admin.run("flavor create --vcpus 128 --ram 1024 --disk 1 whole-node")
+    admin.run("flavor create --vcpus 1 --ram 130560 --disk 1 whole-node")
     boot = (
         "--os-compute-api-version 2.90 server create --flavor whole-node --image cirros --nic none --host compute-0007"
     )
