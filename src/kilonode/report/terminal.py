@@ -81,7 +81,7 @@ def _print_workload(console: Console, workload: WorkloadResults) -> None:
     title.append(f"  {facts.scenario}, {facts.load}", style="dim")
     console.print(title)
     table = Table(box=SIMPLE, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
-    table.add_column("step", overflow="fold", min_width=13)
+    table.add_column("step", overflow="ellipsis", no_wrap=True, min_width=13)
     for name in ("finished", "errors", "rate", "p50", "p95", "p99", "max"):
         table.add_column(name, justify="right", no_wrap=True)
     for step in workload.steps:
