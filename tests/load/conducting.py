@@ -1,10 +1,11 @@
 """What tests of the engine share: scenarios that need no cloud, and a run of local workers in simulated time."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from pathlib import Path
 
-from kilonode.base.clock import NANOSECONDS_PER_SECOND, SimulatedClock
+from kilonode.base.clock import NANOSECONDS_PER_SECOND, Clock, SimulatedClock
 from kilonode.base.errors import LabError, OperationError
 from kilonode.base.outcomes import Outcome
 from kilonode.clients.openstack.access import Access
@@ -75,6 +76,12 @@ async def make_and_hang(it: Iteration) -> None:
     await it.clock.sleep(1_000_000)
 
 
+@scenario("tests.block")
+async def block_everybody(it: Iteration) -> None:
+    """Keep the event loop for some milliseconds, as a scenario that computes would."""
+    time.sleep(0.003)  # noqa: ASYNC251
+
+
 @scenario("tests.random")
 async def wait_at_random(it: Iteration) -> None:
     """Wait for a time that depends on the iteration alone."""
@@ -125,10 +132,13 @@ async def conduct(
     drain_s: float = 30.0,
     stop_s: float | None = None,
     kill_s: float | None = None,
+    clock: Clock | None = None,
 ) -> Run:
-    """Run workloads from one second after now on the simulated clock; stop or kill them early when told to."""
+    """Run workloads from one second after now, on the simulated clock if no other is given; stop or kill them early
+    when told to.
+    """
     loop = asyncio.get_running_loop()
-    clock = SimulatedClock(loop)
+    clock = clock or SimulatedClock(loop)
     plan = WorkerPlan(run_id="0badcafe", seed=seed, workers=workers, workloads=workloads, journal="", drain_s=drain_s)
     paths = [folder / f"worker-{number}-of-{workers}.journal" for number in range(workers)]
     generator = LocalWorkers(clock, no_transport)

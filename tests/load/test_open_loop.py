@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from kilonode.base.clock import RealClock
 from kilonode.base.outcomes import Outcome
 from kilonode.base.units import Duration, Rate
 from kilonode.load.models import ConstantArrivalRate, PoissonArrivalRate, RampingArrivalRate, RateStage, Step
@@ -118,6 +119,22 @@ async def test_a_scenario_that_refuses_to_stop_is_recorded_and_left_behind(tmp_p
     run = await conduct(tmp_path, workload(load, scenario_name="tests.stubborn"), drain_s=1)
     assert [(op.iteration, op.outcome) for op in run.iterations()] == [(0, Outcome.CANCELLED), (1, Outcome.CANCELLED)]
     assert "did not stop" in run.iterations()[0].error
+
+
+@pytest.mark.real_loop
+@pytest.mark.parametrize("stop_s", [None, 0.5])
+async def test_a_generator_that_cannot_keep_up_records_all_that_was_due(tmp_path: Path, stop_s: float | None) -> None:
+    load = ConstantArrivalRate(rate=Rate(20_000), duration=Duration(0.5 if stop_s is None else 60))
+    plan = workload(load, scenario_name="tests.block")
+    run = await conduct(tmp_path, plan, workers=2, drain_s=0.1, stop_s=stop_s, clock=RealClock())
+    iterations = run.iterations()
+    due = sum(report.workloads[0].due for report in run.reports if report.last)
+    dropped = [op for op in iterations if op.outcome == Outcome.DROPPED]
+    assert sorted(op.iteration for op in iterations) == list(range(due))
+    assert due >= 10_000
+    assert len(dropped) == sum(report.workloads[0].dropped for report in run.reports if report.last) > 0
+    assert all(op.started_ns == op.finished_ns > op.due_ns for op in dropped)
+    assert all(op.due_ns == op.iteration * 50_000 for op in iterations)
 
 
 async def test_a_workload_may_start_later_than_the_run(tmp_path: Path) -> None:

@@ -53,6 +53,18 @@ class OpBlock:
         return len(self.due_ns)
 
 
+def uniform_block(words: tuple[str, str, str, str, str], iteration: Int64s, due_ns: Int64s, at_ns: int) -> OpBlock:
+    """A block of Ops that differ in iteration and due alone: same kind, workload, step, outcome, error (`words`), all
+    started and finished at `at_ns`. At most `LARGEST_BLOCK_OPS`.
+    """
+    same = np.zeros(len(iteration), dtype=np.uint16)
+    at = np.full(len(iteration), at_ns, dtype=np.int64)
+    kind, workload, step, outcome, error = (Words((word,) if len(iteration) else (), same) for word in words)
+    return OpBlock(
+        kind, workload, step, outcome, error, iteration, due_ns, at, at, np.zeros(len(iteration), dtype=np.int64)
+    )
+
+
 class PackedOps(msgspec.Struct, frozen=True, array_like=True, tag="ops", gc=False):
     """A block as a frame's payload: tables of words, then arrays as little-endian bytes (codes in 16 bits)."""
 

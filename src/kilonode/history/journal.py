@@ -138,6 +138,23 @@ class JournalWriter:
         if len(self._flat) >= _FLAT_LIMIT:
             self.encode()
 
+    def add_block(self, block: OpBlock) -> None:
+        """Record many Ops at once."""
+        self.encode()
+        self._take(
+            dataclasses.replace(
+                block,
+                due_ns=block.due_ns - self._origin_ns,
+                started_ns=block.started_ns - self._origin_ns,
+                finished_ns=block.finished_ns - self._origin_ns,
+            )
+        )
+
+    @property
+    def backlog_bytes(self) -> int:
+        """How much is encoded and waits for `write`."""
+        return self._pending_bytes - self._written_bytes
+
     def add_sample(self, sample: Sample) -> None:
         """Record a Sample."""
         self._samples.append(sample)
@@ -153,11 +170,7 @@ class JournalWriter:
         for start in range(0, len(self._flat), _FLAT_LIMIT):
             whole = len(self._flat) <= _FLAT_LIMIT
             piece = self._flat if whole else self._flat[start : start + _FLAT_LIMIT]
-            block = block_of_flat(piece, self._origin_ns)
-            self._ops += len(block)
-            self._enqueue(_encoder.encode(pack(block)))
-            if self._on_block is not None:
-                self._on_block(block)
+            self._take(block_of_flat(piece, self._origin_ns))
         self._flat.clear()
         if self._samples:
             self._sample_count += len(self._samples)
@@ -201,10 +214,16 @@ class JournalWriter:
         finally:
             self._file.close()
 
+    def _take(self, block: OpBlock) -> None:
+        self._ops += len(block)
+        self._enqueue(_encoder.encode(pack(block)))
+        if self._on_block is not None:
+            self._on_block(block)
+
     def _enqueue(self, payload: bytes) -> None:
         data = frame(payload)
         self._pending_bytes += len(data)
-        if self._pending_bytes - self._written_bytes > LARGEST_BACKLOG_BYTES:
+        if self.backlog_bytes > LARGEST_BACKLOG_BYTES:
             raise InputError(
                 "the disk does not keep up with the history",
                 where=str(self.path),

@@ -104,7 +104,10 @@ class ClosedLoop(Loop):
             if user.task is not None:
                 user.task.cancel()
 
-    def _give_up(self) -> None:
+    def _close(self) -> None:
+        self._is_over = True
+
+    async def _account(self) -> None:
         pass  # nothing is due in a closed loop before it starts
 
     def _is_done(self) -> bool:

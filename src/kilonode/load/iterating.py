@@ -14,6 +14,7 @@ from typing import Any, Final
 from kilonode.base.clock import NANOSECONDS_PER_SECOND, Clock
 from kilonode.base.outcomes import FAILURES, Outcome
 from kilonode.clients.openstack.connection import Connection
+from kilonode.history.blocks import Int64s, uniform_block
 from kilonode.history.journal import JournalWriter
 from kilonode.history.records import OpKind
 from kilonode.scenarios.iteration import Iteration, WorkloadContext, classify_exception
@@ -24,6 +25,9 @@ _ITERATION: Final = OpKind.ITERATION.value
 _OK: Final = Outcome.OK.value
 _DROPPED: Final = Outcome.DROPPED.value
 _CANCELLED: Final = Outcome.CANCELLED.value
+
+MOST_UNWRITTEN_BYTES: Final = 16 * 2**20
+"""With so much waiting to be written, whoever records many Ops at once lets the disk catch up first."""
 
 _SHORTEST_WATCH_NS: Final = 1_000_000
 _WATCHES_PER_TIMEOUT: Final = 1000
@@ -160,6 +164,15 @@ class IterationRunner:
             await iteration.clean_up()
             return self._now_ns()
         return finished_ns
+
+    async def drop_many(self, numbers: Int64s, due_ns: Int64s, now_ns: int) -> None:
+        """Record many iterations that were due and could not be started, at most `LARGEST_BLOCK_OPS`."""
+        words = (_ITERATION, self._work.workload, "", _DROPPED, "")
+        self._journal.add_block(uniform_block(words, numbers, due_ns, now_ns))
+        if self._journal.backlog_bytes > MOST_UNWRITTEN_BYTES:
+            await asyncio.get_running_loop().run_in_executor(None, self._journal.write)
+        else:
+            await asyncio.sleep(0)
 
     def drop(self, number: int, due_ns: int, now_ns: int) -> None:
         """Record an iteration that was due and could not be started."""

@@ -82,8 +82,12 @@ class Loop(ABC):
         """The workload is over, as planned or early: release the virtual users that wait for work."""
 
     @abstractmethod
-    def _give_up(self) -> None:
-        """Everything was cut off: account for what was due and never started."""
+    def _close(self) -> None:
+        """Start nothing any more, whatever is due."""
+
+    @abstractmethod
+    async def _account(self) -> None:
+        """Nothing runs any more: record what was due and never started."""
 
     @abstractmethod
     def _is_done(self) -> bool:
@@ -103,10 +107,11 @@ class Loop(ABC):
                 await asyncio.wait(tasks, timeout=CANCEL_GRACE_S)
         finally:
             watchdog.close()
+            self._close()
             self._cancel_users()
-            self._give_up()
             if self._timer is not None:
                 self._timer.cancel()
+        await self._account()
         for user in self._users:
             user.abandon(self._now_ns())
         if self._failure is not None:

@@ -17,10 +17,11 @@ from typing import Final
 import numpy as np
 
 from kilonode.base.clock import NANOSECONDS_PER_SECOND
+from kilonode.history.blocks import LARGEST_BLOCK_OPS, Int64s
 from kilonode.load.alarm import open_alarm
 from kilonode.load.iterating import VirtualUser, Work
 from kilonode.load.loop import Loop, Surroundings
-from kilonode.load.pacers import Pacer
+from kilonode.load.pacers import Pacer, Seconds
 
 NEVER_NS: Final = 2**63 - 1
 
@@ -54,6 +55,9 @@ class OpenLoop(Loop):
         self._woken = 0
         """Virtual users that were told to look for work and have not begun to yet."""
         self._stopped_ns: int | None = None
+        """When the schedule was made to end before its time."""
+        self._left: int | None = None
+        """The place of the first entry that was due by then and not begun; None: there is none."""
         self._load_piece()
 
     @property
@@ -74,13 +78,16 @@ class OpenLoop(Loop):
         """Compute the next piece of the schedule."""
         self._first += len(self._due_ns)
         indices = self._segment.indices(self._first, _SCHEDULE_PIECE)
-        due_s = self._pacer.due_s(indices)
-        due_s = due_s[np.isfinite(due_s)]
-        due_ns = np.rint(due_s * NANOSECONDS_PER_SECOND).astype(np.int64) + self._start_ns
+        due_ns = self._to_ns(self._pacer.due_s(indices))
         self._due_ns = due_ns.tolist()
         self._position = 0
         if len(due_ns) < _SCHEDULE_PIECE:
             self._due_ns.append(NEVER_NS)
+
+    def _to_ns(self, due_s: Seconds) -> Int64s:
+        """Those instants of the schedule that exist, on the clock."""
+        due_s = due_s[np.isfinite(due_s)]
+        return np.rint(due_s * NANOSECONDS_PER_SECOND).astype(np.int64) + self._start_ns
 
     def _advance(self) -> int:
         """Step over the next entry of the schedule; returns the number of its iteration."""
@@ -160,17 +167,32 @@ class OpenLoop(Loop):
 
     def _stop_starting(self, *, early: bool) -> None:
         if early:
-            self._stopped_ns = self._now_ns()
-            self._give_up()
+            self._close()
 
-    def _give_up(self) -> None:
-        """Drop what is due by now and was not begun, and make the schedule end here."""
-        now_ns = self._now_ns()
-        while self._due_ns[self._position] <= now_ns:
-            self._drop(now_ns, 1)
-        self._due_ns, self._position = [NEVER_NS], 0
+    def _close(self) -> None:
+        """Make the schedule end here; what is due by now and was not begun is recorded by `_account`."""
+        if self._stopped_ns is not None:
+            return
+        self._stopped_ns = self._now_ns()
         self._alarm.close()
+        if self._due_ns[self._position] <= self._stopped_ns:
+            self._left = self._first + self._position
+        self._due_ns, self._position = [NEVER_NS], 0
         self._release_idle()
+
+    async def _account(self) -> None:
+        if self._left is None or self._stopped_ns is None:
+            return
+        now_ns = self._now_ns()
+        while True:
+            indices = self._segment.indices(self._left, LARGEST_BLOCK_OPS)
+            due_ns = self._to_ns(self._pacer.due_s(indices))
+            count = int((due_ns <= self._stopped_ns).sum())
+            if count == 0:
+                return
+            await self._runner.drop_many(indices[:count], due_ns[:count], now_ns)
+            self.dropped += count
+            self._left += count
 
     def _is_done(self) -> bool:
         return self._is_over and self._due_ns[self._position] == NEVER_NS
