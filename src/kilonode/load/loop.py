@@ -139,6 +139,7 @@ class Loop(ABC):
         self._check()
 
     def _cut_off(self) -> None:
+        self._close()
         self._cancel_users()
         self._ended.set()
 

@@ -53,7 +53,8 @@ class OpenLoop(Loop):
         self._running = 0
         self._idle: list[asyncio.Future[None]] = []
         self._woken = 0
-        """Virtual users that were told to look for work and have not begun to yet."""
+        """Virtual users that will look for work in this turn or the next of the event loop: they were told to, or they
+        gave way."""
         self._stopped_ns: int | None = None
         """When the schedule was made to end before its time."""
         self._left: int | None = None
@@ -123,7 +124,9 @@ class OpenLoop(Loop):
             finally:
                 self._running -= 1
             if time_slice.is_over(user, now_ns):
+                self._woken += 1
                 await time_slice.give_way()
+                self._woken -= 1
                 now_ns = now()
 
     def _dispatch(self) -> None:
