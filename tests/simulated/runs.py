@@ -73,6 +73,7 @@ def do_run(
     text: str,
     runs: Path,
     *,
+    file: Path | None = None,
     sets: tuple[str, ...] = (),
     seed: int = 7,
     workers: int = 1,
@@ -80,8 +81,8 @@ def do_run(
     interrupt_at_s: float = 0.0,
     times: int = 1,
 ) -> Run:
-    """Do the experiment in `text` on virtual time."""
-    point = read_text(text, runs / "experiment.yaml", sets).points[0].with_seed(seed)
+    """Do the experiment in `text`, which is that of `file` if it is given, on virtual time."""
+    point = read_text(text, file or runs / "experiment.yaml", sets).points[0].with_seed(seed)
     experiment = point.experiment
     folder = create_run_folder(runs, experiment.name, datetime(2030, 1, 1, tzinfo=UTC))
     folder.experiment_file.write_text(point.text)
