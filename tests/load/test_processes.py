@@ -134,7 +134,7 @@ async def test_closing_ends_workers_at_once_and_says_what_was_cut_off(tmp_path: 
 
 async def test_a_worker_that_dies_is_named_and_the_others_go_on(tmp_path: Path) -> None:
     generator = WorkerProcesses()
-    wanted = plans(tmp_path, ConstantArrivalRate(rate=Rate(100), duration=Duration(2)))
+    wanted = plans(tmp_path, ConstantArrivalRate(rate=Rate(100), duration=Duration(5)))
     try:
         await generator.prepare(wanted)
         victim = children()[-1].pid
