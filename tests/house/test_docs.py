@@ -23,9 +23,12 @@ def test_links_between_documents_lead_somewhere() -> None:
     broken = []
     for page in PAGES:
         text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
-        for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text):
-            if "://" not in target and not (page.parent / target).exists():
-                broken.append(f"{page.relative_to(ROOT)}: {target}")
+        targets = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text)
+        broken += [
+            f"{page.relative_to(ROOT)}: {target}"
+            for target in targets
+            if "://" not in target and not (page.parent / target).exists()
+        ]
     assert broken == []
 
 
