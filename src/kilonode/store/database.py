@@ -21,14 +21,15 @@ from kilonode.store.schema import is_busy, open_database
 COMPACT_EVERY_COMMITS: Final = 256
 READ_TIMEOUT_S: Final = 5.0
 
-_CREATE: Final = "INSERT OR IGNORE INTO documents (value, revision, kind, key, created) VALUES (?1, ?2, ?3, ?4, ?2)"
-_UPDATE: Final = "UPDATE documents SET value = ?1, revision = ?2 WHERE kind = ?3 AND key = ?4 AND revision = ?5"
+# Python 3.12 warns about numbered placeholders in a sequence, so the revision is given twice where it is written twice.
+_CREATE: Final = "INSERT OR IGNORE INTO documents (value, revision, kind, key, created) VALUES (?, ?, ?, ?, ?)"
+_UPDATE: Final = "UPDATE documents SET value = ?, revision = ? WHERE kind = ? AND key = ? AND revision = ?"
 _PUT: Final = (
-    "INSERT INTO documents (value, revision, kind, key, created) VALUES (?1, ?2, ?3, ?4, ?2)"
+    "INSERT INTO documents (value, revision, kind, key, created) VALUES (?, ?, ?, ?, ?)"
     " ON CONFLICT (kind, key) DO UPDATE SET value = excluded.value, revision = excluded.revision"
 )
-_DELETE: Final = "DELETE FROM documents WHERE kind = ?1 AND key = ?2"
-_DELETE_SEEN: Final = "DELETE FROM documents WHERE kind = ?1 AND key = ?2 AND revision = ?3"
+_DELETE: Final = "DELETE FROM documents WHERE kind = ? AND key = ?"
+_DELETE_SEEN: Final = "DELETE FROM documents WHERE kind = ? AND key = ? AND revision = ?"
 
 _encode_log = msgspec.msgpack.Encoder().encode
 _decode_log = msgspec.msgpack.Decoder(list[tuple[str, str, bytes | None]]).decode
@@ -169,11 +170,11 @@ class Database:
                     else:
                         rows[_DELETE_SEEN].append((kind, key, expected))
                 elif expected is None:
-                    rows[_PUT].append((value, revision, kind, key))
+                    rows[_PUT].append((value, revision, kind, key, revision))
                 elif expected:
                     rows[_UPDATE].append((value, revision, kind, key, expected))
                 else:
-                    rows[_CREATE].append((value, revision, kind, key))
+                    rows[_CREATE].append((value, revision, kind, key, revision))
             commits.append(Commit(revision, pending.changes))
             log.append((revision, _log_entry(pending.changes)))
         if len(touched) < count:
@@ -208,7 +209,7 @@ class Database:
                 if change.value is None:
                     run(_DELETE, (change.kind, change.key))
                 else:
-                    run(_PUT, (change.value, revision, change.kind, change.key))
+                    run(_PUT, (change.value, revision, change.kind, change.key, revision))
             run("INSERT INTO commits VALUES (?, ?)", (revision, _log_entry(pending.changes)))
             commits.append(Commit(revision, pending.changes))
             pending.outcome = revision
