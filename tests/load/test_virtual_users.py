@@ -52,14 +52,14 @@ def test_constant_virtual_users_are_active_all_the_time() -> None:
     assert plan.active(2) == ((0.0, 60.0),)
 
 
-@given(st.integers(1, 50), st.integers(1, 9), st.integers(0, 20))
+@given(st.integers(1, 50), st.integers(1, 9), st.integers(1, 20))
 def test_every_iteration_of_every_virtual_user_has_a_number_of_its_own(vus: int, workers: int, turns: int) -> None:
-    plan = VuPlan(PerVuIterations(vus=vus, iterations=max(1, turns)))
+    plan = VuPlan(PerVuIterations(vus=vus, iterations=turns))
     numbers = [
-        plan.number(vu, turn)
+        number
         for worker in range(workers)
         for vu in Segment(worker, workers).virtual_users(vus)
-        for turn in range(turns)
+        for number in plan.numbers(vu)
     ]
     assert sorted(numbers) == list(range(vus * turns))
 

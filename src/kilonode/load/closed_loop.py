@@ -52,7 +52,7 @@ class ClosedLoop(Loop):
 
     async def _live(self, vu: int, user: VirtualUser) -> None:
         """A virtual user: iterate whenever it is active."""
-        turns = self._numbers(vu)
+        numbers = self._numbers(vu)
         think_time = self._plan.think_time
         thinking = self._randomness.child(vu).stream() if think_time is not None else None
         run, now, time_slice = self._runner.run, self._now_ns, self._slice
@@ -60,7 +60,7 @@ class ClosedLoop(Loop):
             until_ns = self._start_ns + round(interval.end_s * NANOSECONDS_PER_SECOND)
             await self._sleep_until(user, self._start_ns + round(interval.start_s * NANOSECONDS_PER_SECOND))
             while not self._is_over and (now_ns := now()) < until_ns:
-                number = next(turns, None)
+                number = next(numbers, None)
                 if number is None:
                     return
                 self._started += 1
@@ -81,9 +81,7 @@ class ClosedLoop(Loop):
         """The numbers of the iterations of one virtual user, in order."""
         if self._shared is not None:
             return self._shared
-        most = self._plan.iterations_each
-        turns = range(most) if most is not None else range(2**62 // self._plan.vus)
-        return (self._plan.number(vu, turn) for turn in turns)
+        return iter(self._plan.numbers(vu))
 
     async def _sleep_until(self, user: VirtualUser, at_ns: int) -> None:
         # Event loops round timers to milliseconds, up or down; nothing may start before its time.

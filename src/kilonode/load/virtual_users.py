@@ -8,9 +8,12 @@ their place in it. Times are float seconds.
 
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from kilonode.load.models import ClosedModel, ConstantVus, PerVuIterations, RampingVus, SharedIterations, ThinkTime
+
+MOST_TURNS: Final = 2**40
+"""More iterations than one virtual user could ever do."""
 
 
 class Interval(NamedTuple):
@@ -76,9 +79,10 @@ class VuPlan:
             found.append(Interval(on_since_s, self.end_s))
         return tuple(found)
 
-    def number(self, vu: int, turn: int) -> int:
-        """The number of the iteration that is the `turn`-th (from zero) of this VU, where there is no shared pool."""
-        return turn * self.vus + vu
+    def numbers(self, vu: int) -> range:
+        """The numbers of the iterations of this VU, in order, where there is no shared pool."""
+        turns = MOST_TURNS if self.iterations_each is None else self.iterations_each
+        return range(vu, vu + turns * self.vus, self.vus)
 
     def _stages(self, *, jumps: bool = False) -> Sequence[tuple[tuple[float, int], tuple[float, int]]]:
         pairs = zip(self._levels, self._levels[1:], strict=False)
