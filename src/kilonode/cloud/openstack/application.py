@@ -5,6 +5,7 @@ Importing it registers the kinds of all services' documents.
 
 from typing import Final
 
+from kilonode.base.errors import InputError, nearest
 from kilonode.cloud.context import Cloud
 from kilonode.cloud.openstack.compute.routes import COMPUTE
 from kilonode.cloud.openstack.identity.authority import Authority
@@ -24,7 +25,19 @@ SERVICES: Final[tuple[ServiceApp, ...]] = (IDENTITY, COMPUTE, PLACEMENT, IMAGE_S
 
 
 def application(cloud: Cloud) -> Application:
-    """The application over a view of the cloud that mirrors all kinds."""
+    """The application over a view of the cloud that mirrors all kinds.
+
+    Raises InputError when the stage profile gives a service time to an operation that no service has.
+    """
+    operations = {name for service in SERVICES for name in service.operations()}
+    for name in cloud.profile.services:
+        if name not in operations:
+            raise InputError(
+                "the stage profile gives a service time to an operation that there is not",
+                where=f"{cloud.profile.name}: services",
+                got=name,
+                hint=nearest(name, operations),
+            )
     return Application(cloud, SERVICES, cloud.part(Authority).caller)
 
 
