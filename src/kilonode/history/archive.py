@@ -16,6 +16,7 @@ import duckdb
 import numpy as np
 
 from kilonode.base.errors import InputError
+from kilonode.base.formats import refuse_newer
 from kilonode.history.columns import Columns, History, Names, Samples
 from kilonode.history.journal import FORMAT_VERSION, SUFFIX, JournalContents, read_journal
 
@@ -196,14 +197,7 @@ def _read_facts(connection: duckdb.DuckDBPyConnection, path: Path) -> tuple[bool
     rows = connection.execute(f"SELECT key, value FROM parquet_kv_metadata({_quoted(path)})").fetchall()
     facts = {bytes(key).decode(): bytes(value).decode() for key, value in rows}
     version = int(facts.get("kilonode_format_version", "0"))
-    if version > FORMAT_VERSION:
-        raise InputError(
-            "this history was written by a newer Kilonode",
-            where=str(path),
-            expected=f"format version {FORMAT_VERSION} or older",
-            got=f"version {version}",
-            hint="use the version of Kilonode that wrote it, or a newer one",
-        )
+    refuse_newer(version, FORMAT_VERSION, what="this history", where=str(path))
     return facts.get("torn") == "1", float(facts.get("lost_at_most_s", "0"))
 
 

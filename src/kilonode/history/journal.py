@@ -26,6 +26,7 @@ from typing import Final
 import msgspec
 
 from kilonode.base.errors import InputError
+from kilonode.base.formats import refuse_newer
 from kilonode.history.blocks import LARGEST_BLOCK_OPS, OP_WIDTH, OpBlock, PackedOps, block_of_flat, pack, unpack
 from kilonode.history.frames import frame, frames_behind_damage, good_frames
 from kilonode.history.records import Op, Sample
@@ -309,17 +310,10 @@ def op_tuple(op: Op) -> OpTuple:
 def _decode_header(payload: bytes, path: Path) -> JournalHeader:
     try:
         version = _version_decoder.decode(payload).format_version
-        if version <= FORMAT_VERSION:
-            return _header_decoder.decode(payload)
+        refuse_newer(version, FORMAT_VERSION, what="this history", where=str(path))
+        return _header_decoder.decode(payload)
     except msgspec.DecodeError as error:
         raise InputError("not a journal of Kilonode", where=str(path), got=str(error)) from error
-    raise InputError(
-        "this history was written by a newer Kilonode",
-        where=str(path),
-        expected=f"format version {FORMAT_VERSION} or older",
-        got=f"version {version}",
-        hint="use the version of Kilonode that wrote it, or a newer one",
-    )
 
 
 def _hidden_s(data: bytes, offset: int, before: Iterable[OpBlock]) -> float:

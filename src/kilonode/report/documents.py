@@ -10,8 +10,9 @@ from typing import Final
 
 import msgspec
 
-from kilonode.base.encoding import decode_json, encode_json
+from kilonode.base.encoding import encode_json
 from kilonode.base.errors import InputError
+from kilonode.base.formats import decode_versioned_json
 from kilonode.check.results import FORMAT_VERSION, Results
 from kilonode.report.html import report_html
 from kilonode.report.junit import junit_xml
@@ -30,10 +31,6 @@ class VerdictDocument(msgspec.Struct, frozen=True, kw_only=True):
     results: Results
 
 
-class _Versioned(msgspec.Struct):
-    format_version: int = 0
-
-
 def write_report(folder: Path, results: Results, metadata: RunMetadata) -> Path:
     """Write all documents into a run's folder; the path of the HTML report. Raises InputError when it cannot."""
     _write(folder / VERDICT_FILE, encode_json(VerdictDocument(run=metadata, results=results)) + b"\n")
@@ -47,16 +44,14 @@ def read_verdict(folder: Path) -> VerdictDocument:
     path = folder / VERDICT_FILE
     try:
         data = path.read_bytes()
-        version = decode_json(data, _Versioned).format_version
-        if version > FORMAT_VERSION:
-            raise InputError(
-                "this verdict was written by a newer Kilonode",
-                where=str(path),
-                expected=f"format version {FORMAT_VERSION} or older",
-                got=f"version {version}",
-                hint="make it anew from the run's history: kilonode report",
-            )
-        return decode_json(data, VerdictDocument)
+        return decode_versioned_json(
+            data,
+            VerdictDocument,
+            FORMAT_VERSION,
+            what="this verdict",
+            where=str(path),
+            hint="make it anew from the run's history: kilonode report",
+        )
     except OSError as error:
         raise InputError("no verdict here", where=str(path), got=error.strerror or str(error)) from error
     except msgspec.DecodeError as error:

@@ -18,8 +18,9 @@ from typing import Any, Final
 
 import msgspec
 
-from kilonode.base.encoding import decode_json, encode_json_for_people
+from kilonode.base.encoding import encode_json_for_people
 from kilonode.base.errors import InputError
+from kilonode.base.formats import decode_versioned_json
 from kilonode.run.folder import make_dated_folder, write_atomically
 from kilonode.run.reading import Point, ReadExperiment
 
@@ -151,14 +152,13 @@ def read_campaign(path: Path) -> Campaign:
     """The campaign in the folder `path`, to look at. Raises InputError."""
     file = path / INDEX_FILE
     try:
-        index = decode_json(file.read_bytes(), CampaignIndex)
+        index = decode_versioned_json(
+            file.read_bytes(), CampaignIndex, FORMAT_VERSION, what="this campaign", where=str(file)
+        )
     except OSError as error:
         raise InputError("not a campaign folder", where=str(path), got=error.strerror or str(error)) from error
     except msgspec.DecodeError as error:
         raise InputError("a broken campaign index", where=str(file), got=str(error)) from error
-    if index.format_version > FORMAT_VERSION:
-        expected = f"format version {FORMAT_VERSION} or older"
-        raise InputError("made by a newer Kilonode", where=str(file), expected=expected, got=str(index.format_version))
     return Campaign(path, index)
 
 

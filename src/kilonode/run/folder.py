@@ -22,8 +22,9 @@ from typing import Any
 
 import msgspec
 
-from kilonode.base.encoding import decode_json, encode_json_for_people
+from kilonode.base.encoding import encode_json_for_people
 from kilonode.base.errors import InputError, nearest
+from kilonode.base.formats import decode_versioned_json
 
 RECORD_FILE = "run.json"
 FORMAT_VERSION = 1
@@ -81,6 +82,8 @@ class RunRecord(msgspec.Struct, frozen=True):
     """When, after the start of the load."""
     left_behind: bool = False
     """Cleanup did not finish: `kilonode cleanup` has something to do."""
+    removed_utc: datetime | None = None
+    """When `kilonode cleanup` had removed everything the run made; None: it did not, or had no need to."""
     facts: dict[str, Any] = {}
     """This point of the matrix: path to value."""
     campaign: str = ""
@@ -119,26 +122,13 @@ class RunFolder:
                 got=error.strerror or str(error),
             ) from error
         try:
-            version = decode_json(data, _Versioned).format_version
-            if version > FORMAT_VERSION:
-                raise InputError(
-                    "this run was made by a newer Kilonode",
-                    where=str(self.record_file),
-                    expected=f"format version {FORMAT_VERSION} or older",
-                    got=f"version {version}",
-                    hint="use the version of Kilonode that made it, or a newer one",
-                )
-            return decode_json(data, RunRecord)
+            return decode_versioned_json(data, RunRecord, FORMAT_VERSION, what="this run", where=str(self.record_file))
         except msgspec.DecodeError as error:
             raise InputError("a broken run record", where=str(self.record_file), got=str(error)) from error
 
     def write_record(self, record: RunRecord) -> None:
         """Replace `run.json`."""
         write_atomically(self.record_file, encode_json_for_people(record))
-
-
-class _Versioned(msgspec.Struct):
-    format_version: int = FORMAT_VERSION
 
 
 def create_run_folder(runs: Path, name: str, created: datetime) -> RunFolder:
@@ -186,7 +176,7 @@ def find_run(runs: Path, which: str) -> RunFolder:
     for path in (Path(which), runs / which):
         if (path / RECORD_FILE).is_file():
             return RunFolder(path)
-    readable = _readable_records(list_runs(runs))
+    readable = readable_records(list_runs(runs))
     if which == "latest" and readable:
         return max(readable, key=lambda pair: (pair[1].created_utc, pair[0].name))[0]
     for folder, record in readable:
@@ -201,7 +191,7 @@ def find_run(runs: Path, which: str) -> RunFolder:
     )
 
 
-def _readable_records(folders: list[RunFolder]) -> list[tuple[RunFolder, RunRecord]]:
+def readable_records(folders: list[RunFolder]) -> list[tuple[RunFolder, RunRecord]]:
     """Each folder with its record; a broken one must not be in the way of the others."""
     found: list[tuple[RunFolder, RunRecord]] = []
     for folder in folders:
