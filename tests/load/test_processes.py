@@ -150,7 +150,7 @@ async def test_a_worker_that_dies_is_named_and_the_others_go_on(tmp_path: Path) 
     history = read_history(tmp_path)
     assert history.torn
     assert history.lost_at_most_s == 1.0
-    assert 100 <= len(history.columns) < 200
+    assert 250 <= len(history.columns) < 500  # all of one worker, a part of the other
 
 
 async def test_a_worker_that_dies_takes_its_last_words_along(tmp_path: Path) -> None:
