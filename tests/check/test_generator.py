@@ -167,3 +167,10 @@ def test_other_sources_are_shown_and_not_judged() -> None:
     results = judged(health("cpu_fraction", [1.0] * 60, source="api"))
     assert results.verdict is Verdict.VALID
     assert [source.source for source in results.generator.sources] == ["api"]
+
+
+def test_requests_that_were_sent_twice_are_noted_and_change_no_verdict() -> None:
+    samples = [Sample("generator-0", "requests_resent", n * 10**9, float(min(n, 3))) for n in range(60)]
+    results = judged(samples, late(0, late_s=0.0, took=0.05))
+    assert results.verdict is Verdict.VALID
+    assert any("sent 3 requests a second time" in note for note in results.generator.notes)

@@ -40,6 +40,10 @@ SILENT_S: Final = 3.5
 OPEN_FILES_SHARE: Final = 0.95
 OPEN_FILES_NOTE_SHARE: Final = 0.8
 MOST_LINE_POINTS: Final = 600
+REPETITIONS: Final = {
+    "requests_resent": "a reused connection had been closed by the server before a byte of the answer came",
+    "tokens_refused": "the service refused the token, and a new one was fetched",
+}
 GENERATOR: Final = "generator"
 SHOWN_METRICS: Final = (
     "cpu_fraction", "loop_lag_s_max", "lateness_s_p99", "lateness_s_max", "open_files", "memory_bytes", "active_vus",
@@ -69,6 +73,7 @@ def judge_generator(
     if not facts.simulated:
         for source in sources:
             _judge_process(samples, source, load_end_s, findings)
+            _note_repetitions(samples, source, findings)
         for workload in facts.workloads:
             if workload.open_model:
                 _judge_lateness(workload, table.of(OpKind.ITERATION, workload.name), load_end_s, findings)
@@ -128,6 +133,14 @@ def _judge_process(samples: Samples, source: str, load_end_s: float, findings: _
         )
     elif highest >= OPEN_FILES_NOTE_SHARE:
         findings.notes.append(f"{source} had {highest:.0%} of the file descriptors open that it may have.")
+
+
+def _note_repetitions(samples: Samples, source: str, findings: _Findings) -> None:
+    """Say what was sent twice: its latency holds both times, and the history shows one operation."""
+    for metric, text in REPETITIONS.items():
+        count = float(samples.of(source, metric)[1].max(initial=0.0))
+        if count:
+            findings.notes.append(f"{source} sent {count:.0f} requests a second time: {text}.")
 
 
 def _judge_lateness(workload: WorkloadFacts, iterations: Operations, load_end_s: float, findings: _Findings) -> None:

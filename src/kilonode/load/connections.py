@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from kilonode.base.clock import Clock
+from kilonode.clients.http import HttpTransport
 from kilonode.clients.openstack.access import Access
 from kilonode.clients.openstack.connection import Connection
 from kilonode.clients.openstack.tokens import TokenCache
@@ -64,6 +65,16 @@ class Connections:
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from None
         return tuple(connections[tenant.access] for tenant in tenants)
+
+    def counts(self) -> dict[str, float]:
+        """What happened on the connections so far, for the generator's health: nothing that was repeated is hidden."""
+        pools = [transport.counts for transport in self._transports.values() if isinstance(transport, HttpTransport)]
+        return {
+            "connections_opened": float(sum(pool.opened for pool in pools)),
+            "requests_waited": float(sum(pool.waited for pool in pools)),
+            "requests_resent": float(sum(pool.resent for pool in pools)),
+            "tokens_refused": float(self._tokens.counts.refused_tokens),
+        }
 
     async def close(self) -> None:
         """Close every transport."""

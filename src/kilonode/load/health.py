@@ -12,6 +12,8 @@ meaning there is read. Reading costs some tens of microseconds.
 | `flush_s_max` | the longest that encoding the journal kept the event loop |
 | `open_files`, `open_files_limit` | file descriptors: open now, and the most there may be |
 | `memory_bytes` | resident memory |
+| `connections_opened`, `requests_waited` | connections made, requests that waited for a free one, so far |
+| `requests_resent`, `tokens_refused` | requests sent twice (a stale connection; a token that was refused), so far |
 | `active_vus`, `dropped` | iterations that run now; iterations dropped so far, all workloads together |
 """
 

@@ -7,6 +7,7 @@ from typing import Final
 from kilonode.base.clock import NANOSECONDS_PER_SECOND, Clock
 from kilonode.history.journal import JournalWriter
 from kilonode.history.records import Sample
+from kilonode.load.connections import Connections
 from kilonode.load.health import LagProbe, ProcessReader
 from kilonode.load.loop import Loop
 from kilonode.load.progress import Progress, ProgressCounter, WorkloadProgress
@@ -27,6 +28,7 @@ class Reporter:
         counter: ProgressCounter,
         loops: Sequence[Loop],
         lag: LagProbe,
+        connections: Connections,
     ) -> None:
         self._worker = worker
         self._clock = clock
@@ -35,6 +37,7 @@ class Reporter:
         self._counter = counter
         self._loops = loops
         self._lag = lag
+        self._connections = connections
         self._process = None if clock.simulated else ProcessReader()
 
     def report(self, *, last: bool = False) -> Progress:
@@ -70,4 +73,5 @@ class Reporter:
             health |= self._process.read()
             health["loop_lag_s_max"] = self._lag.take_s()
             health["flush_s_max"] = encoding_ns / NANOSECONDS_PER_SECOND
+            health |= self._connections.counts()
         return health

@@ -93,7 +93,7 @@ class Worker:
         )
         journal = JournalWriter(Path(plan.journal), self._header(zero_ns), counter.add, origin_ns=zero_ns)
         lag = LagProbe(asyncio.get_running_loop(), self._clock)
-        reporter = Reporter(plan.worker, self._clock, zero_ns, journal, counter, self._loops, lag)
+        reporter = Reporter(plan.worker, self._clock, zero_ns, journal, counter, self._loops, lag, self._connections)
         around = Surroundings(
             clock=self._clock,
             zero_ns=zero_ns,
