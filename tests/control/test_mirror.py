@@ -109,6 +109,17 @@ async def test_subscribers_hear_of_what_is_there_and_then_of_each_change_after_i
     await mirror.stop()
 
 
+async def test_a_late_subscriber_hears_at_once_of_the_kinds_it_asks_for() -> None:
+    mirror = await started(MemoryStore())
+    await mirror.commit([Put("server", Server("a"), "1"), Put("port", Port("x"), "p"), Put("server", Server("b"), "2")])
+    heard: list[tuple[str, str]] = []
+    mirror.subscribe(lambda kind, key: heard.append((kind, key)), known=("server",))
+    assert heard == [("server", "1"), ("server", "2")]
+    await mirror.commit([Put("port", Port("y"), "q")])
+    assert heard[2:] == [("port", "q")]
+    await mirror.stop()
+
+
 async def test_a_mirror_that_fell_behind_lists_again_and_tells_what_differs() -> None:
     store = MemoryStore(commits_kept=2)
     mirror = await started(store)

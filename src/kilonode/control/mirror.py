@@ -9,7 +9,7 @@ the call. It decides nothing: conflicts go to the caller. One event loop, no thr
 import asyncio
 import heapq
 import itertools
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -120,11 +120,15 @@ class Mirror:
                 indexes[name].put(key, entry.value)
         return indexes[name]
 
-    def subscribe(self, callback: Subscriber) -> None:
+    def subscribe(self, callback: Subscriber, known: Iterable[str] = ()) -> None:
         """Have `callback` called with kind and key of each change, after the mirror has applied its whole commit.
 
-        Subscribe before `start` to hear of all documents that are there already. A callback must not raise.
+        It is called at once for each document of the kinds `known` that is in the mirror already. Who subscribes before
+        `start` hears of all documents anyway. A callback must not raise.
         """
+        for kind in known:
+            for key in self._tables[kind]:
+                callback(kind, key)
         self._subscribers.append(callback)
 
     async def commit(self, changes: Sequence[Put | Delete]) -> int:

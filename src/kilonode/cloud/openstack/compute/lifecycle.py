@@ -70,9 +70,7 @@ class Lifecycle:
             "arrive": self._arrive,
         }
         self.controller = BatchController(fleet, WorkQueue(cloud.clock), cloud.mirror, self.decide)
-        for key in cloud.mirror.all(SERVER):
-            self._on_change(SERVER, key)
-        cloud.mirror.subscribe(self._on_change)
+        cloud.mirror.subscribe(self._on_change, known=(SERVER,))
 
     def decide(self, key: str) -> Decision | None:
         """What to do about one server."""

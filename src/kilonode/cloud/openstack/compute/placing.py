@@ -66,10 +66,7 @@ class Placing:
         self._groups = servers_by_group(cloud.mirror)
         self.liveness = Liveness(cloud, self._enter_node)
         self.controller = BatchController(cloud.role, WorkQueue(cloud.clock), cloud.mirror, self.decide, undo=self.undo)
-        for kind in (NODE, SERVER):
-            for key in cloud.mirror.all(kind):
-                self._on_change(kind, key)
-        cloud.mirror.subscribe(self._on_change)
+        cloud.mirror.subscribe(self._on_change, known=(NODE, SERVER))
 
     def decide(self, key: str) -> Decision | None:
         """What to do about one server."""

@@ -75,9 +75,7 @@ class ProjectUse:
         self._by_server: dict[str, tuple[str, Use]] = {}
         self._by_project: dict[str, Use] = {}
         self._under_way: dict[str, Use] = {}
-        for key in cloud.mirror.all(SERVER):
-            self._on_change(SERVER, key)
-        cloud.mirror.subscribe(self._on_change)
+        cloud.mirror.subscribe(self._on_change, known=(SERVER,))
 
     def of(self, project_id: str) -> Use:
         """What the project's servers use."""

@@ -43,10 +43,7 @@ class VolumeLife:
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
         self.controller = Controller("volume", WorkQueue(cloud.clock), self.reconcile)
-        for kind in KINDS:
-            for key in cloud.mirror.all(kind):
-                self._on_change(kind, key)
-        cloud.mirror.subscribe(self._on_change)
+        cloud.mirror.subscribe(self._on_change, known=KINDS)
 
     async def reconcile(self, key: str) -> Requeue | None:
         """Take one volume or snapshot to where its status ends, when its time has come."""
