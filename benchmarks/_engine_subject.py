@@ -18,7 +18,7 @@ from kilonode.base.clock import RealClock
 from kilonode.base.encoding import from_plain
 from kilonode.clients.openstack.transports import open_transport
 from kilonode.history.columns import Columns
-from kilonode.history.journal import read_journal
+from kilonode.history.reading import read_journal
 from kilonode.load.models import LoadModel
 from kilonode.load.plan import WorkerPlan, WorkloadPlan
 from kilonode.load.worker import Worker

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from kilonode.base.errors import InputError
 from kilonode.history.blocks import LARGEST_BLOCK_OPS, OpBlock
 from kilonode.history.frames import frame
-from kilonode.history.journal import JournalHeader, JournalWriter, op_tuple, read_journal
+from kilonode.history.journal import JournalHeader, JournalWriter, op_tuple
+from kilonode.history.reading import read_journal
 from kilonode.history.records import Op, Sample
 
 numbers = st.integers(-(2**63), 2**63 - 1)

@@ -11,7 +11,7 @@ from kilonode.base.outcomes import Outcome
 from kilonode.clients.openstack.access import Access
 from kilonode.clients.transport import Response, Transport
 from kilonode.history.columns import Columns, Samples
-from kilonode.history.journal import read_journal
+from kilonode.history.reading import read_journal
 from kilonode.history.records import Op, OpKind
 from kilonode.load.local import LocalWorkers
 from kilonode.load.models import LoadModel

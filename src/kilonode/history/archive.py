@@ -18,7 +18,9 @@ import numpy as np
 from kilonode.base.errors import InputError
 from kilonode.base.formats import refuse_newer
 from kilonode.history.columns import Columns, History, Names, Samples
-from kilonode.history.journal import FORMAT_VERSION, SUFFIX, JournalContents, read_journal
+from kilonode.history.journal import SUFFIX
+from kilonode.history.payloads import FORMAT_VERSION
+from kilonode.history.reading import JournalContents, read_journal
 
 JOURNAL_FOLDER: Final = "journal"
 OPS_FILE: Final = "history.parquet"

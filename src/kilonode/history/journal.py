@@ -17,21 +17,19 @@ import dataclasses
 import io
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from kilonode.base.errors import InputError
-from kilonode.base.formats import refuse_newer
-from kilonode.history.blocks import LARGEST_BLOCK_OPS, OP_WIDTH, OpBlock, PackedOps, block_of_flat, pack, unpack
-from kilonode.history.frames import frame, frames_behind_damage, good_frames
+from kilonode.history.blocks import LARGEST_BLOCK_OPS, OP_WIDTH, OpBlock, block_of_flat, pack
+from kilonode.history.frames import frame
+from kilonode.history.payloads import EndPayload, SamplesPayload, ZeroPayload
+from kilonode.history.payloads import JournalHeader as JournalHeader
 from kilonode.history.records import Op, Sample
 
-FORMAT_VERSION: Final = 1
 SUFFIX: Final = ".journal"
 """What the names of journal files end in."""
 
@@ -45,48 +43,7 @@ OpTuple = tuple[str, str, str, int, int, int, int, str, str, int]
 """The fields of an Op in order, without the worker: kind, workload, step, iteration, due_ns, started_ns, finished_ns,
 outcome, error, resolution_ns."""
 
-
-class JournalHeader(msgspec.Struct, frozen=True, tag="header", kw_only=True):
-    """Who wrote a journal, and from when its instants count."""
-
-    format_version: int = FORMAT_VERSION
-    run_id: str
-    name: str
-    """The writer: `worker-0`, `conductor`."""
-    worker: int = 0
-    """The number of the worker process; every Op of the journal has it. Minus one: not a worker."""
-    zero_ns: int
-    """The instant on the machine's monotonic clock that this journal's instants count from."""
-    zero_utc: datetime
-    """The same instant on the wall clock."""
-    flush_interval_s: float = 1.0
-    """How often the writer flushes: what is lost at most, about, when it is killed."""
-    pid: int = 0
-    """The process that wrote; zero in simulated time."""
-
-
-class _Samples(msgspec.Struct, frozen=True, array_like=True, tag="samples"):
-    samples: tuple[Sample, ...]
-
-
-class _Zero(msgspec.Struct, frozen=True, array_like=True, tag="zero"):
-    zero_ns: int
-
-
-class _End(msgspec.Struct, frozen=True, array_like=True, tag="end"):
-    ops: int
-    samples: int
-
-
-class _Version(msgspec.Struct):
-    format_version: int = 0
-
-
-_Frame = PackedOps | _Samples | _Zero | _End
 _encoder = msgspec.msgpack.Encoder()
-_version_decoder = msgspec.msgpack.Decoder(_Version)
-_header_decoder = msgspec.msgpack.Decoder(JournalHeader)
-_frame_decoder = msgspec.msgpack.Decoder(_Frame)
 
 
 class JournalWriter:
@@ -164,7 +121,7 @@ class JournalWriter:
 
     def move_zero(self, zero_ns: int) -> None:
         """The run's zero is `zero_ns` on the monotonic clock: readers shift the whole journal to count from there."""
-        self._enqueue(_encoder.encode(_Zero(zero_ns)))
+        self._enqueue(_encoder.encode(ZeroPayload(zero_ns)))
 
     def encode(self) -> None:
         """Turn what was recorded into frames that wait for `write`."""
@@ -175,7 +132,7 @@ class JournalWriter:
         self._flat.clear()
         if self._samples:
             self._sample_count += len(self._samples)
-            self._enqueue(_encoder.encode(_Samples(tuple(self._samples))))
+            self._enqueue(_encoder.encode(SamplesPayload(tuple(self._samples))))
             self._samples.clear()
 
     def write(self) -> None:
@@ -209,7 +166,7 @@ class JournalWriter:
             return
         self.encode()
         if complete:
-            self._enqueue(_encoder.encode(_End(self._ops, self._sample_count)))
+            self._enqueue(_encoder.encode(EndPayload(self._ops, self._sample_count)))
         try:
             self.write()
         finally:
@@ -234,63 +191,6 @@ class JournalWriter:
         self._pending.append(data)
 
 
-@dataclass(frozen=True, slots=True)
-class JournalContents:
-    """The readable prefix of a journal. Instants count from the run's zero."""
-
-    header: JournalHeader | None
-    """None when not even the header could be read; then there is nothing else either."""
-    blocks: tuple[OpBlock, ...]
-    samples: tuple[Sample, ...]
-    torn: bool
-    """The writer did not close the journal, or it is damaged: something may be missing at the end."""
-    lost_at_most_s: float
-    """About how much time of the history is missing at most; zero when nothing is."""
-
-    def ops(self) -> Iterator[Op]:
-        """Every Op in the order of recording."""
-        worker = 0 if self.header is None else self.header.worker
-        for block in self.blocks:
-            yield from _ops_of(block, worker)
-
-
-def read_journal(path: Path) -> JournalContents:
-    """What a journal holds, up to its end or its first damage. Raises InputError for a newer format or no file."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError("cannot read a journal", where=str(path), got=error.strerror or str(error)) from error
-    header: JournalHeader | None = None
-    blocks: list[OpBlock] = []
-    samples: list[Sample] = []
-    zero_ns: int | None = None
-    end, complete = 0, False
-    for offset, payload in good_frames(data):
-        end = offset
-        if header is None:
-            header = _decode_header(payload, path)
-            continue
-        match _frame_decoder.decode(payload):
-            case PackedOps() as packed:
-                blocks.append(unpack(packed))
-            case _Samples(more):
-                samples.extend(more)
-            case _Zero(zero_ns):
-                pass
-            case _End():
-                complete = True
-    torn = not complete or end < len(data)
-    lost_at_most_s = 0.0
-    if torn:
-        flush_interval_s = 1.0 if header is None else header.flush_interval_s
-        lost_at_most_s = flush_interval_s + _hidden_s(data, end, blocks)
-    shift_ns = 0 if header is None or zero_ns is None else header.zero_ns - zero_ns
-    if shift_ns:
-        blocks = [_shifted(block, shift_ns) for block in blocks]
-        samples = [msgspec.structs.replace(sample, at_ns=sample.at_ns + shift_ns) for sample in samples]
-    return JournalContents(header, tuple(blocks), tuple(samples), torn, lost_at_most_s)
-
-
 def op_tuple(op: Op) -> OpTuple:
     """The values of an Op as a journal takes them."""
     return (
@@ -305,56 +205,3 @@ def op_tuple(op: Op) -> OpTuple:
         op.error,
         op.resolution_ns,
     )
-
-
-def _decode_header(payload: bytes, path: Path) -> JournalHeader:
-    try:
-        version = _version_decoder.decode(payload).format_version
-        refuse_newer(version, FORMAT_VERSION, what="this history", where=str(path))
-        return _header_decoder.decode(payload)
-    except msgspec.DecodeError as error:
-        raise InputError("not a journal of Kilonode", where=str(path), got=str(error)) from error
-
-
-def _hidden_s(data: bytes, offset: int, before: Iterable[OpBlock]) -> float:
-    """How long after the last Op before the damage at `offset` Ops still come behind it; zero when none are found."""
-    last_ns: int | None = None
-    first_ns: int | None = None
-    for payload in frames_behind_damage(data, offset):
-        try:
-            packed = _frame_decoder.decode(payload)
-        except msgspec.DecodeError:
-            continue  # the header, or a frame inside a frame's data
-        if isinstance(packed, PackedOps):
-            block = unpack(packed)
-            first_ns = int(block.started_ns.min()) if first_ns is None else first_ns
-            last_ns = max(last_ns or 0, int(block.finished_ns.max()))
-    for block in before:
-        first_ns = int(block.finished_ns.max())
-    return 0.0 if last_ns is None or first_ns is None else max(0.0, (last_ns - first_ns) / 1e9)
-
-
-def _shifted(block: OpBlock, shift_ns: int) -> OpBlock:
-    return dataclasses.replace(
-        block,
-        due_ns=block.due_ns + shift_ns,
-        started_ns=block.started_ns + shift_ns,
-        finished_ns=block.finished_ns + shift_ns,
-    )
-
-
-def _ops_of(block: OpBlock, worker: int) -> Iterator[Op]:
-    texts = [
-        [words.names[code] for code in words.codes.tolist()]
-        for words in (block.kind, block.workload, block.step, block.outcome, block.error)
-    ]
-    numbers = [
-        column.tolist()
-        for column in (block.iteration, block.due_ns, block.started_ns, block.finished_ns, block.resolution_ns)
-    ]
-    for kind, workload, step, outcome, error, iteration, due_ns, started_ns, finished_ns, resolution_ns in zip(
-        *texts, *numbers, strict=True
-    ):
-        yield Op(
-            kind, workload, step, iteration, due_ns, started_ns, finished_ns, outcome, error, resolution_ns, worker
-        )
