@@ -13,12 +13,14 @@ from kilonode.clients.transport import Response, Transport
 from kilonode.history.columns import Columns, Samples
 from kilonode.history.reading import read_journal
 from kilonode.history.records import Op, OpKind
+from kilonode.load.connections import TransportFactory
 from kilonode.load.local import LocalWorkers
 from kilonode.load.models import LoadModel
 from kilonode.load.plan import WorkerPlan, WorkloadPlan
 from kilonode.load.progress import Progress
 from kilonode.scenarios.declaration import scenario
 from kilonode.scenarios.iteration import Iteration
+from kilonode.scenarios.tenant import Tenant
 
 OUTAGE_FROM_S = 20.0
 OUTAGE_TO_S = 23.0
@@ -133,15 +135,19 @@ async def conduct(
     stop_s: float | None = None,
     kill_s: float | None = None,
     clock: Clock | None = None,
+    tenants: tuple[Tenant, ...] = (),
+    open_transport: TransportFactory = no_transport,
 ) -> Run:
     """Run workloads from one second after now, on the simulated clock if no other is given; stop or kill them early
     when told to.
     """
     loop = asyncio.get_running_loop()
     clock = clock or SimulatedClock(loop)
-    plan = WorkerPlan(run_id="0badcafe", seed=seed, workers=workers, workloads=workloads, journal="", drain_s=drain_s)
+    plan = WorkerPlan(
+        run_id="0badcafe", seed=seed, workers=workers, workloads=workloads, tenants=tenants, journal="", drain_s=drain_s
+    )
     paths = [folder / f"worker-{number}-of-{workers}.journal" for number in range(workers)]
-    generator = LocalWorkers(clock, no_transport)
+    generator = LocalWorkers(clock, open_transport)
     try:
         await generator.prepare([plan.for_worker(number, str(path)) for number, path in enumerate(paths)])
         generator.begin(clock.now_ns() + NANOSECONDS_PER_SECOND)
