@@ -9,11 +9,11 @@ from kilonode.base.clock import NANOSECONDS_PER_SECOND, Clock, SimulatedClock
 from kilonode.base.errors import LabError, OperationError
 from kilonode.base.outcomes import Outcome
 from kilonode.clients.openstack.access import Access
+from kilonode.clients.openstack.connections import OpenTransport
 from kilonode.clients.transport import Response, Transport
 from kilonode.history.columns import Columns, Samples
 from kilonode.history.reading import read_journal
 from kilonode.history.records import Op, OpKind
-from kilonode.load.connections import TransportFactory
 from kilonode.load.local import LocalWorkers
 from kilonode.load.models import LoadModel
 from kilonode.load.plan import WorkerPlan, WorkloadPlan
@@ -136,7 +136,7 @@ async def conduct(
     kill_s: float | None = None,
     clock: Clock | None = None,
     tenants: tuple[Tenant, ...] = (),
-    open_transport: TransportFactory = no_transport,
+    open_transport: OpenTransport = no_transport,
 ) -> Run:
     """Run workloads from one second after now, on the simulated clock if no other is given; stop or kill them early
     when told to.

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 from kilonode.base.clock import Clock
-from kilonode.load.connections import TransportFactory
+from kilonode.clients.openstack.connections import OpenTransport
 from kilonode.load.plan import WorkerPlan
 from kilonode.load.progress import Progress
 from kilonode.load.worker import Worker, WorkerSummary
@@ -17,7 +17,7 @@ from kilonode.load.worker import Worker, WorkerSummary
 class LocalWorkers:
     """The workers of one run in one event loop."""
 
-    def __init__(self, clock: Clock, open_transport: TransportFactory) -> None:
+    def __init__(self, clock: Clock, open_transport: OpenTransport) -> None:
         self._clock = clock
         self._open_transport = open_transport
         self._workers: list[Worker] = []

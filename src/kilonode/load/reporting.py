@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from kilonode.base.clock import NANOSECONDS_PER_SECOND, Clock
+from kilonode.clients.openstack.connections import Connections
 from kilonode.history.journal import JournalWriter
 from kilonode.history.records import Sample
-from kilonode.load.connections import Connections
 from kilonode.load.health import LagProbe, ProcessReader
 from kilonode.load.loop import Loop
 from kilonode.load.progress import Progress, ProgressCounter, WorkloadProgress

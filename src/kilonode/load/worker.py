@@ -21,11 +21,11 @@ from kilonode.base.encoding import from_plain
 from kilonode.base.errors import InputError
 from kilonode.base.outcomes import Outcome
 from kilonode.clients.openstack.connection import Connection
+from kilonode.clients.openstack.connections import Connections, OpenTransport
 from kilonode.history.blocks import block_of_flat
 from kilonode.history.journal import JournalHeader, JournalWriter
 from kilonode.history.records import OpKind
 from kilonode.load.closed_loop import ClosedLoop
-from kilonode.load.connections import Connections, TransportFactory
 from kilonode.load.fairness import TimeSlice
 from kilonode.load.health import LagProbe, ProcessReader
 from kilonode.load.iterating import Work
@@ -58,7 +58,7 @@ class WorkerSummary(msgspec.Struct, frozen=True, kw_only=True):
 class Worker:
     """One worker of the generator. `prepare`, then `run`, then `close`."""
 
-    def __init__(self, plan: WorkerPlan, clock: Clock, open_transport: TransportFactory) -> None:
+    def __init__(self, plan: WorkerPlan, clock: Clock, open_transport: OpenTransport | None = None) -> None:
         self._plan = plan
         self._clock = clock
         self._connections = Connections(clock, open_transport)
@@ -74,7 +74,7 @@ class Worker:
             load_file(Path(file))
         scenarios = {workload.name: find(workload.scenario) for workload in plan.workloads}
         needed = sorted({service for scenario in scenarios.values() for service in scenario.services})
-        connections = await self._connections.connect(plan.tenants, needed)
+        connections = await self._connections.connect_all([tenant.access for tenant in plan.tenants], needed)
         await _warm_up()
         self._work = [
             (workload, self._prepare_work(workload, scenarios[workload.name], connections))

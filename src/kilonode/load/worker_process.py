@@ -19,9 +19,6 @@ import uvloop
 from kilonode.base.clock import RealClock
 from kilonode.base.encoding import decode_json
 from kilonode.base.errors import InputError, OperationError
-from kilonode.clients.openstack.access import Access
-from kilonode.clients.openstack.transports import open_transport
-from kilonode.clients.transport import Transport
 from kilonode.load.messages import Begin, Command, Ended, Failed, Halt, Ready, Report, Reported, line_of
 from kilonode.load.plan import WorkerPlan
 from kilonode.load.worker import Worker
@@ -90,12 +87,7 @@ async def _run(reports: int) -> int:
 
 
 async def _serve(plan: WorkerPlan, commands: asyncio.StreamReader, send: Callable[[Report], None]) -> None:
-    clock = RealClock()
-
-    def open_socket_transport(access: Access | None) -> Transport:
-        return open_transport(access, clock)
-
-    worker = Worker(plan, clock, open_socket_transport)
+    worker = Worker(plan, RealClock())
     begin: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     listening = asyncio.create_task(_listen(commands, worker, begin), name="commands")
     preparing = asyncio.create_task(worker.prepare(), name="prepare")
