@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kilonode.load.processes import SINGLE_THREADED
+
 FOLDER = Path(__file__).parent
 ENVIRONMENT = FOLDER.parent / ".bench-venv"
 DEBIAN_PACKAGES = {"nginx": "nginx-light", "wrk": "wrk", "hey": "hey"}
@@ -72,7 +74,7 @@ def install_python_peers() -> None:
 def kilonode(**arguments: Any) -> dict[str, Any]:
     """A worker of Kilonode in a process of its own: see `_engine_subject`."""
     command = [sys.executable, "-m", "benchmarks._engine_subject", json.dumps(arguments)]
-    return dict(json.loads(_output(command, cwd=FOLDER.parent)))
+    return dict(json.loads(_output(command, cwd=FOLDER.parent, environment=SINGLE_THREADED)))
 
 
 def locust(kind: str, duration_s: float, address: str = "http://127.0.0.1:1") -> Cost:

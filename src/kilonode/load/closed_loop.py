@@ -8,6 +8,7 @@ In simulated time an iteration that takes no time at all is followed by a pause 
 time would never pass.
 """
 
+import asyncio
 from collections.abc import Iterator
 from functools import partial
 from typing import Final
@@ -55,7 +56,7 @@ class ClosedLoop(Loop):
         numbers = self._numbers(vu)
         think_time = self._plan.think_time
         thinking = self._randomness.child(vu).stream() if think_time is not None else None
-        run, now, time_slice = self._runner.run, self._now_ns, self._slice
+        runner, now, time_slice = self._runner, self._now_ns, self._slice
         for interval in self._plan.active(vu):
             until_ns = self._start_ns + round(interval.end_s * NANOSECONDS_PER_SECOND)
             await self._sleep_until(user, self._start_ns + round(interval.start_s * NANOSECONDS_PER_SECOND))
@@ -67,7 +68,10 @@ class ClosedLoop(Loop):
                 time_slice.last_runner = user
                 self._running += 1
                 try:
-                    finished_ns = await run(user, number, now_ns, now_ns)
+                    await runner.begin(user, number, now_ns, now_ns)
+                    finished_ns = runner.finish(user)
+                except (Exception, asyncio.CancelledError) as error:
+                    finished_ns = await runner.fail(user, error)
                 finally:
                     self._running -= 1
                 if thinking is not None and think_time is not None:

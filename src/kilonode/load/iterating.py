@@ -1,9 +1,9 @@
 """One iteration, from its start to its record: what open and closed loops have in common.
 
 A `VirtualUser` is a task that runs iterations one after the other, and the recorder of their steps. `IterationRunner`
-runs one iteration: calls the scenario, classifies how it ended, records the Op; when it failed, undoes what it made,
-which is not part of the measured iteration. `Watchdog` cancels iterations that take too long. Instants are the clock's
-nanoseconds; the journal makes them count from the run's zero.
+begins an iteration and records how it ended; when it failed, undoes what it made, which is not part of the measured
+iteration. `Watchdog` cancels iterations that take too long. Instants are the clock's nanoseconds; the journal makes
+them count from the run's zero.
 """
 
 import asyncio
@@ -123,11 +123,10 @@ class IterationRunner:
         """A virtual user of this workload, without a task."""
         return VirtualUser(self._work.workload, self._journal)
 
-    async def run(self, user: VirtualUser, number: int, due_ns: int, started_ns: int) -> int:
-        """Run one iteration as the current task, which is `user`'s; returns when it finished.
+    def begin(self, user: VirtualUser, number: int, due_ns: int, started_ns: int) -> Awaitable[Any]:
+        """Begin an iteration; the caller awaits the result in `user`'s task, and then calls `finish` or `fail`.
 
-        What the scenario raises becomes the outcome. Raises CancelledError only when the task was cancelled by someone
-        else than the watchdog; the iteration has been recorded then too.
+        Three calls instead of one coroutine around the scenario's, which would be resumed each time the scenario is.
         """
         work = self._work
         if self._tenants:
@@ -141,29 +140,41 @@ class IterationRunner:
         user.number = number
         user.due_ns = due_ns
         user.started_ns = started_ns
-        try:
-            await self._scenario(iteration, **self._arguments)
-        except (Exception, asyncio.CancelledError) as error:
-            finished_ns = self._now_ns()
-            return await self._failed(user, iteration, error, finished_ns)
+        return self._scenario(iteration, **self._arguments)
+
+    def finish(self, user: VirtualUser) -> int:
+        """The iteration went well, unless the watchdog had cancelled it and it swallowed that; returns when."""
         finished_ns = self._now_ns()
-        if iteration.timed_out:
-            return await self._failed(user, iteration, asyncio.CancelledError(), finished_ns)
-        user.record_iteration(finished_ns, _OK, "")
+        if user.iteration is not None and user.iteration.timed_out:
+            self._uncancel()
+            outcome, message = classify_exception(asyncio.CancelledError(), timed_out=True)
+            user.record_iteration(finished_ns, outcome.value, message)
+        else:
+            user.record_iteration(finished_ns, _OK, "")
         return finished_ns
 
-    async def _failed(self, user: VirtualUser, iteration: Iteration, error: BaseException, finished_ns: int) -> int:
-        outcome, message = classify_exception(error, timed_out=iteration.timed_out)
+    async def fail(self, user: VirtualUser, error: BaseException) -> int:
+        """The iteration raised; returns when the virtual user is free again.
+
+        Raises `error` again when it is a cancellation by someone else than the watchdog. Undoes what the iteration
+        made: that is not measured, and not watched, for it is bounded by itself.
+        """
+        finished_ns = self._now_ns()
+        iteration = user.iteration
+        timed_out = iteration is not None and iteration.timed_out
+        outcome, message = classify_exception(error, timed_out=timed_out)
         user.record_iteration(finished_ns, outcome.value, message)
-        if isinstance(error, asyncio.CancelledError):
-            task = asyncio.current_task()
-            if not iteration.timed_out or (task is not None and task.uncancel() > 0):
-                raise error
-        if outcome in FAILURES and iteration.has_made:
-            # Not measured, and not watched: it is bounded by itself.
+        if isinstance(error, asyncio.CancelledError) and not (timed_out and self._uncancel()):
+            raise error
+        if outcome in FAILURES and iteration is not None and iteration.has_made:
             await iteration.clean_up()
             return self._now_ns()
         return finished_ns
+
+    def _uncancel(self) -> bool:
+        """Take the watchdog's cancellation back; False when somebody else has cancelled the task, too."""
+        task = asyncio.current_task()
+        return task is not None and task.uncancel() == 0
 
     async def drop_many(self, numbers: Int64s, due_ns: Int64s, now_ns: int) -> None:
         """Record many iterations that were due and could not be started, at most `LARGEST_BLOCK_OPS`."""

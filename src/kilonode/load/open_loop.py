@@ -103,7 +103,7 @@ class OpenLoop(Loop):
     async def _live(self, user: VirtualUser) -> None:
         """A virtual user: take what is due, run it, until the schedule is over."""
         self._woken -= 1
-        run, now, time_slice = self._runner.run, self._now_ns, self._slice
+        runner, now, time_slice = self._runner, self._now_ns, self._slice
         now_ns = now()
         while True:
             due_ns = self._due_ns[self._position]
@@ -120,7 +120,10 @@ class OpenLoop(Loop):
             time_slice.last_runner = user
             self._running += 1
             try:
-                now_ns = await run(user, number, due_ns, now_ns)
+                await runner.begin(user, number, due_ns, now_ns)
+                now_ns = runner.finish(user)
+            except (Exception, asyncio.CancelledError) as error:
+                now_ns = await runner.fail(user, error)
             finally:
                 self._running -= 1
             if time_slice.is_over(user, now_ns):

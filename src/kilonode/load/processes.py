@@ -24,7 +24,7 @@ READY_TIMEOUT_S: Final = 600.0
 """How long getting ready may take: a thousand logins against a slow cloud."""
 END_TIMEOUT_S: Final = 10.0
 """How long a worker that was told to end at once may take before it is killed."""
-_SINGLE_THREADED: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+SINGLE_THREADED: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 """A worker has one thread for its work: numpy's pool would only stand beside it and spin."""
 _MOST_REPORTS: Final = 10_000
 _KEPT_LINES: Final = 20
@@ -133,7 +133,7 @@ class _Process:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             limit=LONGEST_LINE_BYTES,
-            env=os.environ | _SINGLE_THREADED,
+            env=os.environ | SINGLE_THREADED,
         )
         worker = cls(plan.worker, process, owner)
         worker._write(encode_json(plan) + b"\n")
