@@ -11,24 +11,9 @@ from kilonode.base.errors import InputError
 from kilonode.history.archive import compact, query, read_history
 from kilonode.history.journal import JournalHeader, JournalWriter
 from kilonode.history.records import Op, Sample
+from tests.history.strategies import SAMPLES, ops_of
 
-numbers = st.integers(-(2**63), 2**63 - 1)
-texts = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=6)
-ops = st.builds(
-    Op,
-    kind=texts,
-    workload=texts,
-    step=texts,
-    iteration=numbers,
-    due_ns=numbers,
-    started_ns=numbers,
-    finished_ns=numbers,
-    outcome=texts,
-    error=texts,
-    resolution_ns=numbers,
-    worker=st.integers(-1, 3),
-)
-samples = st.builds(Sample, source=texts, metric=texts, at_ns=numbers, value=st.floats(allow_nan=False))
+OPS = ops_of(st.integers(-1, 3))
 
 
 def make_run(folder: Path, written: list[Op], measured: list[Sample] | None = None, *, complete: bool = True) -> Path:
@@ -53,7 +38,7 @@ def op(number: int, **fields: object) -> Op:
 
 
 @settings(max_examples=25)
-@given(st.lists(ops, max_size=30), st.lists(samples, max_size=10))
+@given(st.lists(OPS, max_size=30), st.lists(SAMPLES, max_size=10))
 def test_the_archive_is_the_journals(written: list[Op], measured: list[Sample]) -> None:
     with TemporaryDirectory() as folder:
         run = make_run(Path(folder), written, measured)

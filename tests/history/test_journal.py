@@ -18,24 +18,9 @@ from kilonode.history.frames import frame
 from kilonode.history.journal import JournalHeader, JournalWriter, op_tuple
 from kilonode.history.reading import read_journal
 from kilonode.history.records import Op, Sample
+from tests.history.strategies import SAMPLES, ops_of
 
-numbers = st.integers(-(2**63), 2**63 - 1)
-texts = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=5)
-ops = st.builds(
-    Op,
-    kind=texts,
-    workload=texts,
-    step=texts,
-    iteration=numbers,
-    due_ns=numbers,
-    started_ns=numbers,
-    finished_ns=numbers,
-    outcome=texts,
-    error=texts,
-    resolution_ns=numbers,
-    worker=st.just(3),
-)
-samples = st.builds(Sample, source=texts, metric=texts, at_ns=numbers, value=st.floats(allow_nan=False))
+OPS = ops_of(st.just(3))
 HEADER = JournalHeader(
     run_id="0badcafe", name="worker-3", worker=3, zero_ns=1000, zero_utc=datetime(2030, 1, 1, tzinfo=UTC)
 )
@@ -64,7 +49,7 @@ def read(data: bytes) -> tuple[list[Op], bool, float]:
         return list(contents.ops()), contents.torn, contents.lost_at_most_s
 
 
-@given(st.lists(ops, max_size=20), st.lists(samples, max_size=5))
+@given(st.lists(OPS, max_size=20), st.lists(SAMPLES, max_size=5))
 def test_what_is_written_is_read(written: list[Op], measured: list[Sample]) -> None:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "some.journal"
@@ -81,7 +66,7 @@ def test_what_is_written_is_read(written: list[Op], measured: list[Sample]) -> N
     assert (contents.torn, contents.lost_at_most_s) == (False, 0.0)
 
 
-@given(st.lists(st.lists(ops, max_size=3), max_size=4), st.floats(0, 1))
+@given(st.lists(st.lists(OPS, max_size=3), max_size=4), st.floats(0, 1))
 @example([[op(1)], [op(2)]], 0.0)
 def test_a_journal_cut_at_any_byte_is_read_up_to_there(groups: list[list[Op]], part: float) -> None:
     with TemporaryDirectory() as folder:
@@ -95,7 +80,7 @@ def test_a_journal_cut_at_any_byte_is_read_up_to_there(groups: list[list[Op]], p
     assert lost_at_most_s >= HEADER.flush_interval_s
 
 
-@given(st.lists(st.lists(ops, max_size=3), max_size=4), st.floats(0, 1), st.integers(1, 255))
+@given(st.lists(st.lists(OPS, max_size=3), max_size=4), st.floats(0, 1), st.integers(1, 255))
 def test_a_journal_with_any_byte_changed_is_read_up_to_there(groups: list[list[Op]], part: float, flip: int) -> None:
     with TemporaryDirectory() as folder:
         data = bytearray(write(Path(folder) / "some.journal", groups))
