@@ -6,71 +6,101 @@ The cloud of a run that brought up its own emulated cloud is itself something th
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import msgspec
 import psutil
 
 from kilonode.base.clock import RealClock
-from kilonode.base.errors import InputError
+from kilonode.base.errors import InputError, OperationError, trim
 from kilonode.cli.connecting import Connections, real_access
 from kilonode.cli.output import say
 from kilonode.cli.state import state_folder
+from kilonode.cli.target import own_cloud_name
+from kilonode.cloud import launch
+from kilonode.cloud.folder import StateFolder
 from kilonode.run.cleanup import CleanupReport, clean
-from kilonode.run.folder import LAST_STATES, RunFolder, RunRecord, find_run, list_runs
+from kilonode.run.folder import LAST_STATES, RunFolder, RunRecord, find_run, list_runs, readable_records
 from kilonode.run.leftovers import Found, find_leftovers
+
+CLOCK_STEP_S: Final = 60.0
+"""How far the clock may have been set between the start of a process and of its run; far less than process numbers need
+to come round."""
 
 
 def target_of(run: str, cloud: str | None, runs: Path) -> tuple[str, str | None, RunFolder | None]:
-    """Run id, cloud and folder of what the user named. Raises InputError."""
+    """Run id, cloud and folder of what the user named; no cloud where the run had one of its own. Raises InputError."""
     folder = find_run(runs, run)
     record = folder.record()
-    return record.run_id, cloud or record.cloud or None, folder
+    return record.run_id, cloud or (None if record.emulated else record.cloud or None), folder
 
 
 async def look(cloud: str | None, runs: Path, run_id: str | None = None) -> Found:
     """What runs have left on a cloud; without a cloud's name, on every cloud that a run of this machine says it left
-    something on.
+    something on. Of those, one that cannot be asked is not in the way of the others.
     """
-    clouds = [cloud] if cloud else sorted({record.cloud for record in _unfinished(runs) if not record.emulated})
+    unfinished = [] if cloud else _unfinished(runs)
+    clouds = [cloud] if cloud else sorted({record.cloud for record in unfinished if not record.emulated})
     leftovers: list[Found] = []
     for name in clouds:
-        async with Connections(RealClock()) as connections:
-            connection = await connections.connect(real_access(name))
-            leftovers.append(await find_leftovers(connection, run_id))
+        try:
+            async with Connections(RealClock()) as connections:
+                connection = await connections.connect(real_access(name))
+                leftovers.append(await find_leftovers(connection, run_id))
+        except (InputError, OperationError) as error:
+            if cloud:
+                raise
+            left = ", ".join(record.run_id for record in unfinished if record.cloud == name)
+            leftovers.append(Found((), (f"cloud {name}, with what is left of run {left}: {trim(str(error))}",)))
     own_clouds = tuple(
         f"emulated cloud {record.cloud} of run {record.run_id}: remove it with: kilonode cleanup {record.run_id}"
-        for record in _unfinished(runs)
-        if record.emulated and not cloud and run_id in (None, record.run_id)
+        for record in unfinished
+        if record.emulated and run_id in (None, record.run_id)
     )
     found = tuple(leftover for one in leftovers for leftover in one.leftovers)
     return Found(found, own_clouds + tuple(line for one in leftovers for line in one.unseen))
 
 
 async def clean_run(run_id: str, cloud: str | None, folder: RunFolder | None) -> CleanupReport:
-    """Remove all that the run made. Raises InputError when its cloud is not known."""
+    """Remove all that the run made. Raises InputError when its cloud is not known, or when the run still goes on."""
     record = folder.record() if folder else None
+    if record is not None and is_led(record):
+        raise InputError(
+            "the run is still going on",
+            where=run_id,
+            got=f"it is in {record.state}, led by process {record.pid}",
+            hint=f"it cleans up by itself; to end it now: kill -INT {record.pid}",
+        )
     if record is not None and record.emulated:
-        from kilonode.cloud import launch
-
-        try:
-            await launch.down(state_folder(), record.cloud, say, purge=True)
-        except InputError as error:
-            say(f"nothing to take down: {error.problem.what}")
-        report = CleanupReport(run_id, {"cloud": 1}, (), (), ())
+        report = await _remove_own_cloud(record)
     else:
-        if not cloud:
-            raise InputError(
-                "the run does not say on which cloud it ran",
-                where=run_id,
-                hint="name it: kilonode cleanup RUN_ID --cloud NAME (a name in clouds.yaml)",
-            )
-        clock = RealClock()
-        async with Connections(clock) as connections:
-            connection = await connections.connect(real_access(cloud))
-            report = await clean(connection, run_id, clock, lambda op: None)
+        report = await _remove_from(run_id, cloud)
     if folder is not None and record is not None and report.complete:
-        folder.write_record(msgspec.structs.replace(record, left_behind=False))
+        folder.write_record(msgspec.structs.replace(record, left_behind=False, removed_utc=RealClock().utc()))
     return report
+
+
+async def _remove_own_cloud(record: RunRecord) -> CleanupReport:
+    """The cloud of a run that brought up its own goes as a whole, if it is still there."""
+    state = state_folder()
+    if record.cloud != own_cloud_name(record.run_id) or not StateFolder(state, record.cloud).exists:
+        return CleanupReport(record.run_id, {}, (), (), ())
+    await launch.down(state, record.cloud, say, purge=True)
+    return CleanupReport(record.run_id, {"cloud": 1}, (), (), ())
+
+
+async def _remove_from(run_id: str, cloud: str | None) -> CleanupReport:
+    """On a cloud that stays, everything with the run's name goes."""
+    if not cloud:
+        raise InputError(
+            "the run does not say on which cloud it ran",
+            where=run_id,
+            hint="name it: kilonode cleanup RUN_ID --cloud NAME (a name in clouds.yaml)",
+        )
+    clock = RealClock()
+    async with Connections(clock) as connections:
+        connection = await connections.connect(real_access(cloud))
+        return await clean(connection, run_id, clock, lambda op: None)
 
 
 def describe_leftovers(found: Found) -> Iterator[str]:
@@ -96,10 +126,33 @@ def describe_report(report: CleanupReport) -> Iterator[str]:
 
 
 def _unfinished(runs: Path) -> list[RunRecord]:
-    """The records of runs that say they left something, or that were killed."""
-    records = [folder.record() for folder in list_runs(runs)]
-    return [record for record in records if record.left_behind or _was_killed(record)]
+    """The records of runs that say they left something, or that were killed, and were not cleaned up since."""
+    records = [record for _, record in readable_records(list_runs(runs))]
+    return [
+        record
+        for record in records
+        if _has_cloud(record) and record.removed_utc is None and (record.left_behind or _was_killed(record))
+    ]
+
+
+def _has_cloud(record: RunRecord) -> bool:
+    return bool(record.cloud) and not record.simulated
 
 
 def _was_killed(record: RunRecord) -> bool:
-    return record.state not in LAST_STATES and not psutil.pid_exists(record.pid) and bool(record.cloud)
+    return record.state not in LAST_STATES and not is_led(record)
+
+
+def is_led(record: RunRecord) -> bool:
+    """Whether the process that leads the run still works on it.
+
+    After a crash another process may have its number: one that began after the run did is not the run's.
+    """
+    if record.state in LAST_STATES:
+        return False
+    try:
+        process = psutil.Process(record.pid)
+        began_s = process.create_time()
+        return process.status() != psutil.STATUS_ZOMBIE and began_s < record.created_utc.timestamp() + CLOCK_STEP_S
+    except psutil.NoSuchProcess:
+        return False

@@ -8,13 +8,17 @@ import os
 import sys
 import traceback
 from pathlib import Path
+from typing import Final, NoReturn
 
 import typer
 
-from kilonode.base.errors import InputError, KilonodeError, LabError
+from kilonode.base.errors import AbortError, InputError, KilonodeError, LabError
 from kilonode.cli import check, cleanup, cloud, report, run, scenarios, schema
 from kilonode.cli.output import say
 from kilonode.cli.state import state_folder
+
+_INTERRUPTED: Final = 130
+"""What the library for commands makes of Ctrl-C where nothing else listens for it."""
 
 EXIT_CODES = """
 Exit codes: 0 all criteria held · 1 a criterion failed · 2 bad input · 3 unknown: the run cannot tell · 4 aborted;
@@ -76,11 +80,19 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except KeyboardInterrupt:
-        say("stopped by the user")
-        sys.exit(4)
+        _say_stopped()
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:
+            _say_stopped()
+        raise
     except Exception as error:
         _show_bug(error)
         sys.exit(LabError.exit_code)
+
+
+def _say_stopped() -> NoReturn:
+    say("stopped by the user")
+    sys.exit(AbortError.exit_code)
 
 
 def _show_bug(error: BaseException) -> None:

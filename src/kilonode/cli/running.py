@@ -14,7 +14,7 @@ import uvloop
 
 from kilonode.base.clock import Clock, RealClock
 from kilonode.base.encoding import encode_json_for_people
-from kilonode.base.errors import InputError, KilonodeError, LabError, OperationError
+from kilonode.base.errors import AbortError, InputError, KilonodeError, LabError, OperationError
 from kilonode.base.randomness import Randomness
 from kilonode.base.simulation import run_simulated
 from kilonode.check.results import Results, Verdict
@@ -24,7 +24,7 @@ from kilonode.cli.generators import open_generator
 from kilonode.cli.output import give_json, say
 from kilonode.cli.reporting import report_run
 from kilonode.cli.signals import listening_for_signals
-from kilonode.cli.target import Target, target_of
+from kilonode.cli.target import Target, cloud_name, target_of
 from kilonode.report.live import LiveView
 from kilonode.run.campaign import Campaign, PointResult, open_campaign, run_campaign
 from kilonode.run.conductor import Conductor, Surroundings
@@ -60,7 +60,7 @@ def run_file(file: Path, sets: Sequence[str], wishes: Wishes) -> int:
     """Do the experiment in `file`, or every point of its matrix; the exit code. Raises InputError."""
     read = read_experiment(file, sets)
     if not read.axes:
-        record, results = _run_point(read.points[0], file, wishes.runs, wishes, lambda folder: None)
+        record, results = _run_point(read.points[0], file, wishes.runs, wishes, lambda folder: None, Interruption())
         if wishes.as_json and results is not None:
             give_json(results)
         return exit_code(record, results)
@@ -72,14 +72,21 @@ def run_file(file: Path, sets: Sequence[str], wishes: Wishes) -> int:
         facts = ", ".join(f"{path}={value}" for path, value in point.facts.items())
         say(f"\nrun {point.number + 1} of {len(read.points)}: {facts}")
         # Each run has an event loop of its own, real or simulated; this one only keeps the order of the campaign.
-        record, results = _run_point(
-            point, file, campaign.path, wishes, lambda folder: campaign.started(point, folder.name), campaign.name
-        )
-        if record.state is RunState.ABORTED and not record.aborted_by:
+        interruption = Interruption()
+
+        def started(folder: RunFolder) -> None:
+            campaign.started(point, folder.name)
+
+        record, results = _run_point(point, file, campaign.path, wishes, started, interruption, campaign.name)
+        if record.state is RunState.ABORTED and interruption.by_user and not record.aborted_by:
             return None
         code = exit_code(record, results)
         verdict = results.verdict if results is not None else Verdict.UNKNOWN
-        return PointResult(verdict, code, figures_of(results))
+        result = PointResult(verdict, code, figures_of(results))
+        if interruption.by_user:
+            campaign.ended(point, result)  # its load was over already: it counts, but no other begins
+            return None
+        return result
 
     _drive(run_campaign(campaign, run_point))
     for line in describe_table(campaign.table()):
@@ -116,6 +123,7 @@ def _run_point(
     runs: Path,
     wishes: Wishes,
     started: Callable[[RunFolder], None],
+    interruption: Interruption,
     campaign: str = "",
 ) -> tuple[RunRecord, Results | None]:
     """Do one run in a new folder; its last record, and its results if there is anything to judge."""
@@ -128,13 +136,17 @@ def _run_point(
     folder = create_run_folder(runs, experiment.name, created)
     started(folder)
     write_atomically(folder.experiment_file, point.text.encode())
+    run_id = _new_run_id(seed, simulated=wishes.simulated)
     record = RunRecord(
-        run_id=_new_run_id(seed, simulated=wishes.simulated),
+        run_id=run_id,
         name=experiment.name,
         state=RunState.PREPARING,
         pid=os.getpid(),
         created_utc=created,
         seed=seed,
+        # Named before it is there: should this process be killed on the way, cleanup knows where to look.
+        cloud=cloud_name(experiment, run_id, simulated=wishes.simulated),
+        emulated=experiment.cloud is not None and experiment.cloud.emulated is not None,
         simulated=wishes.simulated,
         workers=choose_workers(experiment, simulated=wishes.simulated),
         facts=point.facts,
@@ -145,7 +157,12 @@ def _run_point(
     facts = [workload_facts(name, workload) for name, workload in experiment.workloads.items()]
     view = LiveView(experiment.name, facts, sys.stderr, RealClock(), plain=wishes.plain)
     try:
-        record = _conduct(experiment, file, folder, record, view, simulated=wishes.simulated)
+        record = _conduct(experiment, file, folder, record, view, interruption)
+    except AbortError:
+        # Before there was a conductor: the cloud was not there yet.
+        changes = {"state": RunState.ABORTED, "aborted_because": interruption.reason}
+        record = msgspec.structs.replace(folder.record(), **changes, finished_utc=datetime.now(UTC))
+        folder.write_record(record)
     except KilonodeError as error:
         record = folder.record()
         if record.state not in (RunState.FAILED, RunState.ABORTED):
@@ -170,30 +187,38 @@ def _run_point(
 
 
 def _conduct(
-    experiment: Experiment, file: Path, folder: RunFolder, record: RunRecord, view: LiveView, *, simulated: bool
+    experiment: Experiment,
+    file: Path,
+    folder: RunFolder,
+    record: RunRecord,
+    view: LiveView,
+    interruption: Interruption,
 ) -> RunRecord:
-    async def real() -> RunRecord:
-        return await _conduct_on(RealClock(), experiment, file, folder, record, view)
+    async def on(clock: Clock) -> RunRecord:
+        return await _conduct_on(clock, experiment, file, folder, record, view, interruption)
 
-    if simulated:
-        return run_simulated(lambda clock: _conduct_on(clock, experiment, file, folder, record, view))
-    return uvloop.run(real())
+    return run_simulated(on) if record.simulated else uvloop.run(on(RealClock()))
 
 
 async def _conduct_on(
-    clock: Clock, experiment: Experiment, file: Path, folder: RunFolder, record: RunRecord, view: LiveView
+    clock: Clock,
+    experiment: Experiment,
+    file: Path,
+    folder: RunFolder,
+    record: RunRecord,
+    view: LiveView,
+    interruption: Interruption,
 ) -> RunRecord:
-    interruption = Interruption()
     with listening_for_signals(interruption, view.note):
         if experiment.cloud is not None:
             view.stage("cloud")
         async with (
-            target_of(experiment, record.run_id, record.seed, clock) as target,
+            target_of(experiment, record.run_id, record.seed, clock, interruption) as target,
             Connections(clock, target.open_transport) as connections,
         ):
             record = msgspec.structs.replace(record, cloud=target.name, emulated=target.emulated)
             folder.write_record(record)
-            await _write_environment(clock, file, folder, target, connections)
+            await interruption.unless_requested(_write_environment(clock, file, folder, target, connections))
             surroundings = Surroundings(
                 clock=clock,
                 access=target.access,

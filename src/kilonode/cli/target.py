@@ -1,6 +1,7 @@
 """The cloud of a run: brought up for it, named in `clouds.yaml`, simulated in-process, or none at all."""
 
 import contextlib
+import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -15,8 +16,10 @@ from kilonode.cloud import launch
 from kilonode.cloud.access import AccessFacts, access_facts
 from kilonode.cloud.context import CloudSettings
 from kilonode.cloud.folder import StateFolder
+from kilonode.cloud.processes import identify
 from kilonode.cloud.simulated import SimulatedCloud
 from kilonode.run.experiment import EmulatedCloud, Experiment
+from kilonode.run.interruption import Interruption
 
 OWN_CLOUD_PREFIX = "run-"
 """The emulated cloud that a run brings up is named by this and the run's id."""
@@ -36,17 +39,21 @@ class Target:
 
 
 @contextlib.asynccontextmanager
-async def target_of(experiment: Experiment, run_id: str, seed: int, clock: Clock) -> AsyncIterator[Target]:
+async def target_of(
+    experiment: Experiment, run_id: str, seed: int, clock: Clock, interruption: Interruption
+) -> AsyncIterator[Target]:
     """Bring up, or find, the cloud of an experiment; take down afterwards what was brought up.
 
-    Raises InputError when that is impossible.
+    Raises InputError when that is impossible, AbortError when the user would not wait for it.
     """
     cloud = experiment.cloud
     if cloud is None:
         yield Target(None)
+    elif cloud.emulated is not None and clock.simulated:
+        async with _simulated(cloud.emulated, seed, clock) as target:
+            yield target
     elif cloud.emulated is not None:
-        make = _simulated if clock.simulated else _emulated
-        async with make(cloud.emulated, run_id, seed, clock) as target:
+        async with _emulated(cloud.emulated, run_id, seed, interruption) as target:
             yield target
     elif clock.simulated:
         raise InputError(
@@ -58,6 +65,13 @@ async def target_of(experiment: Experiment, run_id: str, seed: int, clock: Clock
     else:
         access = real_access(cloud.openstack)
         yield Target(access, name=cloud.openstack or access.cloud)
+
+
+def cloud_name(experiment: Experiment, run_id: str, *, simulated: bool) -> str:
+    """The name of the cloud that the run will be about, as its record has it; empty while it is not known."""
+    if experiment.cloud is None or simulated:
+        return ""
+    return own_cloud_name(run_id) if experiment.cloud.emulated is not None else experiment.cloud.openstack or ""
 
 
 def own_cloud_name(run_id: str) -> str:
@@ -80,8 +94,11 @@ def access_of(facts: AccessFacts, cloud: str) -> Access:
 
 
 @contextlib.asynccontextmanager
-async def _emulated(cloud: EmulatedCloud, run_id: str, seed: int, clock: Clock) -> AsyncIterator[Target]:
-    """A cloud of processes of its own, started as `kilonode cloud up` does, and removed with its data."""
+async def _emulated(cloud: EmulatedCloud, run_id: str, seed: int, interruption: Interruption) -> AsyncIterator[Target]:
+    """A cloud of processes of its own, started as `kilonode cloud up` does, and removed with its data.
+
+    Should this process be killed, the cloud's processes end by themselves; `kilonode cleanup` removes its data.
+    """
     state, name = state_folder(), own_cloud_name(run_id)
     settings = launch.UpSettings(
         state=state,
@@ -91,9 +108,10 @@ async def _emulated(cloud: EmulatedCloud, run_id: str, seed: int, clock: Clock) 
         seed=seed,
         all_in_one=cloud.roles == "together",
         port=0,
+        owner=identify(os.getpid()),
     )
-    status = await launch.up(settings, lambda line: None)
     try:
+        status = await interruption.unless_requested(launch.up(settings, lambda line: None))
         folder = StateFolder(state, name)
         record, secrets = folder.read_record(), folder.secrets()
         if record is None or secrets is None:
@@ -106,7 +124,7 @@ async def _emulated(cloud: EmulatedCloud, run_id: str, seed: int, clock: Clock) 
 
 
 @contextlib.asynccontextmanager
-async def _simulated(cloud: EmulatedCloud, run_id: str, seed: int, clock: Clock) -> AsyncIterator[Target]:
+async def _simulated(cloud: EmulatedCloud, seed: int, clock: Clock) -> AsyncIterator[Target]:
     """The same cloud inside this event loop, on virtual time."""
     settings = CloudSettings(nodes=cloud.nodes, stages=cloud.stages, seed=seed, public_url="http://cloud.simulated")
     async with SimulatedCloud(settings, clock) as simulated:

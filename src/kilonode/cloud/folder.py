@@ -75,6 +75,8 @@ class CloudRecord(msgspec.Struct, frozen=True):
     host: str
     port: int
     synchronous: Literal["normal", "full"] = "normal"
+    owner: ProcessIdentity | None = None
+    """The process that the cloud is for: it ends when that has ended. None: it stays until it is taken down."""
 
 
 class _Versioned(msgspec.Struct, frozen=True):
@@ -91,6 +93,7 @@ class StateFolder:
         self.store = self.path / "store"
         self.clouds_file = self.path / "clouds.yaml"
         self.logs = self.path / "logs"
+        self._lock = self.path.parent / f".{name}.lock"
         self._record = self.path / "cloud.json"
         self._secrets = self.path / "secrets.json"
         self._processes = self.path / "processes.json"
@@ -110,6 +113,10 @@ class StateFolder:
         with suppress(FileNotFoundError):
             shutil.rmtree(self.path)
 
+    def remove_lock(self) -> None:
+        """Remove the file of the lock that is held, for good: it is the last of this cloud."""
+        self._lock.unlink(missing_ok=True)
+
     def log(self, process: str) -> Path:
         """The log file of a process."""
         return self.logs / f"{process}.log"
@@ -124,7 +131,7 @@ class StateFolder:
         """Hold the lock under which the cloud is brought up and down; InputError when another command has it."""
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         return _hold(
-            self.path.parent / f".{self.name}.lock",
+            self._lock,
             f"another command is bringing cloud {self.name!r} up or down at this moment",
             "wait for it, then look with: kilonode cloud status",
         )
@@ -211,7 +218,9 @@ def _hold(lock: Path, taken: str, hint: str) -> Iterator[None]:
     descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        if not lock.exists() or not os.path.samestat(os.fstat(descriptor), lock.stat()):
+            raise BlockingIOError  # who had it has just removed it with the cloud
+    except (BlockingIOError, FileNotFoundError):
         os.close(descriptor)
         raise InputError(taken, where=str(lock.parent), hint=hint) from None
     try:

@@ -75,6 +75,7 @@ async def down(state: Path, name: str, report: Report, *, purge: bool = False) -
         ended = await end_cloud(folder, RealClock())
         if purge:
             folder.remove()
+            folder.remove_lock()
     if ended:
         report(f"cloud {name} is down")
     elif not purge:

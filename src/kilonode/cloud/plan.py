@@ -14,6 +14,7 @@ import msgspec
 from kilonode.base.errors import InputError
 from kilonode.cloud.context import DEFAULT_PORT, CloudSettings, NodeShape
 from kilonode.cloud.folder import STATE_VERSION, CloudRecord, StoreName
+from kilonode.cloud.processes import ProcessIdentity
 
 DEFAULT_NAME: Final = CloudSettings().name
 DEFAULT_HOST: Final = "127.0.0.1"
@@ -47,6 +48,8 @@ class UpSettings(msgspec.Struct, frozen=True):
     """0 takes any free one."""
     fresh: bool = False
     """Remove what is there and start empty."""
+    owner: ProcessIdentity | None = None
+    """The process that the cloud is for; when it has ended, however that was, the cloud ends too and keeps its data."""
     timeout_s: float = 60.0
     """How long the cloud may take to come up, before the time its nodes need is added."""
 
@@ -107,6 +110,7 @@ def plan(wanted: UpSettings, before: CloudRecord | None) -> CloudRecord:
         host=host,
         port=port,
         synchronous=wanted.synchronous or known.synchronous,
+        owner=wanted.owner,
     )
 
 

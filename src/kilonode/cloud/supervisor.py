@@ -1,6 +1,7 @@
 """The supervisor of one emulated cloud: starts its processes, starts again what dies, ends all when told to.
 
-It runs detached (`python -m kilonode.cloud.supervisor FOLDER NAME`) until SIGTERM or SIGINT. A process that dies is
+It runs detached (`python -m kilonode.cloud.supervisor FOLDER NAME`) until SIGTERM or SIGINT, or until the process that
+the cloud is for has ended: the own cloud of a run that was killed does not stay for ever. A process that dies is
 started again after a delay that doubles with each death in a row; one that dies too often, or that says it cannot work
 (exit status 2: bad input), is left. Its children end by themselves when it is killed, because their standard input
 ends. It says what runs in `processes.json` of the state folder. It knows nothing of what a role does.
@@ -24,7 +25,7 @@ from kilonode.base.clock import NANOSECONDS_PER_SECOND, Clock, RealClock
 from kilonode.base.errors import InputError, KilonodeError, LabError
 from kilonode.cloud.folder import CloudRecord, ProcessRecord, ProcessState, ProcessTable, StateFolder
 from kilonode.cloud.layout import process_names
-from kilonode.cloud.processes import identify, module_command, start_child
+from kilonode.cloud.processes import ProcessIdentity, identify, is_alive, module_command, start_child
 
 ROLE_PROCESS_MODULE: Final = "kilonode.cloud.role_process"
 FIRST_DELAY_S: Final = 0.1
@@ -34,6 +35,8 @@ HEALTHY_AFTER_S: Final = 10.0
 DEATHS_LIMIT: Final = 20
 DEATHS_WINDOW_S: Final = 60.0
 """More deaths than the limit within the window, and a process is given up."""
+OWNER_INTERVAL_S: Final = 1.0
+"""How often it looks whether the process that the cloud is for still runs."""
 STOP_TIMEOUT_S: Final = 10.0
 """How long a process has to end by itself."""
 
@@ -141,9 +144,24 @@ async def supervise(folder: StateFolder) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     with folder.supervised():
-        supervisor = Supervisor(process_commands(folder, record), folder.log, folder.write_processes, RealClock())
-        await supervisor.run(stop)
+        clock = RealClock()
+        supervisor = Supervisor(process_commands(folder, record), folder.log, folder.write_processes, clock)
+        watching = asyncio.create_task(_stop_with_owner(record.owner, stop, clock), name="owner")
+        try:
+            await supervisor.run(stop)
+        finally:
+            watching.cancel()
         folder.forget_processes()
+
+
+async def _stop_with_owner(owner: ProcessIdentity | None, stop: asyncio.Event, clock: Clock) -> None:
+    """Set `stop` when the process that the cloud is for has ended."""
+    if owner is None:
+        return
+    while is_alive(owner):
+        await clock.sleep(OWNER_INTERVAL_S)
+    _log.warning("the process that this cloud is for (pid %d) has ended: ending too", owner.pid)
+    stop.set()
 
 
 def process_commands(folder: StateFolder, record: CloudRecord) -> dict[str, list[str]]:

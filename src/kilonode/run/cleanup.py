@@ -21,9 +21,10 @@ from kilonode.base.errors import OperationError
 from kilonode.clients.openstack.connection import Connection
 from kilonode.history.records import OpKind
 from kilonode.run.actions import Actions, Record
-from kilonode.run.leftovers import KINDS, REFUSALS, Kind, Leftover, find_kind, find_leftovers, has_service
+from kilonode.run.leftovers import KINDS, REFUSALS, Found, Kind, Leftover, find_kind, find_leftovers, has_service
 from kilonode.run.naming import check_run_id
 
+MOST_PASSES: Final = 3
 MOST_ROUNDS: Final = 60
 MOST_TRIES: Final = 5
 """How many times a list is asked for before cleanup gives up."""
@@ -83,13 +84,26 @@ class _Cleaner:
         self.number = 0
 
     async def run(self) -> CleanupReport:
-        everything = await self._patiently(partial(find_leftovers, self.connection, self.run_id))
+        """Pass after pass until nothing is found: what was asked for last may appear while the first pass goes on."""
+        report = await self._pass(await self._find())
+        for _ in range(MOST_PASSES - 1):
+            if report.remaining or not self.deleted:
+                break
+            late = await self._find()
+            if not late.leftovers:
+                break
+            report = await self._pass(late)
+        return report
+
+    async def _find(self) -> Found:
+        return await self._patiently(partial(find_leftovers, self.connection, self.run_id))
+
+    async def _pass(self, everything: Found) -> CleanupReport:
         by_kind: dict[str, list[Leftover]] = {kind.name: [] for kind in KINDS}
         for leftover in everything.leftovers:
             by_kind[leftover.kind].append(leftover)
-        self.owners = {
-            name: {leftover.id: leftover.run_id for leftover in by_kind[name]} for name in ("project", "user")
-        }
+        for name in ("project", "user"):
+            self.owners.setdefault(name, {}).update({leftover.id: leftover.run_id for leftover in by_kind[name]})
         self.servers |= {leftover.id for leftover in by_kind["server"]}
         remaining: list[Leftover] = []
         for kind in KINDS:
@@ -117,7 +131,7 @@ class _Cleaner:
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
             left = await self._still_there(kind, wanted)
         if len(wanted) > len(left):
-            self.deleted[kind.name] = len(wanted) - len(left)
+            self.deleted[kind.name] = self.deleted.get(kind.name, 0) + len(wanted) - len(left)
         return left
 
     async def _still_there(self, kind: Kind, wanted: list[Leftover]) -> list[Leftover]:

@@ -7,10 +7,10 @@ It writes no numbers: those come from the history, by `kilonode.run.evaluation`.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -35,8 +35,6 @@ from kilonode.run.tenants import Connect
 
 ZERO_LEAD_S: Final = 0.3
 """How long after all workers are ready the load begins: time for the word to reach every worker."""
-
-Result = TypeVar("Result")
 
 
 class Watcher(Protocol):
@@ -130,6 +128,7 @@ class Conductor:
                 state = RunState.ABORTED if self._interruption.requested else RunState.DONE
             except AbortError:
                 state = RunState.ABORTED
+                self._update(aborted_because=self._interruption.reason)
             finally:
                 await self._clean_up()
         finally:
@@ -138,14 +137,14 @@ class Conductor:
         return self._record
 
     async def _lead(self) -> None:
-        prepared = await self._unless_interrupted(self._prepare())
+        prepared = await self._interruption.unless_requested(self._prepare())
         self._enter(RunState.SETUP, "workers")
         plans = worker_plans(
             self._experiment, self._folder, self._record.run_id, self._record.seed, prepared, self._record.workers
         )
         generator = self._around.generator
         try:
-            await self._unless_interrupted(generator.prepare(plans))
+            await self._interruption.unless_requested(generator.prepare(plans))
             zero_ns = self._clock.now_ns() + round(ZERO_LEAD_S * NANOSECONDS_PER_SECOND)
             self._recorder.move_zero(zero_ns)
             lead = timedelta(seconds=ZERO_LEAD_S)
@@ -219,31 +218,16 @@ class Conductor:
         await self._clock.sleep(timeout_s)
         self._interruption.request_gently(f"the experiment's timeout of {timeout_s:g} s is over")
 
-    async def _unless_interrupted(self, work: Coroutine[Any, Any, Result]) -> Result:
-        """Do `work`, but give it up as soon as anybody asks: before the load there is nothing to drain."""
-        task = asyncio.create_task(work)
-        asked = asyncio.create_task(self._interruption.wait())
-        try:
-            await asyncio.wait([task, asked], return_when=asyncio.FIRST_COMPLETED)
-            if task.done():
-                return task.result()
-            raise AbortError(f"ended before the load: {self._interruption.reason}")
-        finally:
-            for one in (task, asked):
-                one.cancel()
-            await asyncio.gather(task, asked, return_exceptions=True)
-
     async def _clean_up(self) -> None:
         """Remove what the run made. Never raises for what the cloud does: the report of the run must still come."""
         if self._around.access is None:
             return
         if self._interruption.at_once:
-            self._update(left_behind=True)
-            self._around.watcher.note(f"not cleaned up; finish with: kilonode cleanup {self._record.run_id}")
+            self._leave_behind("stopped by the user")
             return
         self._enter(RunState.CLEANUP, "cleanup")
         try:
-            report = await self._unless_at_once(self._clean(self._around.access))
+            report = await self._interruption.unless_at_once(self._clean(self._around.access))
         except (OperationError, InputError) as error:
             self._leave_behind(trim(str(error)))
             return
@@ -257,21 +241,13 @@ class Conductor:
         concurrency = self._experiment.setup.concurrency
         return await clean(connection, self._record.run_id, self._clock, self._recorder.record, concurrency=concurrency)
 
-    async def _unless_at_once(self, work: Awaitable[CleanupReport]) -> CleanupReport | None:
-        task = asyncio.ensure_future(work)
-        asked = asyncio.create_task(self._interruption.wait_at_once())
-        try:
-            await asyncio.wait([task, asked], return_when=asyncio.FIRST_COMPLETED)
-            return task.result() if task.done() else None
-        finally:
-            for one in (task, asked):
-                one.cancel()
-            await asyncio.gather(task, asked, return_exceptions=True)
-
     def _leave_behind(self, why: str) -> None:
         self._update(left_behind=True)
         self._around.watcher.note(f"cleanup is not finished: {why}")
-        self._around.watcher.note(f"finish it with: kilonode cleanup {self._record.run_id}")
+        if self._record.emulated:
+            self._around.watcher.note("the run's own cloud goes now, with everything in it")
+        else:
+            self._around.watcher.note(f"finish it with: kilonode cleanup {self._record.run_id}")
 
     def _enter(self, state: RunState, stage: str) -> None:
         self._update(state=state)

@@ -5,6 +5,12 @@ second ends everything at once and leaves cleanup to `kilonode cleanup`.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+from kilonode.base.errors import AbortError
+
+Result = TypeVar("Result")
 
 
 class Interruption:
@@ -15,6 +21,8 @@ class Interruption:
         """Why the run is ended early, for people; empty while it is not."""
         self.criterion = ""
         """The abort criterion that asked; empty: the user or a timeout did."""
+        self.by_user = False
+        """The user asked, first or last."""
         self._gentle = asyncio.Event()
         self._at_once = asyncio.Event()
 
@@ -29,7 +37,8 @@ class Interruption:
         return self._at_once.is_set()
 
     def request(self, reason: str) -> None:
-        """Ask; asking again, for whatever reason, means: at once."""
+        """Ask, for the user; when anybody has asked before, this means: at once."""
+        self.by_user = True
         if self.requested:
             self._at_once.set()
             return
@@ -39,8 +48,8 @@ class Interruption:
     def request_gently(self, reason: str, criterion: str = "") -> None:
         """Ask, but never mean *at once*: for what may ask many times, such as an abort criterion."""
         if not self.requested:
-            self.criterion = criterion
-            self.request(reason)
+            self.criterion, self.reason = criterion, reason
+            self._gentle.set()
 
     async def wait(self) -> None:
         """Return when anybody has asked."""
@@ -49,3 +58,30 @@ class Interruption:
     async def wait_at_once(self) -> None:
         """Return when somebody has asked for a second time."""
         await self._at_once.wait()
+
+    async def unless_requested(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """Do `work`, but give it up as soon as anybody asks. Raises AbortError then."""
+        done, result = await _first(work, self.wait)
+        if not done:
+            raise AbortError(f"ended before the load: {self.reason}")
+        return result()
+
+    async def unless_at_once(self, work: Coroutine[Any, Any, Result]) -> Result | None:
+        """Do `work`, but give it up as soon as anybody asks for a second time; None then."""
+        done, result = await _first(work, self.wait_at_once)
+        return result() if done else None
+
+
+async def _first(
+    work: Coroutine[Any, Any, Result], other: Callable[[], Awaitable[None]]
+) -> tuple[bool, Callable[[], Result]]:
+    """Do `work` until it or `other` is done; whether the work is, and how to get what it came to."""
+    task = asyncio.create_task(work)
+    asked = asyncio.ensure_future(other())
+    try:
+        await asyncio.wait([task, asked], return_when=asyncio.FIRST_COMPLETED)
+        return task.done(), task.result
+    finally:
+        for one in (task, asked):
+            one.cancel()
+        await asyncio.gather(task, asked, return_exceptions=True)
