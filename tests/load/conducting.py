@@ -78,6 +78,16 @@ async def make_and_hang(it: Iteration) -> None:
     await it.clock.sleep(1_000_000)
 
 
+@scenario("tests.exponential")
+async def take_a_random_time(it: Iteration, *, mean_s: float) -> None:
+    """Wait for an exponential time.
+
+    Arguments:
+        mean_s: Its mean, in seconds.
+    """
+    await it.clock.sleep(it.random.expovariate(1 / mean_s))
+
+
 @scenario("tests.block")
 async def block_everybody(it: Iteration) -> None:
     """Keep the event loop for some milliseconds, as a scenario that computes would."""

@@ -1,9 +1,13 @@
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kilonode.base.clock import RealClock
 from kilonode.base.outcomes import Outcome
+from kilonode.base.simulation import run_simulated
 from kilonode.base.units import Duration, Rate
 from kilonode.load.models import ConstantArrivalRate, PoissonArrivalRate, RampingArrivalRate, RateStage, Step
 from kilonode.load.pacers import open_pacer
@@ -119,6 +123,40 @@ async def test_a_scenario_that_refuses_to_stop_is_recorded_and_left_behind(tmp_p
     run = await conduct(tmp_path, workload(load, scenario_name="tests.stubborn"), drain_s=1)
     assert [(op.iteration, op.outcome) for op in run.iterations()] == [(0, Outcome.CANCELLED), (1, Outcome.CANCELLED)]
     assert "did not stop" in run.iterations()[0].error
+
+
+@settings(max_examples=40)
+@given(
+    rate=st.floats(1, 200),
+    duration_s=st.floats(0.5, 5),
+    mean_s=st.floats(0.001, 1),
+    max_vus=st.integers(1, 30),
+    workers=st.integers(1, 3),
+    poisson=st.booleans(),
+    seed=st.integers(0, 1000),
+)
+def test_every_due_iteration_starts_on_time_or_is_dropped_for_want_of_virtual_users(
+    rate: float, duration_s: float, mean_s: float, max_vus: int, workers: int, poisson: bool, seed: int
+) -> None:
+    kind = PoissonArrivalRate if poisson else ConstantArrivalRate
+    load = kind(rate=Rate(rate), duration=Duration(duration_s), max_vus=max_vus)
+    plan = workload(load, scenario_name="tests.exponential", args={"mean_s": mean_s})
+    with TemporaryDirectory() as folder:
+        run = run_simulated(lambda _: conduct(Path(folder), plan, workers=workers, seed=seed, drain_s=1000))
+    pacer = open_pacer(load, seed, "load")
+    iterations = run.iterations()
+    assert sorted(op.iteration for op in iterations) == list(range(pacer.count_by(pacer.end_s)))
+    assert all(op.due_ns == round(pacer.due_s(op.iteration) * SECOND) == op.started_ns for op in iterations)
+    for worker in range(workers):
+        own = [op for op in iterations if op.worker == worker]
+        most = max(1, len(range(worker, max_vus, workers)))
+        started = [op for op in own if op.outcome == Outcome.OK]
+        for op in own:
+            running = sum(other.started_ns < op.due_ns < other.finished_ns for other in started)
+            starting = sum(other.started_ns == op.due_ns or other.finished_ns == op.due_ns for other in started)
+            if op.outcome == Outcome.DROPPED:
+                assert running + starting >= most
+            assert running <= most
 
 
 @pytest.mark.real_loop

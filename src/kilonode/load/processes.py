@@ -22,7 +22,7 @@ from kilonode.load.worker_process import LONGEST_LINE_BYTES
 
 READY_TIMEOUT_S: Final = 600.0
 """How long getting ready may take: a thousand logins against a slow cloud."""
-END_TIMEOUT_S: Final = 10.0
+END_TIMEOUT_S: Final = 5.0
 """How long a worker that was told to end at once may take before it is killed."""
 SINGLE_THREADED: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 """A worker has one thread for its work: numpy's pool would only stand beside it and spin."""
@@ -155,6 +155,7 @@ class _Process:
             async with asyncio.timeout(END_TIMEOUT_S):
                 await self._process.wait()
         except TimeoutError:
+            self.problem = f"worker {self.number} did not end when it was told to, and was killed"
             self._process.kill()
             await self._process.wait()
         for task in self._tasks:

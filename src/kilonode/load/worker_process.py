@@ -19,6 +19,11 @@ import uvloop
 from kilonode.base.clock import RealClock
 from kilonode.base.encoding import decode_json
 from kilonode.base.errors import InputError, OperationError
+from kilonode.clients.http import HttpTransport
+from kilonode.clients.openstack.access import Access
+from kilonode.clients.openstack.transports import tls_settings
+from kilonode.clients.proxies import ProxySettings
+from kilonode.clients.transport import Transport
 from kilonode.load.messages import Begin, Command, Ended, Failed, Halt, Ready, Report, Reported, line_of
 from kilonode.load.plan import WorkerPlan
 from kilonode.load.worker import Worker
@@ -27,6 +32,9 @@ LONGEST_LINE_BYTES: Final = 256 * 2**20
 """A plan with ten thousand tenants has some ten megabytes."""
 MOST_UNSENT_BYTES: Final = 16 * 2**20
 """When nobody reads the reports, more of them are left out; the history has everything."""
+
+MOST_CONNECTIONS: Final = 60_000
+"""To one host: as many as there are ports. Virtual users bound the load; a queue in the client would hide it."""
 
 LAST_WORDS_S: Final = 5.0
 """How long the last reports may take to be read by whoever started this process."""
@@ -87,7 +95,17 @@ async def _run(reports: int) -> int:
 
 
 async def _serve(plan: WorkerPlan, commands: asyncio.StreamReader, send: Callable[[Report], None]) -> None:
-    worker = Worker(plan, RealClock())
+    clock = RealClock()
+
+    def open_transport(access: Access | None) -> Transport:
+        return HttpTransport(
+            clock,
+            tls=tls_settings(access),
+            proxies=ProxySettings.from_environment(),
+            max_connections_per_host=MOST_CONNECTIONS,
+        )
+
+    worker = Worker(plan, clock, open_transport)
     begin: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     listening = asyncio.create_task(_listen(commands, worker, begin), name="commands")
     preparing = asyncio.create_task(worker.prepare(), name="prepare")
