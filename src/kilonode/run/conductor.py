@@ -35,6 +35,8 @@ from kilonode.run.tenants import Connect
 
 ZERO_LEAD_S: Final = 0.3
 """How long after all workers are ready the load begins: time for the word to reach every worker."""
+OVERDUE_S: Final = 30.0
+"""How long after the end of the drain workers may take before they are ended: one that hangs must not hold up a run."""
 
 
 class Watcher(Protocol):
@@ -176,24 +178,28 @@ class Conductor:
         return await resolve_references(connection, self._experiment, prepared)
 
     async def _follow(self, generator: Generator, zero_ns: int) -> None:
-        """Watch the load until all workers have ended or the user wants it ended at once."""
+        """Watch the load until all workers have ended or should have, or the user wants it ended at once."""
         facts = [workload_facts(name, workload) for name, workload in self._experiment.workloads.items()]
         watch = LiveCriteria(criterion_rules(self._experiment), facts)
         tasks = [
             asyncio.create_task(self._pass_on(generator, watch), name="progress"),
             asyncio.create_task(self._stop_when_asked(generator, zero_ns), name="stop"),
         ]
+        end_ns = zero_ns + round(max(one.end_s for one in facts) * NANOSECONDS_PER_SECOND)
+        overdue = asyncio.create_task(self._wait_until_overdue(end_ns), name="overdue")
         if self._experiment.timeout is not None:
             tasks.append(asyncio.create_task(self._time_out(float(self._experiment.timeout)), name="timeout"))
         at_once = asyncio.create_task(self._interruption.wait_at_once(), name="stop at once")
         try:
-            await asyncio.wait([tasks[0], at_once], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([tasks[0], at_once, overdue], return_when=asyncio.FIRST_COMPLETED)
             if tasks[0].done():
                 tasks[0].result()
+            elif overdue.done():
+                self._around.watcher.note("workers that should have ended long ago are ended now")
         finally:
-            for task in (*tasks, at_once):
+            for task in (*tasks, at_once, overdue):
                 task.cancel()
-            await asyncio.gather(*tasks, at_once, return_exceptions=True)
+            await asyncio.gather(*tasks, at_once, overdue, return_exceptions=True)
 
     async def _pass_on(self, generator: Generator, watch: LiveCriteria) -> None:
         async for progress in generator.progress():
@@ -213,6 +219,13 @@ class Conductor:
         self._around.watcher.note(f"ending the load early: {self._interruption.reason}")
         self._around.watcher.stage("drain")
         generator.stop()
+
+    async def _wait_until_overdue(self, end_ns: int) -> None:
+        """Return when even the slowest worker must have ended: the load ends at `end_ns`, or when asked."""
+        asked = asyncio.create_task(self._interruption.wait())
+        await asyncio.wait([asked], timeout=max(0.0, (end_ns - self._clock.now_ns()) / NANOSECONDS_PER_SECOND))
+        asked.cancel()
+        await self._clock.sleep(float(self._experiment.drain) + OVERDUE_S)
 
     async def _time_out(self, timeout_s: float) -> None:
         await self._clock.sleep(timeout_s)
