@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kilonode.base.errors import InputError
-from kilonode.run.folder import RunRecord, RunState, create_run_folder, find_run, list_runs, slug, write_atomically
+from kilonode.run.folder import RunRecord, RunState, create_run_folder, find_run, list_runs, slug
 
 THEN = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
 RECORD = RunRecord(run_id="0badcafe", name="A run", state=RunState.PREPARING, pid=1, created_utc=THEN)
@@ -73,16 +73,3 @@ def test_a_slug_is_a_good_file_name(name: str) -> None:
     assert set(text) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
     assert not text.startswith("-")
     assert not text.endswith("-")
-
-
-def test_a_failed_write_leaves_the_old_document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = tmp_path / "x.json"
-    write_atomically(file, b"old")
-
-    def fail(_: int) -> None:
-        raise OSError("no space")
-
-    monkeypatch.setattr("os.fsync", fail)
-    with pytest.raises(OSError, match="no space"):
-        write_atomically(file, b"new")
-    assert file.read_bytes() == b"old"

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kilonode.base.errors import InputError
+from kilonode.base.files import write_atomically
 from kilonode.base.simulation import run_coroutine_simulated
-from kilonode.run import folder as folder_module
 from kilonode.run.campaign import (
     Campaign,
     PointResult,
@@ -120,7 +120,7 @@ def check_resumption(runs: Path, cut: int) -> None:
             raise CutError
         steps_left -= 1
 
-    original = folder_module.write_atomically
+    original = write_atomically
 
     def failing_write(path: Path, data: bytes) -> None:
         step()

@@ -8,9 +8,9 @@ from kilonode.base.clock import Clock
 from kilonode.base.simulation import run_simulated
 from kilonode.check.live import LiveReport
 from kilonode.check.results import Results, StepResults, WorkloadResults
-from kilonode.cli.connecting import Connections
 from kilonode.cli.generators import open_generator
 from kilonode.cli.target import target_of
+from kilonode.clients.openstack.connections import Connections
 from kilonode.run.conductor import Conductor, Surroundings
 from kilonode.run.evaluation import evaluate_run
 from kilonode.run.folder import RunFolder, RunRecord, RunState, create_run_folder

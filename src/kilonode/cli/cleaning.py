@@ -13,10 +13,11 @@ import psutil
 
 from kilonode.base.clock import RealClock
 from kilonode.base.errors import InputError, OperationError, trim
-from kilonode.cli.connecting import Connections, real_access
+from kilonode.cli.connecting import real_access
 from kilonode.cli.output import say
 from kilonode.cli.state import state_folder
 from kilonode.cli.target import own_cloud_name
+from kilonode.clients.openstack.connections import Connections
 from kilonode.cloud import launch
 from kilonode.cloud.folder import StateFolder
 from kilonode.run.cleanup import CleanupReport, clean

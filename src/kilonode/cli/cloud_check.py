@@ -2,7 +2,8 @@
 
 from kilonode.base.clock import RealClock
 from kilonode.base.errors import InputError, OperationError, Problem
-from kilonode.cli.connecting import Connections, real_access
+from kilonode.cli.connecting import real_access
+from kilonode.clients.openstack.connections import Connections
 from kilonode.run.reading import ReadExperiment
 from kilonode.run.references import missing_from_cloud
 

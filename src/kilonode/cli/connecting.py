@@ -1,9 +1,6 @@
-"""Logging in for setup and cleanup, as the user names the cloud."""
+"""How the user names a cloud, and how to log in to it."""
 
 from kilonode.clients.openstack.access import Access, load_access
-from kilonode.clients.openstack.connections import Connections, OpenTransport
-
-__all__ = ["Connections", "OpenTransport", "real_access"]
 
 
 def real_access(cloud: str | None) -> Access:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from kilonode.base.clock import Clock
 from kilonode.base.errors import OperationError
 from kilonode.base.outcomes import Outcome
-from kilonode.cli.connecting import OpenTransport
+from kilonode.clients.openstack.connections import OpenTransport
 from kilonode.clients.transport import DEFAULT_TIMEOUT_S, BodyStream, HeaderPairs, Response
 from kilonode.load.local import LocalWorkers
 from kilonode.load.processes import WorkerProcesses

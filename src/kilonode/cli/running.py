@@ -15,16 +15,17 @@ import uvloop
 from kilonode.base.clock import Clock, RealClock
 from kilonode.base.encoding import encode_json_for_people
 from kilonode.base.errors import AbortError, InputError, KilonodeError, LabError, OperationError
+from kilonode.base.files import write_atomically
 from kilonode.base.randomness import Randomness
 from kilonode.base.simulation import run_simulated
 from kilonode.check.results import Results, Verdict
 from kilonode.cli.campaigning import describe_table, figures_of
-from kilonode.cli.connecting import Connections
 from kilonode.cli.generators import open_generator
 from kilonode.cli.output import give_json, say
 from kilonode.cli.reporting import report_run
 from kilonode.cli.signals import listening_for_signals
 from kilonode.cli.target import Target, cloud_name, target_of
+from kilonode.clients.openstack.connections import Connections
 from kilonode.report.live import LiveView
 from kilonode.run.campaign import Campaign, PointResult, open_campaign, run_campaign
 from kilonode.run.conductor import Conductor, Surroundings
@@ -32,7 +33,7 @@ from kilonode.run.environment import describe_cloud, describe_environment
 from kilonode.run.evaluation import evaluate_run
 from kilonode.run.experiment import Experiment
 from kilonode.run.facts import workload_facts
-from kilonode.run.folder import RunFolder, RunRecord, RunState, create_run_folder, write_atomically
+from kilonode.run.folder import RunFolder, RunRecord, RunState, create_run_folder
 from kilonode.run.interruption import Interruption
 from kilonode.run.loading import choose_workers
 from kilonode.run.reading import Point, read_experiment

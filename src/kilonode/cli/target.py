@@ -5,13 +5,15 @@ import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+import msgspec
+
 from kilonode.base.clock import Clock
 from kilonode.base.errors import InputError
-from kilonode.cli.connecting import OpenTransport, real_access
-from kilonode.cli.output import say
+from kilonode.cli.connecting import real_access
 from kilonode.cli.state import state_folder
 from kilonode.clients.application import ApplicationTransport
 from kilonode.clients.openstack.access import Access
+from kilonode.clients.openstack.connections import OpenTransport
 from kilonode.cloud import launch
 from kilonode.cloud.access import AccessFacts, access_facts
 from kilonode.cloud.context import CloudSettings
@@ -116,7 +118,7 @@ async def _emulated(cloud: EmulatedCloud, run_id: str, seed: int, interruption: 
         record, secrets = folder.read_record(), folder.secrets()
         if record is None or secrets is None:
             raise InputError("the emulated cloud's state is gone", where=status.folder)
-        whole = _with_secrets(record.settings, secrets)
+        whole = msgspec.structs.replace(record.settings, secrets=secrets)
         yield Target(access_of(access_facts(whole), name), name=name, emulated=True, nodes=cloud.nodes)
     finally:
         with contextlib.suppress(InputError):
@@ -136,12 +138,3 @@ async def _simulated(cloud: EmulatedCloud, seed: int, clock: Clock) -> AsyncIter
             emulated=True,
             nodes=cloud.nodes,
         )
-
-
-def _with_secrets(settings: CloudSettings, secrets: object) -> CloudSettings:
-    import msgspec
-
-    return msgspec.structs.replace(settings, secrets=secrets)
-
-
-__all__ = ["Target", "own_cloud_name", "say", "target_of"]

@@ -23,6 +23,7 @@ import msgspec
 
 from kilonode.base.encoding import decode_json, encode_json_for_people
 from kilonode.base.errors import InputError
+from kilonode.base.files import PRIVATE, write_atomically
 from kilonode.cloud.context import CloudSettings, Secrets
 from kilonode.cloud.processes import ProcessIdentity
 
@@ -168,7 +169,7 @@ class StateFolder:
 
     def write_record(self, record: CloudRecord) -> None:
         """Keep how the cloud was brought up."""
-        _replace(self._record, encode_json_for_people(record))
+        write_atomically(self._record, encode_json_for_people(record), PRIVATE)
 
     def secrets(self) -> Secrets | None:
         """The cloud's secrets, if it was ever brought up."""
@@ -179,7 +180,7 @@ class StateFolder:
 
     def write_secrets(self, secrets: Secrets) -> None:
         """Keep the secrets, for their owner alone."""
-        _replace(self._secrets, encode_json_for_people(secrets))
+        write_atomically(self._secrets, encode_json_for_people(secrets), PRIVATE)
 
     def read_processes(self) -> ProcessTable | None:
         """What the supervisor said last, which may be of a supervisor long gone."""
@@ -190,7 +191,7 @@ class StateFolder:
 
     def write_processes(self, table: ProcessTable) -> None:
         """For the supervisor: say what runs."""
-        _replace(self._processes, encode_json_for_people(table))
+        write_atomically(self._processes, encode_json_for_people(table), PRIVATE)
 
     def forget_processes(self) -> None:
         """Nothing runs any more."""
@@ -198,7 +199,7 @@ class StateFolder:
 
     def write_clouds_file(self, text: str) -> None:
         """Keep how to log in."""
-        _replace(self.clouds_file, text.encode())
+        write_atomically(self.clouds_file, text.encode(), PRIVATE)
 
     @property
     def _name_option(self) -> str:
@@ -227,12 +228,3 @@ def _hold(lock: Path, taken: str, hint: str) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def _replace(path: Path, data: bytes) -> None:
-    beside = path.with_name(f".{path.name}.new")
-    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)

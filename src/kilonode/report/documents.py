@@ -4,7 +4,6 @@
 version; docs/report.md says what may change within one.
 """
 
-import os
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +11,7 @@ import msgspec
 
 from kilonode.base.encoding import encode_json
 from kilonode.base.errors import InputError
+from kilonode.base.files import write_atomically
 from kilonode.base.formats import decode_versioned_json
 from kilonode.check.results import FORMAT_VERSION, Results
 from kilonode.report.html import report_html
@@ -59,10 +59,7 @@ def read_verdict(folder: Path) -> VerdictDocument:
 
 
 def _write(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
+        write_atomically(path, data)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise InputError("cannot write the report", where=str(path), got=error.strerror or str(error)) from error

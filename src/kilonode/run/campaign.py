@@ -20,8 +20,9 @@ import msgspec
 
 from kilonode.base.encoding import encode_json_for_people
 from kilonode.base.errors import InputError
+from kilonode.base.files import write_atomically
 from kilonode.base.formats import decode_versioned_json
-from kilonode.run.folder import make_dated_folder, write_atomically
+from kilonode.run.folder import make_dated_folder
 from kilonode.run.reading import Point, ReadExperiment
 
 INDEX_FILE: Final = "campaign.json"

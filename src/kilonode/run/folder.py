@@ -13,7 +13,6 @@ Documents are replaced atomically: a reader, or a crash, sees the old or the new
 """
 
 import contextlib
-import os
 import re
 from datetime import datetime
 from enum import StrEnum
@@ -24,6 +23,7 @@ import msgspec
 
 from kilonode.base.encoding import encode_json_for_people
 from kilonode.base.errors import InputError, nearest
+from kilonode.base.files import write_atomically
 from kilonode.base.formats import decode_versioned_json
 
 RECORD_FILE = "run.json"
@@ -204,13 +204,3 @@ def slug(name: str) -> str:
     """`name` as part of a file name: lowercase letters, digits and single dashes; never empty."""
     text = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:SLUG_LIMIT_CHARACTERS].strip("-")
     return text or "run"
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Replace the file at `path` by `data`, so that any reader, or a crash, sees all of it or none."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
