@@ -247,3 +247,24 @@ async def test_what_is_no_run_id_deletes_nothing() -> None:
         with pytest.raises(InputError, match="not a run id"):
             await clean(connection, run_id, cloud.clock, recorder)
     assert not any(method == "DELETE" for method, _ in cloud.requests)
+
+
+@pytest.mark.parametrize("write", [0, 3, 8])
+async def test_what_was_asked_for_last_and_appears_during_cleanup_goes_too(write: int) -> None:
+    cloud, recorder = new_cloud()
+    before = cloud.names()
+    ready = await prepare(ADMIN, cloud.connect, SMALL, RUN, cloud.clock, recorder)
+    tenant = ready.tenants[0]
+    first = len([method for method, _ in cloud.requests if method != "GET"])
+
+    def appear(number: int) -> None:
+        if number == first + write:
+            owner = {"project_id": tenant.project_id}
+            server = cloud.add("servers", name=f"kn-{RUN}-boots-9-server", **owner)
+            cloud.add("ports", name="", network_id=tenant.networks[0], device_id=server, **owner)
+
+    cloud.before_write = appear
+    report = await cleaned(cloud, recorder)
+    assert report.complete, report
+    assert report.deleted["server"] == 1
+    assert cloud.names() == before

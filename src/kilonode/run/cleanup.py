@@ -24,6 +24,8 @@ from kilonode.run.actions import Actions, Record
 from kilonode.run.leftovers import KINDS, REFUSALS, Found, Kind, Leftover, find_kind, find_leftovers, has_service
 from kilonode.run.naming import check_run_id
 
+OWNERS: Final = ("user", "project")
+"""The kinds that everything else belongs to."""
 MOST_PASSES: Final = 3
 MOST_ROUNDS: Final = 60
 MOST_TRIES: Final = 5
@@ -76,45 +78,55 @@ class _Cleaner:
     def __init__(self, connection: Connection, run_id: str, actions: Actions, timeout_s: float) -> None:
         self.connection, self.run_id, self.actions = connection, run_id, actions
         self.deadline_ns = actions.clock.now_ns() + round(timeout_s * NANOSECONDS_PER_SECOND)
-        self.owners: dict[str, dict[str, str]] = {}
+        self.owners: dict[str, dict[str, str]] = {name: {} for name in OWNERS}
         self.servers: set[str] = {""}
-        """The servers of the run that there were at first, and the empty id of no server."""
+        """The servers of the run that there have been, and the empty id of no server."""
         self.deleted: dict[str, int] = {}
         self.problems: dict[str, None] = {}
         self.number = 0
 
     async def run(self) -> CleanupReport:
-        """Pass after pass until nothing is found: what was asked for last may appear while the first pass goes on."""
-        report = await self._pass(await self._find())
+        """Pass after pass until nothing new is found: what was asked for last may appear while the first pass goes on.
+
+        Only then users and projects go, for without them nobody would know whose a late comer is.
+        """
+        found = await self._find()
+        remaining = await self._pass(found)
         for _ in range(MOST_PASSES - 1):
-            if report.remaining or not self.deleted:
+            if not self.deleted and not remaining:
                 break
-            late = await self._find()
-            if not late.leftovers:
+            found = await self._find()
+            late = [leftover for leftover in found.leftovers if leftover.kind not in OWNERS]
+            if set(late) <= set(remaining):
+                remaining = late
                 break
-            report = await self._pass(late)
-        return report
+            remaining = await self._pass(found)
+        for kind in KINDS:
+            if kind.name in OWNERS:
+                held = {leftover.project_id for leftover in remaining} if kind.name == "project" else set()
+                owners = [leftover for leftover in found.leftovers if leftover.kind == kind.name]
+                remaining += [owner for owner in owners if owner.id in held]  # or what is in it would be orphaned
+                remaining += await self._kind(kind, [owner for owner in owners if owner.id not in held])
+        problems = tuple(self.problems) if remaining else ()
+        return CleanupReport(self.run_id, self.deleted, tuple(remaining), problems, found.unseen)
 
     async def _find(self) -> Found:
-        return await self._patiently(partial(find_leftovers, self.connection, self.run_id))
+        found = await self._patiently(partial(find_leftovers, self.connection, self.run_id))
+        for leftover in found.leftovers:
+            if leftover.kind in OWNERS:
+                self.owners[leftover.kind][leftover.id] = leftover.run_id
+            elif leftover.kind == "server":
+                self.servers.add(leftover.id)
+        return found
 
-    async def _pass(self, everything: Found) -> CleanupReport:
-        by_kind: dict[str, list[Leftover]] = {kind.name: [] for kind in KINDS}
-        for leftover in everything.leftovers:
-            by_kind[leftover.kind].append(leftover)
-        for name in ("project", "user"):
-            self.owners.setdefault(name, {}).update({leftover.id: leftover.run_id for leftover in by_kind[name]})
-        self.servers |= {leftover.id for leftover in by_kind["server"]}
+    async def _pass(self, found: Found) -> list[Leftover]:
+        """Delete what is neither user nor project, kind by kind; what is left of it."""
         remaining: list[Leftover] = []
         for kind in KINDS:
-            found = by_kind[kind.name]
-            if kind.name == "project":  # deleting it would orphan what is still in it
-                held = {leftover.project_id for leftover in remaining}
-                remaining += [project for project in found if project.id in held]
-                found = [project for project in found if project.id not in held]
-            remaining += await self._kind(kind, found)
-        problems = tuple(self.problems) if remaining else ()
-        return CleanupReport(self.run_id, self.deleted, tuple(remaining), problems, everything.unseen)
+            if kind.name not in OWNERS:
+                wanted = [leftover for leftover in found.leftovers if leftover.kind == kind.name]
+                remaining += await self._kind(kind, wanted)
+        return remaining
 
     async def _kind(self, kind: Kind, wanted: list[Leftover]) -> list[Leftover]:
         """Delete these, round by round; what is left of them after the last round."""
