@@ -75,17 +75,28 @@ def _print_criterion(console: Console, result: CriterionResult) -> None:
     _print_line(console, Text(SYMBOLS[result.verdict], style=style), text)
 
 
+_COLUMNS: Final = ("finished", "errors", "rate", "p50", "p95", "p99", "max")
+_SHORTEST_NAME: Final = 13
+_MARGIN: Final = 3
+
+
 def _print_workload(console: Console, workload: WorkloadResults) -> None:
     facts = workload.facts
     title = Text(facts.name, style="bold")
     title.append(f"  {facts.scenario}, {facts.load}", style="dim")
     console.print(title)
     table = Table(box=SIMPLE, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
-    table.add_column("step", overflow="ellipsis", no_wrap=True, min_width=13)
-    for name in ("finished", "errors", "rate", "p50", "p95", "p99", "max"):
+    rows = [_cells(step) for step in workload.steps]
+    table.add_column("step", no_wrap=True)
+    taken = 1
+    for place, name in enumerate(_COLUMNS, start=1):
         table.add_column(name, justify="right", no_wrap=True)
-    for step in workload.steps:
-        table.add_row(*_cells(step))
+        taken += 2 + max(len(name), *(len(str(row[place])) for row in rows))
+    room = max(_SHORTEST_NAME, console.width - taken - _MARGIN)
+    for row, step in zip(rows, workload.steps, strict=True):
+        shown = _name(step)
+        shown.truncate(room, overflow="ellipsis")  # numbers are never cut, so names are
+        table.add_row(shown, *row[1:])
     console.print(Padding(table, (0, 0, 0, 1), expand=False))
     if workload.dropped:
         _print_line(
@@ -98,12 +109,16 @@ def _print_workload(console: Console, workload: WorkloadResults) -> None:
         _print_line(console, Text("!", style="yellow"), Text(printable(text)))
 
 
-def _cells(step: StepResults) -> list[RenderableType]:
+def _name(step: StepResults) -> Text:
+    """The last part of a step's path, set in by its depth."""
     depth = step.step.count(".")
-    name = " " * (depth + 1) + step.step.rpartition(".")[2] if step.step else "iterations"
+    return Text(" " * (depth + 1) + step.step.rpartition(".")[2] if step.step else "iterations")
+
+
+def _cells(step: StepResults) -> list[RenderableType]:
     latency = step.latency
     return [
-        Text(name),
+        _name(step),
         count_words(step.finished),
         Text(share_words(step.error_rate) if step.failed else "0", style="red" if step.failed else ""),
         rate_words(step.throughput_per_s),
