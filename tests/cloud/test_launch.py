@@ -15,9 +15,9 @@ import pytest
 
 from kilonode.base.clock import RealClock
 from kilonode.base.errors import InputError
+from kilonode.base.processes import ProcessIdentity, is_alive, send, wait_until_gone
 from kilonode.cloud.folder import ProcessRecord, ProcessState, ProcessTable, StateFolder
 from kilonode.cloud.launch import CloudStatus, UpSettings, describe, down, status, up
-from kilonode.cloud.processes import ProcessIdentity, is_alive, send, wait_until_gone
 from tests.cloud.plain_client import NoAnswer, PlainClient
 
 pytestmark = [pytest.mark.real_loop, pytest.mark.processes]

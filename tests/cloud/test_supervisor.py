@@ -11,9 +11,7 @@ from pathlib import Path
 import pytest
 
 from kilonode.base.clock import RealClock
-from kilonode.cloud import supervisor as supervisor_module
-from kilonode.cloud.folder import ProcessRecord, ProcessState, ProcessTable
-from kilonode.cloud.processes import (
+from kilonode.base.processes import (
     ProcessIdentity,
     identify,
     is_alive,
@@ -22,6 +20,8 @@ from kilonode.cloud.processes import (
     start_detached,
     wait_until_gone,
 )
+from kilonode.cloud import supervisor as supervisor_module
+from kilonode.cloud.folder import ProcessRecord, ProcessState, ProcessTable
 from kilonode.cloud.supervisor import Supervisor, describe_exit
 
 pytestmark = [pytest.mark.real_loop, pytest.mark.processes]

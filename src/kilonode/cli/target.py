@@ -9,6 +9,7 @@ import msgspec
 
 from kilonode.base.clock import Clock
 from kilonode.base.errors import InputError
+from kilonode.base.processes import identify
 from kilonode.cli.connecting import real_access
 from kilonode.cli.state import state_folder
 from kilonode.clients.application import ApplicationTransport
@@ -18,7 +19,6 @@ from kilonode.cloud import launch
 from kilonode.cloud.access import AccessFacts, access_facts
 from kilonode.cloud.context import CloudSettings
 from kilonode.cloud.folder import StateFolder
-from kilonode.cloud.processes import identify
 from kilonode.cloud.simulated import SimulatedCloud
 from kilonode.run.experiment import EmulatedCloud, Experiment
 from kilonode.run.interruption import Interruption

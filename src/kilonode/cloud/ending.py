@@ -8,8 +8,8 @@ from typing import Final
 
 from kilonode.base.clock import Clock
 from kilonode.base.errors import LabError
+from kilonode.base.processes import ProcessIdentity, is_alive, send, wait_until_gone
 from kilonode.cloud.folder import StateFolder
-from kilonode.cloud.processes import ProcessIdentity, is_alive, send, wait_until_gone
 
 GENTLE_TIMEOUT_S: Final = 15.0
 """Longer than the supervisor gives its processes."""

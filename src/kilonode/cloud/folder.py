@@ -24,8 +24,8 @@ import msgspec
 from kilonode.base.encoding import decode_json, encode_json_for_people
 from kilonode.base.errors import InputError
 from kilonode.base.files import PRIVATE, write_atomically
+from kilonode.base.processes import ProcessIdentity
 from kilonode.cloud.context import CloudSettings, Secrets
-from kilonode.cloud.processes import ProcessIdentity
 
 STATE_VERSION: Final = 1
 """Raised with every change after which an older state folder, its documents included, cannot be continued."""

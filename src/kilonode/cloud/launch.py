@@ -14,13 +14,13 @@ import msgspec
 
 from kilonode.base.clock import NANOSECONDS_PER_SECOND, Clock, RealClock
 from kilonode.base.errors import InputError, LabError
+from kilonode.base.processes import ProcessIdentity, identify, is_alive, module_command, start_detached
 from kilonode.cloud.access import access_facts, clouds_file
 from kilonode.cloud.context import CloudSettings, Secrets
 from kilonode.cloud.ending import end_cloud
 from kilonode.cloud.folder import CloudRecord, ProcessState, StateFolder, known_clouds
 from kilonode.cloud.plan import DEFAULT_NAME, UpSettings, check_name, plan, public_url
 from kilonode.cloud.probe import Answer, ask
-from kilonode.cloud.processes import ProcessIdentity, identify, is_alive, module_command, start_detached
 from kilonode.cloud.profiles import load_profile
 from kilonode.cloud.serving import listen, listen_anywhere
 from kilonode.cloud.status import CloudStatus, describe, describe_layout, how_to_use

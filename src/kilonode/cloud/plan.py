@@ -12,9 +12,9 @@ from typing import Final, Literal
 import msgspec
 
 from kilonode.base.errors import InputError
+from kilonode.base.processes import ProcessIdentity
 from kilonode.cloud.context import DEFAULT_PORT, CloudSettings, NodeShape
 from kilonode.cloud.folder import STATE_VERSION, CloudRecord, StoreName
-from kilonode.cloud.processes import ProcessIdentity
 
 DEFAULT_NAME: Final = CloudSettings().name
 DEFAULT_HOST: Final = "127.0.0.1"

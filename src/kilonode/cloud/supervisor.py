@@ -23,9 +23,9 @@ import msgspec
 
 from kilonode.base.clock import NANOSECONDS_PER_SECOND, Clock, RealClock
 from kilonode.base.errors import InputError, KilonodeError, LabError
+from kilonode.base.processes import ProcessIdentity, identify, is_alive, module_command, start_child
 from kilonode.cloud.folder import CloudRecord, ProcessRecord, ProcessState, ProcessTable, StateFolder
 from kilonode.cloud.layout import process_names
-from kilonode.cloud.processes import ProcessIdentity, identify, is_alive, module_command, start_child
 
 ROLE_PROCESS_MODULE: Final = "kilonode.cloud.role_process"
 FIRST_DELAY_S: Final = 0.1

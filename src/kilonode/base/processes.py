@@ -1,7 +1,7 @@
-"""Processes of the emulated cloud as the operating system knows them: who is who, is it alive, start one, end one.
+"""Processes that Kilonode starts, as the operating system knows them: who is who, is it alive, start one, end one.
 
 A process identifier alone means little: after a crash another process may have it, so an identity also carries the
-start time and the boot of the machine. Linux only (`/proc`). It knows nothing of roles.
+start time and the boot of the machine. Linux only (`/proc`). It knows nothing of roles or services.
 """
 
 import asyncio
