@@ -9,7 +9,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -80,12 +80,15 @@ def module_command(module: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", module, *arguments]
 
 
-def start_detached(command: Sequence[str], log: Path) -> int:
-    """Start a process in a session of its own, that outlives us and our terminal; its words go to `log`. Its pid."""
+def start_detached(command: Sequence[str], log: Path, variables: Mapping[str, str] | None = None) -> int:
+    """Start a process in a session of its own, that outlives us and our terminal; its words go to `log`. Its pid.
+
+    `variables` is its whole environment; None: as ours.
+    """
     return os.posix_spawn(
         command[0],
         list(command),
-        os.environ,
+        os.environ if variables is None else variables,
         setsid=True,
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),

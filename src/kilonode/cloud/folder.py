@@ -10,11 +10,8 @@
 Files are replaced whole, never half written. The folder's own lock keeps two commands from changing a cloud at once.
 """
 
-import fcntl
-import os
 import shutil
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, Literal, TypeVar
@@ -24,6 +21,7 @@ import msgspec
 from kilonode.base.encoding import decode_json, encode_json_for_people
 from kilonode.base.errors import InputError
 from kilonode.base.files import PRIVATE, write_atomically
+from kilonode.base.locks import hold
 from kilonode.base.processes import ProcessIdentity
 from kilonode.cloud.context import CloudSettings, Secrets
 
@@ -131,7 +129,7 @@ class StateFolder:
     def locked(self) -> AbstractContextManager[None]:
         """Hold the lock under which the cloud is brought up and down; InputError when another command has it."""
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return _hold(
+        return hold(
             self._lock,
             f"another command is bringing cloud {self.name!r} up or down at this moment",
             "wait for it, then look with: kilonode cloud status",
@@ -139,7 +137,7 @@ class StateFolder:
 
     def supervised(self) -> AbstractContextManager[None]:
         """Hold the lock of the one supervisor; InputError when there is another."""
-        return _hold(self.path / ".supervisor.lock", f"cloud {self.name!r} has a supervisor already", "")
+        return hold(self.path / ".supervisor.lock", f"cloud {self.name!r} has a supervisor already", "")
 
     def read_record(self) -> CloudRecord | None:
         """How the cloud was brought up; None when it never was. InputError when another version wrote the folder."""
@@ -212,19 +210,3 @@ def known_clouds(state: Path) -> list[str]:
     if not folder.is_dir():
         return []
     return sorted(path.name for path in folder.iterdir() if path.is_dir())
-
-
-@contextmanager
-def _hold(lock: Path, taken: str, hint: str) -> Iterator[None]:
-    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if not lock.exists() or not os.path.samestat(os.fstat(descriptor), lock.stat()):
-            raise BlockingIOError  # who had it has just removed it with the cloud
-    except (BlockingIOError, FileNotFoundError):
-        os.close(descriptor)
-        raise InputError(taken, where=str(lock.parent), hint=hint) from None
-    try:
-        yield
-    finally:
-        os.close(descriptor)
