@@ -1,18 +1,10 @@
-"""`report.html`: one self-contained file that opens offline, in light and dark, on screen and on paper.
-
-Style, scripts and data are inside; a content security policy forbids every request, and every script but ours (by its
-hash), so that a message from outside that slipped through the escaping still could not run.
-"""
-
-import base64
-import hashlib
-from importlib.resources import files
-from typing import Final
+"""`report.html`: the page of one run, section by section. `page` has the frame."""
 
 from kilonode.check.results import Results
 from kilonode.report.charts import Chart, page_data
-from kilonode.report.markup import Child, Markup, element, join, trusted
+from kilonode.report.markup import Child, Markup, element, join
 from kilonode.report.metadata import RunMetadata
+from kilonode.report.page import page, theme_button
 from kilonode.report.reading import reading_section
 from kilonode.report.sections import (
     disruptions_section,
@@ -25,10 +17,6 @@ from kilonode.report.sections import (
 )
 from kilonode.report.words import SYMBOLS
 from kilonode.report.workload_section import workload_section
-
-_STYLES: Final = ("uplot.min.css", "report.css", "tables.css")
-_SCRIPTS: Final = ("uplot.min.js", "charts.js", "report.js")
-_LICENCE: Final = "uplot.LICENSE"
 
 
 def report_html(results: Results, metadata: RunMetadata) -> str:
@@ -44,33 +32,13 @@ def report_html(results: Results, metadata: RunMetadata) -> str:
     charts.extend(drawn)
     sections.extend([generator, stages_section(results), environment_section(metadata)])
     sections.extend([experiment_section(metadata), reading_section()])
-    scripts = [_asset(name) for name in _SCRIPTS]
-    body = element(
-        "body",
-        element("a", "Skip to the verdict", href="#verdict", class_="skip"),
-        _header(results, metadata),
-        element(
-            "noscript",
-            element("p", "The pictures need JavaScript. Every number stands in the tables.", class_="reason note"),
-        ),
-        element("main", *[one for one in sections if one is not None]),
+    return page(
+        f"{SYMBOLS[results.verdict]} {results.verdict} · {metadata.name} · Kilonode",
+        [element("a", "Skip to the verdict", href="#verdict", class_="skip"), _header(results, metadata)],
+        [one for one in sections if one is not None],
         _footer(metadata),
-        element(
-            "script", page_data(charts, results.disruptions, results.load_end_s), type="application/json", id="data"
-        ),
-        [element("script", script) for script in scripts],
+        page_data(charts, results.disruptions, results.load_end_s),
     )
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=_policy(scripts)),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", name="color-scheme", content="light dark"),
-        element("title", f"{SYMBOLS[results.verdict]} {results.verdict} · {metadata.name} · Kilonode"),
-        trusted(f"<!-- Charts are drawn with uPlot.\n{_asset(_LICENCE)}-->"),
-        [element("style", _asset(name)) for name in _STYLES],
-    )
-    return f"<!doctype html>\n{element('html', head, body, lang='en')}\n"
 
 
 def _header(results: Results, metadata: RunMetadata) -> Markup:
@@ -92,7 +60,7 @@ def _header(results: Results, metadata: RunMetadata) -> Markup:
         element(
             "header",
             element("div", element("h1", metadata.name), _separated(facts), class_="title"),
-            element("button", "Theme", type="button", id="theme", aria_label="Switch between light and dark"),
+            theme_button(),
         ),
         element(
             "nav",
@@ -114,13 +82,3 @@ def _footer(metadata: RunMetadata) -> Markup:
         "footer",
         element("p", f"Kilonode{version}. The raw history lies beside this file; kilonode report makes it anew."),
     )
-
-
-def _policy(scripts: list[Markup]) -> str:
-    hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
-    allowed = " ".join(f"'sha256-{one}'" for one in hashes)
-    return f"default-src 'none'; style-src 'unsafe-inline'; script-src {allowed}; base-uri 'none'; form-action 'none'"
-
-
-def _asset(name: str) -> Markup:
-    return trusted(files("kilonode.report").joinpath("assets", name).read_text(encoding="utf-8"))
