@@ -41,7 +41,9 @@ class Series(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Chart(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One chart. `kind`: `time` lines, `bars` and `areas` stacked over time, `histogram`, `curve`."""
+    """One chart. `kind`: `time` lines, `bars` and `areas` stacked over time, `histogram`, `curve`,
+    `cumulative` (shares of samples up to a duration), `sweep` (values over an axis of a campaign).
+    """
 
     id: str
     kind: str
@@ -52,6 +54,10 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     width: float = 1.0
     """Of a bucket, in seconds; of a histogram's bin, its growth."""
     log: bool = False
+    x_unit: str = ""
+    """Of a `sweep`: the unit of its axis."""
+    x_label: str = ""
+    x_log: bool = False
     heat: Heat | None = None
     tall: bool = False
 

@@ -144,6 +144,13 @@ const Charts = (() => {
     return [lowest / widest, Math.max(high, lowest * 1.5) * widest];
   }
 
+  /* Places on a logarithmic axis that have room for their words. */
+  function apart(places, width) {
+    const room = Math.log(places[places.length - 1] / places[0]) * 44 / Math.max(1, width - 120), chosen = [];
+    for (const place of places) if (!chosen.length || Math.log(place / chosen[chosen.length - 1]) >= room) chosen.push(place);
+    return chosen;
+  }
+
   function options(chart, element) {
     const form = words(chart.unit), time = chart.kind === "time" || chart.kind === "bars" || chart.kind === "areas";
     const columns = table(chart), isStack = chart.kind === "bars" || chart.kind === "areas";
@@ -160,6 +167,20 @@ const Charts = (() => {
       series[0].paths = uPlot.paths.bars({ size: [1, 60], gap: 1, align: 1 });
       Object.assign(series[0], { fill: `color-mix(in srgb, ${series[0].stroke} 45%, transparent)`, width: 0 });
       series[1].paths = uPlot.paths.stepped({ align: 1 });
+    } else if (chart.kind === "cumulative") {
+      scales.x = { time: false, distr: 3, range: (plot, low, high) => logRange(plot, low, high, chart) };
+      scales.y = { range: () => [0, 1.02] };
+      xAxis = axis(seconds, { splits: (plot, place, low, high) => logSplits(low, high) });
+      xValue = (plot, value) => value == null ? "–" : seconds(value);
+      for (const one of series) Object.assign(one, { paths: uPlot.paths.stepped({ align: 1 }), spanGaps: true });
+    } else if (chart.kind === "sweep") {
+      const at = words(chart.x_unit), places = columns[0];
+      scales.x = { time: false, ...(chart.x_log ? { distr: 3, range: (plot, low, high) => [low / 1.15, high * 1.15] }
+        : { range: (plot, low, high) => [low - ((high - low) * 0.03 || 1), high + ((high - low) * 0.03 || 1)] }) };
+      xAxis = axis(at, { label: chart.x_label, labelSize: 18, labelFont: "12px system-ui, sans-serif", size: 26,
+        ...(chart.x_log ? { splits: () => apart(places, element.clientWidth || 600) } : {}) });
+      xValue = (plot, value) => value == null ? "–" : at(value);
+      for (const one of series) one.points = { show: true, size: 6, stroke: one.stroke, fill: one.stroke };
     } else if (chart.kind === "curve") {
       const most = columns[0][columns[0].length - 1];
       const splits = [0, 0.30103, 1, 2, 3, 4, 5].filter((split) => split <= most + 1e-9);
@@ -170,9 +191,9 @@ const Charts = (() => {
     const yAxis = axis(form, { size: 66, ...(chart.unit === "bytes" ? { incrs: BINARY } : {}), ...(chart.log ? { splits: (plot, place, low, high) => logSplits(low, high) } : {}) });
     return {
       options: {
-        width: element.clientWidth || 600, height: chart.tall ? 290 : 190, series: [{ label: chart.kind === "curve" ? "percentile" : chart.kind === "histogram" ? "from" : "at", value: xValue }, ...series],
+        width: element.clientWidth || 600, height: chart.tall ? 290 : 190, series: [{ label: chart.kind === "curve" ? "percentile" : chart.kind === "histogram" ? "from" : chart.kind === "cumulative" ? "at most" : chart.kind === "sweep" ? chart.x_label : "at", value: xValue }, ...series],
         scales, axes: [xAxis, yAxis], padding: [10, 14, 0, 0],
-        cursor: { sync: time ? { key: "time", setSeries: false } : undefined, points: { size: 6 }, drag: { x: time, y: false }, focus: { prox: 24 } },
+        ...(chart.kind === "sweep" ? { height: 230 } : {}), cursor: { sync: time ? { key: "time", setSeries: false } : undefined, points: { size: 6 }, drag: { x: time, y: false }, focus: { prox: 24 } },
         hooks: { drawClear: [heat(chart), ...(time ? [bands(chart.tall)] : [])], setScale: time ? [follow] : [] }, legend: { live: true, markers: { width: 3, dash: (plot, place) => !plot.series[place].dash ? "solid" : plot.series[place].dash[0] < 4 ? "dotted" : "dashed" } },
       },
       columns: isStack ? stack(columns) : columns,
