@@ -6,6 +6,7 @@ from kilonode.base.errors import InputError
 from kilonode.check.evaluation import evaluate
 from kilonode.check.results import Results
 from kilonode.history.archive import compact, read_history
+from kilonode.history.columns import History
 from kilonode.run.experiment import Experiment
 from kilonode.run.facts import run_facts
 from kilonode.run.folder import LAST_STATES, RunFolder
@@ -17,6 +18,11 @@ def evaluate_run(folder: RunFolder) -> Results:
 
     Raises InputError when there is nothing to judge.
     """
+    return evaluate_history(folder)[0]
+
+
+def evaluate_history(folder: RunFolder) -> tuple[Results, History]:
+    """The same, with the history that it rests on."""
     record = folder.record()
     if record.zero_utc is None:
         raise InputError(
@@ -26,7 +32,7 @@ def evaluate_run(folder: RunFolder) -> Results:
             hint="run it again",
         )
     history = compact(folder.path) if record.state in LAST_STATES else read_history(folder.path)
-    return evaluate(history, run_facts(experiment_of(folder), record))
+    return evaluate(history, run_facts(experiment_of(folder), record)), history
 
 
 def experiment_of(folder: RunFolder) -> Experiment:
