@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from kilonode.base.encoding import from_plain
 from kilonode.base.errors import InputError
 from kilonode.base.units import Duration
+from kilonode.cloud.delays import Delay, Empirical, Fixed, LogNormal, Mixture, Part, Triangular, Uniform
 from kilonode.cloud.profiles import known_profiles, load_profile
-from kilonode.cloud.stages import Delay, Fixed, LogNormal, Stages, Triangular, Uniform
+from kilonode.cloud.stages import Stages
 
 CASES = Path(__file__).parent / "stage_cases"
 LIFE_LIMIT = 20
@@ -75,6 +76,61 @@ def test_a_log_normal_has_the_median_and_the_percentile_it_names() -> None:
     assert delay.quantile_s(0.95) == pytest.approx(19.347, rel=0.01)
 
 
+def test_a_log_normal_with_a_least_value_has_the_median_and_the_percentile_it_names() -> None:
+    delay = LogNormal(Duration(2), Duration(5), Duration(500), Duration(1.5))
+    assert delay.quantile_s(0.5) == pytest.approx(2, rel=0.001)
+    assert delay.quantile_s(0.95) == pytest.approx(5, rel=0.001)
+    assert delay.quantile_s(0.0) >= 1.5
+    assert delay.share_up_to(5) == pytest.approx(0.95, abs=0.001)
+
+
+@given(st.floats(0.001, 0.999), st.floats(0.05, 0.95))
+def test_a_mixture_has_as_many_draws_below_a_delay_as_its_parts_have(fraction: float, share: float) -> None:
+    fast = Part(share, Duration(0.1), Duration(0.2), Duration(10))
+    slow = Part(1 - share, Duration(3), Duration(4), Duration(10), Duration(2))
+    delay_s = Mixture((fast, slow)).quantile_s(fraction)
+    below = share * fast.delay().share_up_to(delay_s) + (1 - share) * slow.delay().share_up_to(delay_s)
+    assert below == pytest.approx(fraction, abs=1e-3)
+
+
+@given(st.lists(st.floats(0, 100), min_size=2, max_size=50), st.floats(0, 1))
+def test_a_measured_delay_stays_between_its_neighbours(values: list[float], fraction: float) -> None:
+    ordered = sorted(values)
+    delay = Empirical(tuple(Duration(value) for value in ordered))
+    assert ordered[0] <= delay.quantile_s(fraction) <= ordered[-1]
+    assert delay.quantile_s(0) == ordered[0]
+    assert delay.quantile_s(1) == ordered[-1]
+
+
+def test_coupled_stages_are_slow_together_and_each_by_itself_stays_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "extends: lifecycle\ndelays:\n"
+        "  schedule: {distribution: uniform, min: 0s, max: 1s}\n  spawn: {distribution: uniform, min: 0s, max: 1s}\n"
+        "couplings:\n  spawn: {stage: schedule, correlation: 0.8}\n"
+    )
+    stages = Stages(load_profile(str(path)).stages, 1)
+    schedule, spawn = stages.find("server", "building", "scheduling"), stages.find("server", "building", "spawning")
+    assert schedule is not None
+    assert spawn is not None
+    first = [stages.delay_us(schedule, f"s{n}", 1) / 1e6 for n in range(3000)]
+    second = [stages.delay_us(spawn, f"s{n}", 1) / 1e6 for n in range(3000)]
+    # Of uniform values the correlation is 6 / pi * asin(rho / 2).
+    assert statistics.correlation(first, second) == pytest.approx(0.786, abs=0.03)
+    assert statistics.fmean(second) == pytest.approx(0.5, abs=0.02)
+    assert statistics.quantiles(second, n=20)[18] == pytest.approx(0.95, abs=0.02)
+
+
+def test_a_stage_is_coupled_to_one_that_is_not_coupled_itself(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "extends: fast\ncouplings:\n  plug: {stage: schedule, correlation: 0.1}\n"
+        "  spawn: {stage: plug, correlation: 0.1}\n"
+    )
+    with pytest.raises(InputError, match="cannot be coupled"):
+        load_profile(str(path))
+
+
 def test_a_triangular_delay_has_the_mean_of_its_three_corners() -> None:
     delay = Triangular(Duration(1), Duration(2), Duration(6))
     draws = [delay.quantile_s((n + 0.5) / 10_000) for n in range(10_000)]
@@ -107,6 +163,16 @@ def test_failures_come_with_the_odds_they_have() -> None:
         ({"distribution": "uniform", "min": "2s", "max": "1s"}, "min ≤ max"),
         ({"distribution": "triangular", "min": "1s", "mode": "5s", "max": "2s"}, "min ≤ mode ≤ max"),
         ({"distribution": "log-normal", "p50": "2s", "p95": "1s", "max": "9s"}, "p50 < p95 < max"),
+        ({"distribution": "log-normal", "p50": "2s", "p95": "4s", "max": "9s", "min": "3s"}, "min < p50"),
+        ({"distribution": "empirical", "quantiles": ["2s", "1s"]}, "do not fall"),
+        ({"distribution": "empirical", "quantiles": ["2s"]}, "length"),
+        (
+            {
+                "distribution": "mixture",
+                "parts": [{"share": 0.5, "p50": "1s", "p95": "2s", "max": "9s"}] * 3,
+            },
+            "add up to 1",
+        ),
         ({"distribution": "normal", "mean": "2s"}, "normal"),
         ({"distribution": "fixed", "value": 3}, "3"),
     ],

@@ -1,6 +1,7 @@
 """Stage profiles: YAML files that give the stages of a cloud their delays and odds, and API operations a service time.
 
-A profile either lists `stages:` or `extends:` another one and overrides `delays:` and `failures:` by stage name. The
+A profile either lists `stages:` or `extends:` another one and overrides `delays:`, `failures:` and
+`couplings:` by stage name. The
 profiles that come with Kilonode are in `cloud/stage_profiles`; any other file can be named by its path.
 """
 
@@ -15,7 +16,8 @@ from msgspec import Meta
 from kilonode.base.encoding import from_plain
 from kilonode.base.errors import InputError, nearest
 from kilonode.base.units import Duration
-from kilonode.cloud.stages import Delay, Failure, Stage, find_by_name
+from kilonode.cloud.delays import Delay
+from kilonode.cloud.stages import Coupling, Failure, Stage, find_by_name
 
 EXTENSIONS_LIMIT: Final = 8
 """How many profiles may extend one another: enough for every use, and an end for a circle."""
@@ -26,10 +28,14 @@ _NOT_A_PROFILE: Final = "lifecycle"
 
 
 class ServiceTime(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How long the cloud thinks before it answers: `base` and `per_item` for each item answered."""
+    """How long the cloud thinks: `before` it does what it was asked to; then, before it answers, `base` and `per_item`
+    for each item answered.
+    """
 
     base: Duration = Duration(0)
     per_item: Duration = Duration(0)
+    before: Delay | None = None
+    """Drawn anew for each request."""
 
     def total_s(self, items: int) -> float:
         """The time for an answer of this many items, in seconds."""
@@ -43,6 +49,7 @@ class _ProfileFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     stages: tuple[Stage, ...] = ()
     delays: dict[str, Delay] = {}
     failures: dict[str, Failure] = {}
+    couplings: dict[str, Coupling] = {}
     services: dict[Annotated[str, Meta(pattern=r"^[a-z]+\.[a-z_]+$")], ServiceTime] = {}
     page_limit: Annotated[int, Meta(ge=1)] | None = None
 
@@ -81,6 +88,17 @@ def load_profile(name: str) -> Profile:
             stages[stage_name] = msgspec.structs.replace(find_by_name(stage_name, stages), delay=delay)
         for stage_name, failure in part.failures.items():
             stages[stage_name] = msgspec.structs.replace(find_by_name(stage_name, stages), failure=failure)
+        for stage_name, coupling in part.couplings.items():
+            other = find_by_name(coupling.stage, stages)
+            stage = msgspec.structs.replace(find_by_name(stage_name, stages), coupled=coupling)
+            if other.coupled is not None or other.name == stage.name or other.when.kind != stage.when.kind:
+                raise InputError(
+                    "a stage cannot be coupled to this one",
+                    where=f"{name}: couplings.{stage_name}",
+                    expected="another stage of the same kind of document that is not coupled itself",
+                    got=other.name,
+                )
+            stages[stage_name] = stage
         services.update(part.services)
         page_limit = part.page_limit or page_limit
     return Profile(name, tuple(stages.values()), services, page_limit)

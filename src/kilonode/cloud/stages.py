@@ -8,7 +8,6 @@ known to the controller that makes the move. Instants are `_us`: microseconds of
 """
 
 import math
-from statistics import NormalDist
 from typing import Annotated, Final
 
 import msgspec
@@ -16,89 +15,11 @@ from msgspec import Meta
 
 from kilonode.base.errors import InputError, nearest
 from kilonode.base.randomness import Randomness
-from kilonode.base.units import Duration
+from kilonode.cloud.delays import NO_DELAY, STANDARD_NORMAL, Delay, Fixed
 
-_STANDARD_NORMAL: Final = NormalDist()
-_P95_SIGMAS: Final = _STANDARD_NORMAL.inv_cdf(0.95)
 _MICROSECONDS_PER_SECOND: Final = 1_000_000
 ANY: Final = "*"
 """In a selector: whatever the state is. In `next`: leave the state as it is."""
-
-
-class _Distribution(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="distribution"):
-    pass
-
-
-class Fixed(_Distribution, frozen=True, tag="fixed"):
-    """Always the same."""
-
-    value: Duration
-
-    def quantile_s(self, fraction: float) -> float:
-        """The delay that a `fraction` (0 to 1) of all draws do not exceed, in seconds."""
-        return float(self.value)
-
-
-class Uniform(_Distribution, frozen=True, tag="uniform"):
-    """Evenly between `min` and `max`."""
-
-    min: Duration
-    max: Duration
-
-    def __post_init__(self) -> None:
-        if not self.min <= self.max:
-            raise ValueError("Expected min ≤ max")
-
-    def quantile_s(self, fraction: float) -> float:
-        """The delay that a `fraction` (0 to 1) of all draws do not exceed, in seconds."""
-        return self.min + fraction * (self.max - self.min)
-
-
-class Triangular(_Distribution, frozen=True, tag="triangular"):
-    """Between `min` and `max`, most often near `mode`."""
-
-    min: Duration
-    mode: Duration
-    max: Duration
-
-    def __post_init__(self) -> None:
-        if not self.min <= self.mode <= self.max:
-            raise ValueError("Expected min ≤ mode ≤ max")
-
-    def quantile_s(self, fraction: float) -> float:
-        """The delay that a `fraction` (0 to 1) of all draws do not exceed, in seconds."""
-        width = self.max - self.min
-        if width == 0:
-            return float(self.min)
-        if fraction * width <= self.mode - self.min:
-            return self.min + math.sqrt(fraction * width * (self.mode - self.min))
-        return self.max - math.sqrt((1 - fraction) * width * (self.max - self.mode))
-
-
-class LogNormal(_Distribution, frozen=True, tag="log-normal"):
-    """A log-normal with this median and 95th percentile, cut off at `max`: durations of most real operations."""
-
-    p50: Duration
-    p95: Duration
-    max: Duration
-
-    def __post_init__(self) -> None:
-        if not 0 < self.p50 < self.p95 < self.max:
-            raise ValueError("Expected 0 < p50 < p95 < max")
-
-    def quantile_s(self, fraction: float) -> float:
-        """The delay that a `fraction` (0 to 1) of all draws do not exceed, in seconds.
-
-        The cut keeps the shape below `max`: the probability beyond it is spread over the rest.
-        """
-        mean, deviation = math.log(self.p50), math.log(self.p95 / self.p50) / _P95_SIGMAS
-        below_max = _STANDARD_NORMAL.cdf((math.log(self.max) - mean) / deviation)
-        inside = min(max(fraction * below_max, 1e-12), 1 - 1e-12)
-        return math.exp(mean + deviation * _STANDARD_NORMAL.inv_cdf(inside))
-
-
-Delay = Fixed | Uniform | Triangular | LogNormal
-NO_DELAY: Final = Fixed(Duration(0))
 
 
 class Selector(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -123,6 +44,18 @@ class Failure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     message: str
 
 
+class Coupling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The delay goes with that of another stage of the same document: slow there, slow here.
+
+    The two are drawn together from a normal distribution with this correlation (a Gaussian copula), so the delay of
+    each by itself stays as it is.
+    """
+
+    stage: str
+    """The other stage, which must not be coupled itself."""
+    correlation: Annotated[float, Meta(gt=-1, lt=1)]
+
+
 class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One move of a life cycle."""
 
@@ -133,6 +66,7 @@ class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the controller does when it makes the move; empty: it only changes the state."""
     delay: Delay = NO_DELAY
     failure: Failure | None = None
+    coupled: Coupling | None = None
 
 
 class Stages:
@@ -161,9 +95,7 @@ class Stages:
         """How long the document `key` stays in `stage`, in microseconds. `turn` tells repeated visits apart."""
         delay = stage.delay
         seconds = (
-            float(delay.value)
-            if type(delay) is Fixed
-            else delay.quantile_s(self._fraction(key, stage.name, turn, "delay"))
+            float(delay.value) if type(delay) is Fixed else delay.quantile_s(self._delay_fraction(stage, key, turn))
         )
         return round(seconds * _MICROSECONDS_PER_SECOND)
 
@@ -174,9 +106,23 @@ class Stages:
             return ""
         return failure.message
 
+    def _delay_fraction(self, stage: Stage, key: str, turn: int) -> float:
+        own = self._fraction(key, stage.name, turn, "delay")
+        coupled = stage.coupled
+        if coupled is None:
+            return own
+        other = self._fraction(key, coupled.stage, turn, "delay")
+        together = coupled.correlation * _deviation(other) + math.sqrt(1 - coupled.correlation**2) * _deviation(own)
+        return STANDARD_NORMAL.cdf(together)
+
     def _fraction(self, key: str, stage: str, turn: int, purpose: str) -> float:
         """A number in [0, 1) that depends on the seed and these names alone."""
         return (self._randomness.child(key, stage, turn, purpose).integer() >> 11) / 2**53
+
+
+def _deviation(fraction: float) -> float:
+    """How many standard deviations from the middle this fraction of a normal distribution lies."""
+    return STANDARD_NORMAL.inv_cdf(min(max(fraction, 2.0**-53), 1 - 2.0**-53))
 
 
 def find_by_name(name: str, stages: dict[str, Stage]) -> Stage:

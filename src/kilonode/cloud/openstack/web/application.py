@@ -1,16 +1,18 @@
 """All services under one port, as one ASGI 3 application: find the route, check the caller, run the handler, answer.
 
 One place for what every request needs: request id, token, access rule, microversion, size limit, freshness (the mirror
-catches up before the handler reads), service time (the profile's, before the answer), conflicts (the handler is called
-again), and errors in the service's own format. An unexpected exception is logged with the request id and answered as
-the service's 500, without a traceback. It knows no service; those are given to it.
+catches up before the handler reads), service time (the profile's, before the handler and before the answer), conflicts
+(the handler is called again), and errors in the service's own format. An unexpected exception is logged with the
+request id and answered as the service's 500, without a traceback. It knows no service; those are given to it.
 """
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any, Final
 
+from kilonode.base.randomness import Randomness
 from kilonode.cloud.context import Cloud
+from kilonode.cloud.delays import Delay
 from kilonode.cloud.openstack.web.access import ANONYMOUS, Access, Caller
 from kilonode.cloud.openstack.web.faults import Fault, identity_fault_format
 from kilonode.cloud.openstack.web.microversions import NO_MICROVERSION, Microversion
@@ -45,12 +47,13 @@ class _DisconnectedError(Exception):
 class _Target:
     """A route with what is known of it beforehand."""
 
-    __slots__ = ("route", "service", "service_time")
+    __slots__ = ("operation", "route", "service", "service_time")
 
     def __init__(self, service: ServiceApp, route: Route, service_times: Mapping[str, ServiceTime]) -> None:
         self.service = service
         self.route = route
-        self.service_time = service_times.get(f"{service.name}.{route.operation}")
+        self.operation = f"{service.name}.{route.operation}"
+        self.service_time = service_times.get(self.operation)
 
 
 class Application:
@@ -64,6 +67,7 @@ class Application:
         self._version_headers: dict[tuple[str, Microversion], EncodedHeaders] = {}
         self._request_prefix = f"req-{cloud.new_id()[:24]}".encode()
         self._request_number = 0
+        self._thinking = Randomness(cloud.settings.seed, "service", cloud.role)
         for service in services:
             root = service.root or service.prefix
             self._services[root.split("/")[1]] = service
@@ -118,6 +122,8 @@ class Application:
         headers: EncodedHeaders,
     ) -> Response:
         service, route = target.service, target.route
+        if target.service_time is not None and target.service_time.before is not None:
+            await self._cloud.clock.sleep(self._thinking_s(target.operation, target.service_time.before))
         try:
             given = dict(scope["headers"])
             await self._cloud.mirror.catch_up()
@@ -155,6 +161,11 @@ class Application:
         if target.service_time is not None:
             await self._cloud.clock.sleep(target.service_time.total_s(response.items))
         return response
+
+    def _thinking_s(self, operation: str, before: Delay) -> float:
+        """Drawn by seed, role and number of the request, as all randomness of the cloud is drawn by name."""
+        draw = self._thinking.child(operation, self._request_number).integer()
+        return before.quantile_s((draw >> 11) / 2**53)
 
     def _caller(self, route: Route, headers: dict[bytes, bytes]) -> Caller:
         token = headers.get(b"x-auth-token")
