@@ -60,6 +60,8 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     workers: int = 1
     dead_workers: tuple[str, ...] = ()
     """What happened to worker processes that did not come to their end, for people: `worker 1 died (signal 9)`."""
+    unmeasured: tuple[str, ...] = ()
+    """What of the services' costs could not be measured, for people."""
     abortion: Abortion | None = None
     simulated: bool = False
     """The run was on virtual time: the generator's health means nothing."""

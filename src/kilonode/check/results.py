@@ -8,6 +8,7 @@ from enum import StrEnum
 
 import msgspec
 
+from kilonode.check.cost_results import ServicesResults
 from kilonode.check.criteria import Unit
 from kilonode.check.facts import Abortion, WorkloadFacts
 
@@ -348,3 +349,5 @@ class Results(_Record, frozen=True, kw_only=True):
     load_end_s: float
     finish_s: float
     simulated: bool
+    services: ServicesResults | None = None
+    """What the cloud's services cost; None: nothing was sampled."""

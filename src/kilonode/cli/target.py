@@ -20,6 +20,9 @@ from kilonode.cloud.access import AccessFacts, access_facts
 from kilonode.cloud.context import CloudSettings
 from kilonode.cloud.folder import StateFolder
 from kilonode.cloud.simulated import SimulatedCloud
+from kilonode.cloud.usage import CloudServices
+from kilonode.run.census import ServiceSource
+from kilonode.run.costs import Meter
 from kilonode.run.experiment import EmulatedCloud, Experiment
 from kilonode.run.interruption import Interruption
 
@@ -38,6 +41,10 @@ class Target:
     name: str = ""
     emulated: bool = False
     nodes: int | None = None
+    services: ServiceSource | None = None
+    """Which processes the cloud's services are; None: they run elsewhere, or on virtual time."""
+    meters: tuple[Meter, ...] = ()
+    """What servers of the cloud say of themselves."""
 
 
 @contextlib.asynccontextmanager
@@ -119,7 +126,8 @@ async def _emulated(cloud: EmulatedCloud, run_id: str, seed: int, interruption: 
         if record is None or secrets is None:
             raise InputError("the emulated cloud's state is gone", where=status.folder)
         whole = msgspec.structs.replace(record.settings, secrets=secrets)
-        yield Target(access_of(access_facts(whole), name), name=name, emulated=True, nodes=cloud.nodes)
+        access = access_of(access_facts(whole), name)
+        yield Target(access, name=name, emulated=True, nodes=cloud.nodes, services=CloudServices(folder))
     finally:
         with contextlib.suppress(InputError):
             await launch.down(state, name, lambda line: None, purge=True)

@@ -21,13 +21,16 @@ from kilonode.check.live_criteria import LiveCriteria
 from kilonode.clients.openstack.access import Access
 from kilonode.load.plan import WorkerPlan
 from kilonode.load.progress import Progress
+from kilonode.run.census import Census, ServiceSource
 from kilonode.run.cleanup import CleanupReport, clean
+from kilonode.run.costs import CostSampler, Meter
 from kilonode.run.experiment import Experiment
 from kilonode.run.facts import criterion_rules, workload_facts
 from kilonode.run.folder import RunFolder, RunRecord, RunState
 from kilonode.run.interruption import Interruption
 from kilonode.run.live import live_report
 from kilonode.run.loading import worker_plans
+from kilonode.run.phases import Phases, RunPhase
 from kilonode.run.recording import Recording
 from kilonode.run.references import resolve_references
 from kilonode.run.setup import Prepared, prepare
@@ -43,7 +46,7 @@ class Watcher(Protocol):
     """Somebody who watches a run: the live view."""
 
     def stage(self, name: str) -> None:
-        """The run enters a stage: `connect`, `setup`, `load`, `drain`, `cleanup`."""
+        """The run enters a stage: `idle`, `connect`, `setup`, `load`, `drain`, `cleanup`."""
         ...
 
     def note(self, text: str) -> None:
@@ -95,6 +98,10 @@ class Surroundings:
     generator: Generator
     watcher: Watcher
     pid: int
+    services: ServiceSource | None = None
+    """Which processes the cloud's services are, where they run on this machine; None: not known, or virtual time."""
+    meters: tuple[Meter, ...] = ()
+    """What servers of the cloud say of themselves."""
 
 
 class Conductor:
@@ -115,6 +122,8 @@ class Conductor:
         self._clock = surroundings.clock
         self._interruption = interruption
         self._recording: Recording | None = None
+        self._sampler: CostSampler | None = None
+        self._phases: Phases | None = None
 
     async def run(self) -> RunRecord:
         """Lead the run to its end; return its last record, which is written too.
@@ -123,9 +132,12 @@ class Conductor:
         cleanup. A load that was ended early is no error; the record says so.
         """
         self._recording = Recording(self._folder.journal_folder, self._record.run_id, self._clock, self._around.pid)
+        self._phases = Phases(self._recording.record, self._clock)
+        self._sampler = self._open_sampler(self._recording)
         state = RunState.FAILED
         try:
             try:
+                await self._idle()
                 await self._lead()
                 state = RunState.ABORTED if self._interruption.requested else RunState.DONE
             except AbortError:
@@ -134,11 +146,34 @@ class Conductor:
             finally:
                 await self._clean_up()
         finally:
+            self._phases.finish()
+            if self._sampler is not None:
+                await self._sampler.close()
+                self._update(unmeasured=tuple(self._sampler.problems))
             await self._recording.close()
             self._update(state=state, finished_utc=self._clock.utc())
         return self._record
 
+    def _open_sampler(self, recording: Recording) -> CostSampler | None:
+        """What samples the services from now on; None when nothing is known of them, or nobody wants to know."""
+        costs, around = self._experiment.costs, self._around
+        if costs == "unmeasured" or (around.services is None and not around.meters):
+            return None
+        census = None if around.services is None else Census(around.services)
+        every_s = float(costs.every)
+        return CostSampler(census, around.meters, recording.sample, around.watcher.note, self._clock, every_s)
+
+    async def _idle(self) -> None:
+        """Ask nothing of the cloud for a while, so that what its services use by themselves is known."""
+        costs = self._experiment.costs
+        if self._sampler is None or costs == "unmeasured" or not costs.idle:
+            return
+        self._around.watcher.stage("idle")
+        self._enter_phase(RunPhase.IDLE)
+        await self._interruption.unless_requested(self._clock.sleep(float(costs.idle)))
+
     async def _lead(self) -> None:
+        self._enter_phase(RunPhase.SETUP)
         prepared = await self._interruption.unless_requested(self._prepare())
         self._enter(RunState.SETUP, "workers")
         plans = worker_plans(
@@ -149,6 +184,7 @@ class Conductor:
             await self._interruption.unless_requested(generator.prepare(plans))
             zero_ns = self._clock.now_ns() + round(ZERO_LEAD_S * NANOSECONDS_PER_SECOND)
             self._recorder.move_zero(zero_ns)
+            self._enter_phase(RunPhase.LOAD, zero_ns)
             lead = timedelta(seconds=ZERO_LEAD_S)
             self._update(state=RunState.LOAD, zero_utc=self._clock.utc() + lead)
             self._around.watcher.stage("load")
@@ -221,10 +257,11 @@ class Conductor:
         generator.stop()
 
     async def _wait_until_overdue(self, end_ns: int) -> None:
-        """Return when even the slowest worker must have ended: the load ends at `end_ns`, or when asked."""
+        """Return when even the slowest worker must have ended. The load ends at `end_ns` or when asked."""
         asked = asyncio.create_task(self._interruption.wait())
         await asyncio.wait([asked], timeout=max(0.0, (end_ns - self._clock.now_ns()) / NANOSECONDS_PER_SECOND))
         asked.cancel()
+        self._enter_phase(RunPhase.DRAIN)
         await self._clock.sleep(float(self._experiment.drain) + OVERDUE_S)
 
     async def _time_out(self, timeout_s: float) -> None:
@@ -239,6 +276,7 @@ class Conductor:
             self._leave_behind("stopped by the user")
             return
         self._enter(RunState.CLEANUP, "cleanup")
+        self._enter_phase(RunPhase.CLEANUP)
         try:
             report = await self._interruption.unless_at_once(self._clean(self._around.access))
         except (OperationError, InputError) as error:
@@ -261,6 +299,13 @@ class Conductor:
             self._around.watcher.note("the run's own cloud goes now, with everything in it")
         else:
             self._around.watcher.note(f"finish it with: kilonode cleanup {self._record.run_id}")
+
+    def _enter_phase(self, phase: RunPhase, at_ns: int | None = None) -> None:
+        if self._phases is None:
+            raise LabError("the conductor was not started")
+        began_ns = self._phases.enter(phase, at_ns)
+        if self._sampler is not None:
+            self._sampler.also_at(began_ns)
 
     def _enter(self, state: RunState, stage: str) -> None:
         self._update(state=state)

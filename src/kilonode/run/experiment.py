@@ -161,6 +161,16 @@ class Setup(_Record, frozen=True):
     """How many things are made, and later removed, at once."""
 
 
+class Costs(_Record, frozen=True):
+    """How it is measured what the cloud's services use, where they run on this machine."""
+
+    every: Duration = Duration(1)
+    """How often processor time, memory, threads, descriptors, connections and queues are read: 200 ms to a minute."""
+    idle: Duration = Duration(3)
+    """How long nothing is asked of the cloud before setup, to see what its services use by themselves; at most ten
+    minutes. Zero: not at all; then what they use by themselves counts as the load's."""
+
+
 class Workload(_Record, frozen=True, kw_only=True):
     """A scenario, its arguments and a load model."""
 
@@ -204,6 +214,8 @@ class Experiment(_Record, frozen=True, kw_only=True):
     """The load: any number of workloads, all at once."""
     criteria: tuple[str | CriterionItem, ...] = ()
     """What must hold for the verdict to be valid."""
+    costs: Literal["unmeasured"] | Costs = Costs()
+    """How it is measured what the cloud's services use; `unmeasured`: not at all."""
     scenarios: tuple[str, ...] = ()
     """Python files with scenarios of your own; paths are relative to the experiment file."""
     workers: Literal["auto"] | Annotated[int, Meta(ge=1, le=256)] = "auto"

@@ -33,6 +33,7 @@ def run_facts(experiment: Experiment, record: RunRecord) -> RunFacts:
         rules=criterion_rules(experiment),
         workers=record.workers,
         dead_workers=record.problems,
+        unmeasured=record.unmeasured,
         abortion=abortion,
         simulated=record.simulated,
     )

@@ -74,6 +74,8 @@ class RunRecord(msgspec.Struct, frozen=True):
     """How many worker processes made the load."""
     problems: tuple[str, ...] = ()
     """What happened to workers that did not come to their end."""
+    unmeasured: tuple[str, ...] = ()
+    """What of the services' costs could not be measured."""
     aborted_because: str = ""
     """Why the load was ended early; empty: it was not."""
     aborted_by: str = ""

@@ -1,4 +1,4 @@
-"""The conductor's own journal: setup and cleanup as Ops, beside the journals of the workers.
+"""The conductor's own journal: setup, cleanup, phases, and what services use, beside the journals of the workers.
 
 Setup comes before the run's zero is known, so the journal counts from the instant at which the run was begun until
 `move_zero` names the start of the load. It is flushed in the background every flush interval; a killed run loses
@@ -49,9 +49,9 @@ class Recording:
             )
         )
 
-    def sample(self, source: str, metric: str, value: float) -> None:
-        """Record a value measured now."""
-        self._journal.add_sample(Sample(source, metric, self._clock.now_ns() - self._origin_ns, value))
+    def sample(self, source: str, metric: str, value: float, at_ns: int) -> None:
+        """Record a value that was measured at this instant of the clock."""
+        self._journal.add_sample(Sample(source, metric, at_ns - self._origin_ns, value))
 
     def move_zero(self, zero_ns: int) -> None:
         """The load begins at the clock's instant `zero_ns`: from there the run counts."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeVar
 
 from kilonode.base.errors import Problem
-from kilonode.base.units import Size
+from kilonode.base.units import Duration, Size
 from kilonode.load.models import LoadModel, RampingArrivalRate, RampingVus, ThinkTime
 from kilonode.run.addresses import MOST_SUBNETS
 from kilonode.run.experiment import Cloud
@@ -22,6 +22,9 @@ Record = TypeVar("Record")
 
 _MEBIBYTE: Final = 2**20
 _GIBIBYTE: Final = 2**30
+SHORTEST_EVERY: Final = Duration(0.2)
+LONGEST_EVERY: Final = Duration(60)
+LONGEST_IDLE: Final = Duration(600)
 CLOUDS: Final = tuple(Cloud.__struct_fields__)
 NOT_YET: Final = {"disruptions": "this version of Kilonode cannot disrupt a cloud"}
 """Keys of the format that this version does not know how to follow, and why."""
@@ -126,6 +129,17 @@ def _think_times_are_ranges(root: Mapping) -> Iterator[Problem]:
             yield node.place.problem("the longest pause is shorter than the shortest", path=here, got=got)
 
 
+def _costs_are_bounded(root: Mapping) -> Iterator[Problem]:
+    bounds = (("every", SHORTEST_EVERY, LONGEST_EVERY), ("idle", Duration(0), LONGEST_IDLE))
+    for key, least, most in bounds:
+        node = find(root, "costs", key)
+        value = read_quietly(node, Duration)
+        if node is not None and value is not None and not least <= value <= most:
+            words = "too often" if value < least else "too seldom" if key == "every" else "too long"
+            expected = f"from {least} to {most}"
+            yield node.place.problem(words, path=f"costs.{key}", expected=expected, got=describe(node))
+
+
 def _loads_make_load(root: Mapping) -> Iterator[Problem]:
     for path, _, workload in named_entries(root, "workloads"):
         node = find(workload, "load")
@@ -150,4 +164,5 @@ RULES: Final[tuple[Rule, ...]] = (
     _flavors_have_whole_sizes,
     _think_times_are_ranges,
     _loads_make_load,
+    _costs_are_bounded,
 )
