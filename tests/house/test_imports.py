@@ -21,7 +21,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "check": {"base", "history"},
     "report": {"base", "history", "check"},
     "run": {"base", "history", "clients", "scenarios", "load", "faults", "check"},
-    "stack": {"base"},
+    "stack": {"base", "clients"},
     "cli": {
         "base", "history", "store", "control", "cloud", "clients", "scenarios", "load", "faults", "check", "report",
         "run", "stack",
