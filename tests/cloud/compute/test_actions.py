@@ -179,6 +179,7 @@ async def test_an_image_of_a_server_can_be_booted() -> None:
         server_id = await ready(compute)
         answer = await compute.act(server_id, "createImage", {"name": "snap", "metadata": {"a": "b"}})
         assert answer.status == 202
+        await compute.rest(server_id)
         again = await compute.rest(await compute.boot("again", imageRef=answer.body["image_id"]))
         assert again is not None
         assert again.state == "active"

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from kilonode.cloud.context import timestamp_with_microseconds
 from kilonode.cloud.openstack.compute.lookup import find_node
 from kilonode.cloud.openstack.compute.model import AGGREGATE, Aggregate
+from kilonode.cloud.openstack.image.model import IMAGE
 from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.cloud.openstack.web.request import Request
 from kilonode.cloud.openstack.web.response import Response, reply
@@ -103,6 +104,23 @@ async def act_on_aggregate(request: Request) -> Response:
         metadata = _merged(aggregate, body["set_metadata"].get("metadata") or {})
         return await _write(request, entry, replace(aggregate, metadata=metadata))
     raise Fault(400, "There is no such action.")
+
+
+async def cache_images(request: Request) -> Response:
+    """Have images cached on the nodes of an aggregate. Nodes here fetch no images, so it is checked and accepted."""
+    _find(request)
+    wanted = request.json_object().get("cache")
+    if not isinstance(wanted, list) or not wanted:
+        raise Fault(400, "Invalid input for field/attribute cache. It is a list of at least one image.")
+    ids = [one.get("id") for one in wanted if isinstance(one, dict)]
+    if len(ids) != len(wanted) or not all(isinstance(one, str) for one in ids):
+        raise Fault(400, "Invalid input for field/attribute cache. Each has an id.")
+    if len(set(ids)) != len(ids):
+        raise Fault(400, "Duplicate images in request")
+    for image_id in ids:
+        if request.cloud.mirror.get(IMAGE, str(image_id)) is None:
+            raise Fault(400, f"Image {image_id} could not be found.")
+    return reply(None, 202)
 
 
 def _merged(aggregate: Aggregate, changes: dict[str, Any]) -> dict[str, str]:

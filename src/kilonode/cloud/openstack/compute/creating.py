@@ -7,7 +7,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from kilonode.cloud.openstack.compute import neighbours
-from kilonode.cloud.openstack.compute.lookup import find_flavor
+from kilonode.cloud.openstack.compute.lookup import check_zone, find_flavor
 from kilonode.cloud.openstack.compute.model import (
     KEYPAIR,
     SERVER,
@@ -164,8 +164,7 @@ def _place(request: Request, wanted: WantedServer) -> tuple[str, str]:
             raise Fault(403, "Policy doesn't allow os_compute_api:servers:create:forced_host to be performed.")
         if mirror.get(NODE, node) is None:
             raise Fault(400, f"Compute host {node} could not be found.")
-    if zone and not mirror.index(NODE, "zone", lambda one: one.zone).count(zone):
-        raise Fault(400, "The requested availability zone is not available")
+    check_zone(request, zone)
     return zone, node
 
 

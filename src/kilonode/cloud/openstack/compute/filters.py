@@ -121,10 +121,10 @@ def _tests(request: Request) -> Iterator[Test]:
         locked = query.flag("locked")
         yield lambda server: server.locked == locked
     if query.one("changes-since"):
-        since_us = _instant(query.one("changes-since"))
+        since_us = instant_of(query.one("changes-since"))
         yield lambda server: server.updated_us >= since_us
     if version >= (2, 66) and query.one("changes-before"):
-        before_us = _instant(query.one("changes-before"))
+        before_us = instant_of(query.one("changes-before"))
         yield lambda server: server.updated_us <= before_us
     if is_admin and query.one("deleted") and query.flag("deleted"):
         yield lambda server: False
@@ -176,7 +176,8 @@ def _tag_tests(query: Query) -> Iterator[Test]:
         yield lambda server: not none_of & set(server.tags)
 
 
-def _instant(text: str) -> int:
+def instant_of(text: str) -> int:
+    """An instant of a query, in microseconds. Raises Fault 400."""
     try:
         instant = datetime.fromisoformat(text)
     except ValueError as error:

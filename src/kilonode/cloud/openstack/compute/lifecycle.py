@@ -14,9 +14,11 @@ from kilonode.base.errors import LabError
 from kilonode.cloud.batches import BatchController, Decision
 from kilonode.cloud.context import Cloud
 from kilonode.cloud.ledger import Claim
-from kilonode.cloud.openstack.compute import neighbours
+from kilonode.cloud.openstack.compute import neighbours, server_images
 from kilonode.cloud.openstack.compute.changes import fail, migration_record, move_on, rest
+from kilonode.cloud.openstack.compute.deleted import bury
 from kilonode.cloud.openstack.compute.model import (
+    DELETED_SERVER,
     MIGRATION,
     SERVER,
     Server,
@@ -31,7 +33,7 @@ from kilonode.cloud.stages import Stage
 from kilonode.control.mirror import Delete, Mirror, Put
 from kilonode.control.queue import WorkQueue
 
-KINDS: Final = (SERVER, MIGRATION, NODE, NODE_USAGE, HEARTBEAT, *neighbours.KINDS)
+KINDS: Final = (SERVER, DELETED_SERVER, MIGRATION, NODE, NODE_USAGE, HEARTBEAT, *neighbours.KINDS)
 OTHERS_WORK: Final = frozenset({"place", "place-move"})
 """What only the scheduler does."""
 _MICROSECONDS_PER_SECOND: Final = 1_000_000
@@ -68,6 +70,11 @@ class Lifecycle:
             "confirm": self._confirm,
             "revert": self._revert,
             "arrive": self._arrive,
+            "evacuate": self._evacuate,
+            "save-image": self._save_image,
+            "finish-image": self._finish_image,
+            "offload": self._offload,
+            "unshelve": self._unshelve,
         }
         self.controller = BatchController(fleet, WorkQueue(cloud.clock), cloud.mirror, self.decide)
         cloud.mirror.subscribe(self._on_change, known=(SERVER,))
@@ -135,6 +142,7 @@ class Lifecycle:
 
     def _delete(self, result: Outcome, server: Server, stage: Stage, now_us: int) -> None:
         result.changes.extend(neighbours.release(self._cloud, server))
+        result.changes.extend(bury(self._cloud, rest(server, server.state, now_us)))
         result.claims.extend(given_back(claims(server)))
         result.server = None
 
@@ -155,6 +163,33 @@ class Lifecycle:
     def _arrive(self, result: Outcome, server: Server, stage: Stage, now_us: int) -> None:
         self._end_move(result, server, now_us, keep_target=True, status="completed")
 
+    def _evacuate(self, result: Outcome, server: Server, stage: Stage, now_us: int) -> None:
+        self._end_move(result, server, now_us, keep_target=True, status="done")
+
+    def _save_image(self, result: Outcome, server: Server, stage: Stage, now_us: int) -> None:
+        result.changes.extend(server_images.begin_saving(self._cloud, server))
+        result.server = move_on(server, stage, now_us)
+
+    def _finish_image(self, result: Outcome, server: Server, stage: Stage, now_us: int) -> None:
+        # Without a delay the image was begun in this same decision, and is written once, as it is in the end.
+        finished = server_images.finish(self._cloud, server)
+        written = {(change.kind, change.key) for change in finished}
+        result.changes = [change for change in result.changes if (change.kind, change.key) not in written]
+        result.changes.extend(finished)
+        result.server = replace(move_on(server, stage, now_us), new_image=None)
+
+    def _offload(self, result: Outcome, server: Server, stage: Stage, now_us: int) -> None:
+        """The server leaves its node; its ports and volumes stay its own."""
+        result.claims.extend(given_back(claims(server)))
+        result.changes.extend(neighbours.rebind(self._cloud, server, ""))
+        result.server = replace(move_on(server, stage, now_us), node="")
+
+    def _unshelve(self, result: Outcome, server: Server, stage: Stage, now_us: int) -> None:
+        """The server runs again, and the image it was put aside as has done its work."""
+        result.changes.extend(server_images.discard(self._cloud, server.shelved_image_id))
+        result.changes.extend(neighbours.rebind(self._cloud, server, server.node))
+        result.server = replace(move_on(server, stage, now_us), shelved_image_id="", shelved_us=0)
+
     def _end_move(self, result: Outcome, server: Server, now_us: int, *, keep_target: bool, status: str) -> None:
         """The server stays at one end of its move, in the state it came from; the other end is free again."""
         move = server.move
@@ -173,7 +208,10 @@ class Lifecycle:
         return None if stage is None or stage.does in OTHERS_WORK else stage
 
     def _is_ours(self, server: Server) -> bool:
-        node = self._mirror.get(NODE, server.node)
+        move = server.move
+        # A node that is down does nothing: where an evacuation goes to, there it is done.
+        name = move.target if move is not None and move.kind == "evacuation" else server.node
+        node = self._mirror.get(NODE, name)
         return node is not None and node.value.fleet == self._fleet and not node.value.silent_since_us
 
     def _on_change(self, kind: str, key: str) -> None:

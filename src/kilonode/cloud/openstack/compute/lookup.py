@@ -35,3 +35,9 @@ def find_node(request: Request, name: str, *, status: int = 404) -> Node:
     if entry is None:
         raise Fault(status, f"Compute host {name} could not be found.")
     return entry.value
+
+
+def check_zone(request: Request, zone: str) -> None:
+    """Refuse a zone that no node is in; an empty one is any. Raises Fault 400."""
+    if zone and not request.cloud.mirror.index(NODE, "zone", lambda one: one.zone).count(zone):
+        raise Fault(400, "The requested availability zone is not available")

@@ -21,6 +21,7 @@ MIGRATION: Final = "migration"
 SERVER_GROUP: Final = "server_group"
 AGGREGATE: Final = "aggregate"
 COMPUTE_QUOTA: Final = "compute_quota"
+DELETED_SERVER: Final = "deleted_server"
 
 ACTIONS_KEPT: Final = 25
 """How many of its newest actions a server remembers."""
@@ -136,6 +137,14 @@ class Move(msgspec.Struct, frozen=True, omit_defaults=True):
     """The node asked for, or empty for any."""
 
 
+class NewImage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The image that is being made of a server. With a rotation it is a backup: that many of its type are kept."""
+
+    image_id: str
+    backup_type: str = ""
+    rotation: int = 0
+
+
 @document(SERVER)
 class Server(msgspec.Struct, frozen=True, omit_defaults=True):
     """One server; its key is `id`. `node` is where it runs, empty until it is placed."""
@@ -148,7 +157,7 @@ class Server(msgspec.Struct, frozen=True, omit_defaults=True):
     created_us: int
     updated_us: int
     state: str
-    """Nova's vm_state: building, active, stopped, paused, suspended, resized, error."""
+    """Nova's vm_state: building, active, stopped, paused, suspended, resized, rescued, shelved, error …"""
     task: str | None
     task_since_us: int
     image_id: str = ""
@@ -178,9 +187,24 @@ class Server(msgspec.Struct, frozen=True, omit_defaults=True):
     group_id: str = ""
     locked: bool = False
     locked_reason: str | None = None
+    locked_by_admin: bool = False
+    """Locked by somebody who is not of its project: only an administrator may unlock it."""
     fault: ServerFault | None = None
     move: Move | None = None
+    new_image: NewImage | None = None
+    shelved_image_id: str = ""
+    shelved_us: int = 0
+    """Since when it is shelved; 0: it is not."""
+    trusted_certificates: tuple[str, ...] = ()
     actions: tuple[ServerAction, ...] = ()
+
+
+@document(DELETED_SERVER)
+class DeletedServer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A server that is gone, as it was; its key is the server's id. Only the newest are kept."""
+
+    server: Server
+    deleted_us: int
 
 
 @document(KEYPAIR)
@@ -216,7 +240,7 @@ class Migration(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def number(self) -> int:
         """The numeric id that Nova's API also wants, from the uuid."""
-        return int(self.uuid[:7], 16)
+        return migration_number(self.uuid)
 
 
 @document(SERVER_GROUP)
@@ -249,6 +273,11 @@ class ComputeQuota(msgspec.Struct, frozen=True, omit_defaults=True):
     """The limits of a project that differ from the defaults; its key is the project's id."""
 
     limits: dict[str, int] = {}
+
+
+def migration_number(uuid: str) -> int:
+    """The numeric id of a migration."""
+    return int(uuid[:7], 16)
 
 
 def flavor_amount(server: Server, flavor: ServerFlavor) -> Resources:

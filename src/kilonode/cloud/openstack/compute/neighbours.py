@@ -12,8 +12,9 @@ from msgspec.structs import replace
 from kilonode.base.errors import KilonodeError
 from kilonode.cloud.context import Changes, Cloud
 from kilonode.cloud.openstack.compute.model import BlockDevice, Flavor, RequestedNetwork, Server, ServerFlavor
+from kilonode.cloud.openstack.compute.server_images import discard
 from kilonode.cloud.openstack.image.model import ACTIVE as IMAGE_ACTIVE
-from kilonode.cloud.openstack.image.model import IMAGE, PRIVATE, Image, is_visible
+from kilonode.cloud.openstack.image.model import IMAGE, Image, is_visible
 from kilonode.cloud.openstack.network import ports
 from kilonode.cloud.openstack.network.model import PORT, SECURITY_GROUP, SecurityGroup
 from kilonode.cloud.openstack.volume.attachments import attach_changes, detach_changes, find_free_volume
@@ -32,7 +33,7 @@ from kilonode.cloud.openstack.web.access import Caller
 from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.control.mirror import Delete, Put
 
-KINDS: Final = (*ports.KINDS, VOLUME, SNAPSHOT, VOLUME_TYPE, VOLUME_QUOTA)
+KINDS: Final = (*ports.KINDS, IMAGE, VOLUME, SNAPSHOT, VOLUME_TYPE, VOLUME_QUOTA)
 """What a role that calls these functions must mirror."""
 GIBIBYTE: Final = 2**30
 DEFAULT_GROUPS: Final = ("default",)
@@ -69,27 +70,6 @@ def check_image(
             "Flavor's disk is smaller than the minimum size specified in image metadata. "
             f"Flavor disk is {disk_bytes} bytes, minimum size is {image.min_disk_gb * GIBIBYTE} bytes.",
         )
-
-
-def snapshot_image(cloud: Cloud, server: Server, owner: str, name: str, properties: dict[str, str]) -> Image:
-    """The image of a server's disk, ready at once; its data is made up when it is read."""
-    now_us = cloud.now_us()
-    own = {"base_image_ref": server.image_id, "instance_uuid": server.id, "image_type": "snapshot"}
-    return Image(
-        id=cloud.new_id(),
-        owner=owner,
-        created_us=now_us,
-        updated_us=now_us,
-        name=name,
-        status=IMAGE_ACTIVE,
-        visibility=PRIVATE,
-        disk_format="qcow2",
-        container_format="bare",
-        min_disk_gb=server.flavor.disk_gb,
-        size_bytes=server.flavor.disk_gb * GIBIBYTE // 4,
-        properties={**own, **properties},
-        made_up=True,
-    )
 
 
 def resolve_networks(
@@ -143,12 +123,21 @@ def plug_interfaces(cloud: Cloud, server: Server, networks: Sequence[RequestedNe
 
 
 def release(cloud: Cloud, server: Server) -> Changes:
-    """Let go of the server's ports and volumes."""
-    changes: list[Put | Delete] = ports.release_ports(cloud, server.id)
+    """Let go of the server's ports, volumes, and of the image it was shelved as."""
+    changes: list[Put | Delete] = [*ports.release_ports(cloud, server.id), *discard(cloud, server.shelved_image_id)]
     for device in server.devices:
         if device.volume_id:
             changes += detach_changes(cloud, device.volume_id, server.id, delete=device.delete_on_termination)
     return changes
+
+
+def root_image(cloud: Cloud, server: Server) -> str:
+    """The image that the server's root volume was made of; empty when it was made of none."""
+    for device in server.devices:
+        if device.boot_index == 0:
+            volume = cloud.mirror.get(VOLUME, device.volume_id)
+            return volume.value.image_id if volume is not None else ""
+    return ""
 
 
 def rebind(cloud: Cloud, server: Server, node: str) -> Changes:

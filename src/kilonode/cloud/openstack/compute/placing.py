@@ -32,6 +32,7 @@ from kilonode.cloud.openstack.compute.model import (
     flavor_amount,
     servers_by_group,
 )
+from kilonode.cloud.openstack.compute.states import BUILDING, ERROR
 from kilonode.cloud.resources import HEARTBEAT, NO_USAGE, NODE, NODE_USAGE
 from kilonode.cloud.scheduler import NodeTable, Request
 from kilonode.cloud.stages import Stage
@@ -98,7 +99,9 @@ class Placing:
         request = self._with_group(server, Request(amount, zone=server.zone, node=server.wanted_node))
         node = None if failure else self._table.choose(request)
         if node is None:
-            failed = fail(server, failure or NO_VALID_HOST, now_us)
+            # A new server is in error then; one that is on the shelf stays there.
+            state = ERROR if server.state == BUILDING else server.state
+            failed = fail(server, failure or NO_VALID_HOST, now_us, state=state)
             return Decision((Put(SERVER, failed, server.id, revision),))
         self._take(server, node, request)
         placed = replace(move_on(server, stage, now_us), node=node)

@@ -6,19 +6,23 @@ from kilonode.cloud.openstack.compute import (
     actions,
     aggregates,
     attachments,
+    consoles,
     creating,
     details,
     flavors,
     groups,
     hypervisors,
+    inside,
     keypairs,
     limits,
+    migrating,
     records,
     servers,
     services,
     usage,
     versions,
 )
+from kilonode.cloud.openstack.compute.older_routes import OLDER
 from kilonode.cloud.openstack.compute.paging import BOOKMARK_PREFIX, PREFIX
 from kilonode.cloud.openstack.web.access import Access
 from kilonode.cloud.openstack.web.faults import named_fault_format
@@ -26,6 +30,7 @@ from kilonode.cloud.openstack.web.service import Route, ServiceApp
 
 READ, WRITE, ADMIN = Access.READER, Access.MEMBER, Access.ADMIN
 
+_MOVE: Final = "/servers/{server_id}/migrations/{migration_id}"
 _SERVERS: Final = (
     Route("GET", "/servers", servers.list_servers, READ),
     Route("GET", "/servers/detail", servers.list_servers_detail, READ, "list_servers"),
@@ -52,7 +57,28 @@ _SERVERS: Final = (
     Route("GET", "/servers/{server_id}/os-instance-actions", records.list_actions, READ),
     Route("GET", "/servers/{server_id}/os-instance-actions/{request_id}", records.show_action, READ),
     Route("GET", "/servers/{server_id}/migrations", records.list_server_migrations, ADMIN, since=(2, 23)),
-    Route("GET", "/servers/{server_id}/migrations/{migration_id}", records.show_server_migration, ADMIN, since=(2, 23)),
+    Route("GET", _MOVE, records.show_server_migration, ADMIN, since=(2, 23)),
+    Route(
+        "POST",
+        f"{_MOVE}/action",
+        migrating.act_on_server_migration,
+        ADMIN,
+        since=(2, 22),
+    ),
+    Route(
+        "DELETE",
+        "/servers/{server_id}/migrations/{migration_id}",
+        migrating.abort_server_migration,
+        ADMIN,
+        since=(2, 24),
+    ),
+    Route("POST", "/servers/{server_id}/remote-consoles", consoles.create_remote_console, WRITE, since=(2, 6)),
+    Route("GET", "/os-console-auth-tokens/{token}", consoles.show_console_token, ADMIN),
+    Route("GET", "/servers/{server_id}/diagnostics", inside.show_diagnostics, ADMIN),
+    Route("GET", "/servers/{server_id}/topology", inside.show_topology, READ, since=(2, 78)),
+    Route("GET", "/servers/{server_id}/os-server-password", inside.show_password, READ),
+    Route("DELETE", "/servers/{server_id}/os-server-password", inside.clear_password, WRITE),
+    Route("POST", "/os-server-external-events", inside.report_events, Access.AUTHENTICATED),
     Route("GET", "/os-migrations", records.list_migrations, ADMIN),
 )
 _VOLUMES: Final = "/servers/{server_id}/os-volume_attachments"
@@ -127,13 +153,15 @@ _NODES: Final = (
     Route("PUT", "/os-aggregates/{aggregate_id}", aggregates.update_aggregate, ADMIN),
     Route("DELETE", "/os-aggregates/{aggregate_id}", aggregates.delete_aggregate, ADMIN),
     Route("POST", "/os-aggregates/{aggregate_id}/action", aggregates.act_on_aggregate, ADMIN),
+    Route("POST", "/os-aggregates/{aggregate_id}/images", aggregates.cache_images, ADMIN, since=(2, 81)),
     Route("GET", "/extensions", versions.list_extensions, Access.AUTHENTICATED),
+    Route("GET", "/extensions/{alias}", versions.show_extension, Access.AUTHENTICATED),
 )
 
 COMPUTE: Final = ServiceApp(
     name="compute",
     prefix=PREFIX,
-    routes=(*_SERVERS, *_ATTACHMENTS, *_FLAVORS, *_OWNED, *_LIMITS, *_NODES),
+    routes=(*_SERVERS, *_ATTACHMENTS, *_FLAVORS, *_OWNED, *_LIMITS, *_NODES, *OLDER),
     fault_format=named_fault_format("computeFault"),
     root=BOOKMARK_PREFIX,
     discovery=versions.DISCOVERY,

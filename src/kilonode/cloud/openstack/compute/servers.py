@@ -5,9 +5,10 @@ from msgspec.structs import replace
 
 from kilonode.cloud.openstack.compute import neighbours
 from kilonode.cloud.openstack.compute.changes import begin
+from kilonode.cloud.openstack.compute.deleted import bury
 from kilonode.cloud.openstack.compute.filters import wanted_servers
 from kilonode.cloud.openstack.compute.lookup import find_server
-from kilonode.cloud.openstack.compute.model import SERVER, Server, ServerAction
+from kilonode.cloud.openstack.compute.model import ACTIONS_KEPT, SERVER, Server, ServerAction
 from kilonode.cloud.openstack.compute.paging import paginate
 from kilonode.cloud.openstack.compute.requests import UpdateServer
 from kilonode.cloud.openstack.compute.states import DELETING
@@ -74,8 +75,9 @@ async def begin_delete(request: Request, entry: Entry[Server]) -> None:
     if server.task == DELETING:
         return
     if not server.node:
+        deleting = instant_action(server, new_action(request, "delete"))
         gone = Delete(SERVER, server.id, entry.revision)
-        await cloud.mirror.commit([*neighbours.release(cloud, server), gone])
+        await cloud.mirror.commit([*neighbours.release(cloud, server), *bury(cloud, deleting), gone])
         return
     deleting = begin(server, DELETING, new_action(request, "delete"))
     await cloud.mirror.commit([Put(SERVER, deleting, server.id, entry.revision)])
@@ -91,6 +93,12 @@ def new_action(request: Request, name: str) -> ServerAction:
     """The record of what this request asks of a server."""
     caller = request.caller
     return ServerAction(name, request.id, caller.user_id, caller.project_id, request.cloud.now_us())
+
+
+def instant_action(server: Server, action: ServerAction) -> Server:
+    """The server with an action on record that took no time."""
+    done = replace(action, finished_us=action.started_us)
+    return replace(server, updated_us=action.started_us, actions=(*server.actions, done)[-ACTIONS_KEPT:])
 
 
 def _key(server: Server) -> str:

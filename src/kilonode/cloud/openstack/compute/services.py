@@ -118,6 +118,15 @@ async def _change(request: Request, node: Node, body: ChangedService) -> Node:
     return node
 
 
+def host_rows(request: Request) -> list[dict[str, str]]:
+    """The hosts of the enabled services, as the older API of hosts names them."""
+    return [
+        {"host_name": view["host"], "service": view["binary"].removeprefix("nova-"), "zone": view["zone"]}
+        for view in _all(request)
+        if view["status"] == "enabled"
+    ]
+
+
 def _all(request: Request) -> Iterator[dict[str, Any]]:
     yield from _control(request)
     for entry in request.cloud.mirror.all(NODE).values():

@@ -1,8 +1,9 @@
 """What compute speaks: version 2.1 with microversions to 2.96, the newest whose changes of format are all honoured."""
 
-from typing import Final
+from typing import Any, Final
 
 from kilonode.cloud.openstack.compute.paging import PREFIX
+from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.cloud.openstack.web.microversions import Microversions
 from kilonode.cloud.openstack.web.request import Request
 from kilonode.cloud.openstack.web.response import Response, reply
@@ -19,6 +20,84 @@ VERSION: Final = Version(
 DISCOVERY: Final = discovery(VERSION, "/v2.1", list_status=200)
 
 
+_EXTENSIONS: Final = {
+    "NMN": "Multinic",
+    "OS-DCF": "DiskConfig",
+    "OS-EXT-AZ": "ExtendedAvailabilityZone",
+    "OS-EXT-IMG-SIZE": "ImageSize",
+    "OS-EXT-IPS": "ExtendedIps",
+    "OS-EXT-IPS-MAC": "ExtendedIpsMac",
+    "OS-EXT-SRV-ATTR": "ExtendedServerAttributes",
+    "OS-EXT-STS": "ExtendedStatus",
+    "OS-FLV-DISABLED": "FlavorDisabled",
+    "OS-FLV-EXT-DATA": "FlavorExtraData",
+    "OS-SCH-HNT": "SchedulerHints",
+    "OS-SRV-USG": "ServerUsage",
+    "os-admin-actions": "AdminActions",
+    "os-aggregates": "Aggregates",
+    "os-assisted-volume-snapshots": "AssistedVolumeSnapshots",
+    "os-attach-interfaces": "AttachInterfaces",
+    "os-availability-zone": "AvailabilityZone",
+    "os-consoles": "Consoles",
+    "os-create-backup": "CreateBackup",
+    "os-deferred-delete": "DeferredDelete",
+    "os-evacuate": "Evacuate",
+    "os-extended-volumes": "ExtendedVolumes",
+    "os-flavor-access": "FlavorAccess",
+    "os-flavor-extra-specs": "FlavorExtraSpecs",
+    "os-flavor-manage": "FlavorManage",
+    "os-flavor-rxtx": "FlavorRxtx",
+    "os-flavor-swap": "FlavorSwap",
+    "os-floating-ip-pools": "FloatingIpPools",
+    "os-floating-ips": "FloatingIps",
+    "os-hosts": "Hosts",
+    "os-hypervisors": "Hypervisors",
+    "os-instance-actions": "InstanceActions",
+    "os-instance_usage_audit_log": "OSInstanceUsageAuditLog",
+    "os-keypairs": "Keypairs",
+    "os-migrations": "Migrations",
+    "os-multiple-create": "MultipleCreate",
+    "os-networks": "Networks",
+    "os-quota-class-sets": "QuotaClasses",
+    "os-quota-sets": "Quotas",
+    "os-rescue": "Rescue",
+    "os-security-groups": "SecurityGroups",
+    "os-server-diagnostics": "ServerDiagnostics",
+    "os-server-external-events": "ServerExternalEvents",
+    "os-server-groups": "ServerGroups",
+    "os-server-password": "ServerPassword",
+    "os-services": "Services",
+    "os-shelve": "Shelve",
+    "os-simple-tenant-usage": "SimpleTenantUsage",
+    "os-tenant-networks": "TenantNetworks",
+    "os-used-limits": "UsedLimits",
+    "os-user-data": "UserData",
+    "os-virtual-interfaces": "VirtualInterfaces",
+    "os-volumes": "Volumes",
+}
+"""Alias and name of what were extensions once."""
+
+
 async def list_extensions(request: Request) -> Response:
     """Extensions are part of 2.1; the list is kept for clients that look."""
-    return reply({"extensions": []})
+    return reply({"extensions": [_extension(alias) for alias in _EXTENSIONS]}, items=len(_EXTENSIONS))
+
+
+async def show_extension(request: Request) -> Response:
+    """One extension."""
+    alias = request.params["alias"]
+    if alias not in _EXTENSIONS:
+        raise Fault(404, f"Extension {alias} could not be found.")
+    return reply({"extension": _extension(alias)})
+
+
+def _extension(alias: str) -> dict[str, Any]:
+    name = _EXTENSIONS[alias]
+    return {
+        "alias": alias,
+        "name": name,
+        "description": f"{name} support.",
+        "links": [],
+        "namespace": "http://docs.openstack.org/compute/ext/fake_xml",
+        "updated": "2014-12-03T00:00:00Z",
+    }

@@ -21,7 +21,9 @@ def server_in_list(request: Request, server: Server) -> dict[str, Any]:
     return {"id": server.id, "name": server.name, "links": resource_links(request, "servers", server.id)}
 
 
-def server_details(request: Request, server: Server, *, in_list: bool = False) -> dict[str, Any]:
+def server_details(
+    request: Request, server: Server, *, in_list: bool = False, rebuilding: bool = False
+) -> dict[str, Any]:
     """Everything the caller may see of a server. A list shows no server groups."""
     cloud, version, is_admin = request.cloud, request.microversion, request.caller.is_admin
     shown_status = status(server.state, server.task)
