@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from kilonode.base.outcomes import Outcome
 from kilonode.check.evaluation import evaluate
+from kilonode.check.facts import Abortion
 from kilonode.check.results import Results
 from kilonode.history.records import OpKind
 from kilonode.report.metadata import RunMetadata
@@ -11,6 +12,9 @@ from tests.check.histories import closed_workload, health, history, op, open_wor
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>&\"'"
 """What a service under test could say in an error message."""
+
+
+EARLY_END = Abortion(at_s=4.25, reason="the user (Ctrl-C)")
 
 
 def results(error: str = "503 from backend-7", criteria: tuple[str, ...] = ()) -> Results:

@@ -9,7 +9,7 @@ from kilonode.base.errors import InputError
 from kilonode.check.results import Verdict
 from kilonode.report.documents import read_verdict, write_report
 from kilonode.report.junit import junit_xml
-from tests.report.runs import HOSTILE, metadata, results
+from tests.report.runs import EARLY_END, HOSTILE, metadata, results
 
 
 def test_all_documents_are_written_and_the_verdict_reads_back(tmp_path: Path) -> None:
@@ -71,6 +71,34 @@ def test_a_run_that_cannot_be_trusted_is_an_error_of_its_own() -> None:
     assert error is not None
     assert error.get("message") == "it lagged"
     assert (suite.get("tests"), suite.get("errors")) == ("1", "1")
+
+
+def test_a_run_that_was_ended_early_is_an_error_of_the_case_run_also_when_all_that_was_measured_is_valid() -> None:
+    suite = parsed(reasons=(), criteria=(), verdict=Verdict.VALID, abortion=EARLY_END)
+    error = suite.find("testcase[@name='run']/error")
+    assert error is not None
+    assert error.get("type") == "aborted"
+    assert error.get("message") == "ended early, at 4.25 s of 10.0 s: the user (Ctrl-C)"
+    assert (suite.get("failures"), suite.get("errors")) == ("0", "1")
+    properties = {one.get("name"): one.get("value") for one in suite.iter("property")}
+    assert properties["ended_early"] == error.get("message")
+    assert properties["verdict"] == "valid"
+
+
+def test_an_early_end_beside_other_reasons_is_counted_once() -> None:
+    reason = msgspec.structs.replace(results().reasons[0], verdict=Verdict.INVALID, about="load", text="dropped")
+    suite = parsed(reasons=(reason,), criteria=(), abortion=EARLY_END)
+    failure = suite.find("testcase[@name='run']/failure")
+    assert failure is not None
+    assert (failure.text or "").splitlines() == ["dropped", "ended early, at 4.25 s of 10.0 s: the user (Ctrl-C)"]
+    assert (suite.get("failures"), suite.get("errors")) == ("1", "0")
+
+
+def test_verdict_json_says_beside_the_verdict_when_and_why_the_load_ended_early(tmp_path: Path) -> None:
+    write_report(tmp_path, msgspec.structs.replace(results(), abortion=EARLY_END), metadata())
+    document = msgspec.json.decode((tmp_path / "verdict.json").read_bytes())["results"]
+    assert list(document)[:3] == ["format_version", "verdict", "abortion"]
+    assert document["abortion"] == {"at_s": 4.25, "reason": "the user (Ctrl-C)", "criterion": ""}
 
 
 def test_the_form_is_that_of_the_common_schemas() -> None:

@@ -14,7 +14,7 @@ from kilonode.history.records import OpKind
 from kilonode.report.html import report_html
 from kilonode.report.markup import Markup, element, in_script, join
 from tests.check.histories import open_workload, run
-from tests.report.runs import HOSTILE, metadata, results
+from tests.report.runs import EARLY_END, HOSTILE, metadata, results
 
 EMPTY = {"meta", "br", "hr", "col", "input", "link"}
 
@@ -126,6 +126,12 @@ def test_a_policy_forbids_requests_and_every_other_script(page: Page) -> None:
 
 def test_the_licence_of_the_charts_is_in_the_page() -> None:
     assert "Leon Sorokin" in report_html(results(), metadata())
+
+
+def test_an_early_end_stands_beside_the_verdict_with_when_and_why() -> None:
+    page = report_html(msgspec.structs.replace(results(), verdict=Verdict.VALID, abortion=EARLY_END), metadata())
+    assert '<p class="word">valid, ended early</p>' in page
+    assert "The load was ended early, at 4.25 s of 10.0 s: the user (Ctrl-C)." in page
 
 
 @pytest.mark.parametrize("verdict", list(Verdict))

@@ -1,16 +1,18 @@
 import io
 import re
 
+import msgspec
 import pytest
 from rich.console import Console
 
 from kilonode.base.clock import RealClock
 from kilonode.base.outcomes import Outcome
 from kilonode.check.live import LiveReport, LiveStep, LiveWorkload
+from kilonode.check.results import Verdict
 from kilonode.report.live import LiveView
 from kilonode.report.terminal import open_console, print_summary
 from tests.check.histories import closed_workload, open_workload
-from tests.report.runs import HOSTILE, metadata, results
+from tests.report.runs import EARLY_END, HOSTILE, metadata, results
 
 
 class Terminal(io.StringIO):
@@ -51,6 +53,16 @@ def test_a_summary_says_verdict_criteria_steps_and_errors_in_words() -> None:
     assert re.search(r"iterations +505 +0\.99 % +50\.0/s +20\.0 ms", text)
     assert re.search(r"accepted +30 +0 +", text)
     assert "5 × HTTP 5xx: 503 from backend-7" in text
+
+
+def test_a_run_that_was_ended_early_says_so_beside_its_verdict_with_when_and_why() -> None:
+    stream = io.StringIO()
+    found = msgspec.structs.replace(results(), verdict=Verdict.VALID, reasons=(), abortion=EARLY_END)
+    print_summary(open_console(stream), found, metadata())
+    lines = stream.getvalue().splitlines()
+    assert lines[0].startswith("✓ VALID, ended early  A small run")
+    assert lines[1].startswith("  ! Ended early, at 4.25 s of 10.0 s: the user (Ctrl-C).")
+    assert "ended early" not in summary(io.StringIO()).lower()
 
 
 def test_a_message_with_control_characters_or_markup_does_no_harm() -> None:

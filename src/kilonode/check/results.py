@@ -264,7 +264,7 @@ class Line(_Record, frozen=True, kw_only=True):
 
 
 class SourceState(_Record, frozen=True, kw_only=True):
-    """The health of one process of the generator, or of another source that was sampled."""
+    """The health of one process of the generator."""
 
     source: str
     lines: tuple[Line, ...]
@@ -331,6 +331,8 @@ class Results(_Record, frozen=True, kw_only=True):
 
     format_version: int = FORMAT_VERSION
     verdict: Verdict
+    abortion: Abortion | None
+    """When and why the load was ended early: the verdict is about what was measured until then."""
     reasons: tuple[Reason, ...]
     """Why the verdict is not valid, the worst first; empty when it is."""
     criteria: tuple[CriterionResult, ...]
@@ -338,7 +340,6 @@ class Results(_Record, frozen=True, kw_only=True):
     generator: GeneratorResults
     stages: tuple[StageResults, ...]
     disruptions: tuple[DisruptionResults, ...]
-    abortion: Abortion | None
     torn: bool
     """Part of the history is missing."""
     lost_at_most_s: float

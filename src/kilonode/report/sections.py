@@ -16,6 +16,7 @@ from kilonode.report.words import (
     SYMBOLS,
     bytes_words,
     count_words,
+    early_end_words,
     rate_words,
     seconds_words,
     share_words,
@@ -57,16 +58,20 @@ def verdict_section(results: Results, metadata: RunMetadata) -> Markup:
     elif results.verdict is Verdict.VALID:
         words = "There were no criteria; nothing speaks against the numbers."
     others = [reason for reason in results.reasons if reason.about != "criterion"]
+    early_end = early_end_words(results)
+    word = f"{results.verdict}, ended early" if early_end else results.verdict
     return element(
         "section",
         element(
             "div",
             element("span", SYMBOLS[results.verdict], class_="symbol", aria_hidden="true"),
-            element("div", element("p", results.verdict, class_="word"), element("p", words)),
+            element("div", element("p", word, class_="word"), element("p", words)),
             class_=f"banner {results.verdict}",
             role="status",
         ),
-        element("p", "Ended early: ", results.abortion.reason, class_="reason invalid") if results.abortion else None,
+        element("p", element("span", "note", class_="tag"), f"The load was {early_end}.", class_="reason invalid")
+        if early_end
+        else None,
         [
             element("p", verdict_mark(reason.verdict), " ", reason.text, class_=f"reason {reason.verdict}")
             for reason in others
@@ -109,7 +114,7 @@ def overview_section(results: Results) -> Markup:
 
 
 def generator_section(results: Results) -> tuple[Markup, list[Chart]]:
-    """The generator's own health, and that of other sources that were sampled."""
+    """The generator's own health."""
     generator = results.generator
     tiles = [
         tile("Processor, sustained", share_words(generator.cpu_fraction_max_sustained), "of a core, busiest process"),

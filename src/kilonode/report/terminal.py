@@ -17,6 +17,7 @@ from kilonode.report.words import (
     SYMBOLS,
     count_words,
     criterion_note,
+    early_end_words,
     outcome_words,
     percentile_at,
     percentile_words,
@@ -43,9 +44,15 @@ def open_console(stream: IO[str]) -> Console:
 def print_summary(console: Console, results: Results, metadata: RunMetadata) -> None:
     """Everything a person wants to see at the end of a run."""
     head = Text(f"{SYMBOLS[results.verdict]} {results.verdict.upper()}", style=f"bold {STYLES[results.verdict]}")
+    early_end = early_end_words(results)
+    if early_end:
+        head.append(", ended early", style="bold yellow")
     head.append(f"  {printable(metadata.name)}", style="bold")
     head.append(f"  run {metadata.run_id}, seed {metadata.seed}", style="dim")
     console.print(head)
+    if early_end:
+        text = f"{early_end[:1].upper()}{early_end[1:]}. The verdict is about what was measured until then."
+        _print_line(console, Text("!", style="yellow"), Text(printable(text)))
     for reason in results.reasons:
         if reason.about != "criterion":
             _print_line(

@@ -5,7 +5,7 @@ from typing import Final
 
 from kilonode.base.units import format_seconds
 from kilonode.check.criteria import Unit
-from kilonode.check.results import CriterionResult, Interval, Latency, Percentile, Verdict
+from kilonode.check.results import CriterionResult, Interval, Latency, Percentile, Results, Verdict
 
 UNKNOWN: Final = "–"
 """What stands where there is no number."""
@@ -148,6 +148,15 @@ def criterion_note(result: CriterionResult) -> str:
     parts.append("close: a repetition might find otherwise" if result.close else "")
     parts.append(result.note)
     return "; ".join(part for part in parts if part)
+
+
+def early_end_words(results: Results) -> str:
+    """When and why the load was ended before its time; empty when it was not."""
+    abortion = results.abortion
+    if abortion is None:
+        return ""
+    planned_s = max((workload.facts.end_s for workload in results.workloads), default=0.0)
+    return f"ended early, at {format_seconds(abortion.at_s)} of {format_seconds(planned_s)}: {abortion.reason}"
 
 
 def outcome_words(outcome: str) -> str:

@@ -16,6 +16,7 @@ import msgspec
 
 from kilonode.base.clock import NANOSECONDS_PER_SECOND, Clock
 from kilonode.base.errors import AbortError, InputError, LabError, OperationError, trim
+from kilonode.base.units import format_seconds
 from kilonode.check.live import LiveReport
 from kilonode.check.live_criteria import LiveCriteria
 from kilonode.clients.openstack.access import Access
@@ -247,12 +248,9 @@ class Conductor:
 
     async def _stop_when_asked(self, generator: Generator, zero_ns: int) -> None:
         await self._interruption.wait()
-        self._update(
-            aborted_because=self._interruption.reason,
-            aborted_by=self._interruption.criterion,
-            aborted_s=(self._clock.now_ns() - zero_ns) / NANOSECONDS_PER_SECOND,
-        )
-        self._around.watcher.note(f"ending the load early: {self._interruption.reason}")
+        reason, at_s = self._interruption.reason, (self._clock.now_ns() - zero_ns) / NANOSECONDS_PER_SECOND
+        self._update(aborted_because=reason, aborted_by=self._interruption.criterion, aborted_s=at_s)
+        self._around.watcher.note(f"ending the load early, at {format_seconds(max(0.0, at_s))}: {reason}")
         self._around.watcher.stage("drain")
         generator.stop()
 
