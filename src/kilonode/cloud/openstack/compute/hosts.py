@@ -79,8 +79,8 @@ async def show_audit_log(request: Request) -> Response:
     """The last period of audit before an instant."""
     text = request.params["before"]
     try:
-        form = "%Y-%m-%d %H:%M:%S.%f %z" if "." in text else "%Y-%m-%d %H:%M:%S %z"
-        before = datetime.strptime(f"{text} +0000", form)
+        form = "%Y-%m-%d %H:%M:%S.%f%z" if "." in text else "%Y-%m-%d %H:%M:%S%z"
+        before = datetime.strptime(f"{text}+0000", form)  # noqa: DTZ007  both forms have a zone
     except ValueError as error:
         raise Fault(400, f"Invalid timestamp for date {text}") from error
     return reply({"instance_usage_audit_log": _audit(request, before)})
