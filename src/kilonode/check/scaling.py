@@ -23,7 +23,7 @@ import numpy as np
 
 from kilonode.check.regression import Line, Span, fit_line, ratio_span
 from kilonode.check.results import Interval, Verdict
-from kilonode.check.sweep import Axis, Held, Sweep, SweepPoint, Together, Track, View
+from kilonode.check.sweep import Axis, Held, Sweep, SweepPoint, Together, Track
 
 FORMAT_VERSION: Final = 1
 """Of `CampaignResults` as JSON; fields may be added within a version."""
@@ -71,8 +71,10 @@ class Scaling(_Record, frozen=True, kw_only=True):
     """Where the figure is twice as bad as at zero. None: nowhere that could be told; see the interval."""
     scale_interval: Interval | None = None
     """With no change seen only its low end is known, if that."""
+    measured_to: float | None = None
+    """The largest value of the axis that has the figure."""
     extrapolated: bool = False
-    """The scale lies beyond the largest value measured."""
+    """The scale lies beyond that: the line was followed further than any run went."""
 
 
 class Drawn(_Record, frozen=True, kw_only=True):
@@ -132,9 +134,7 @@ def evaluate_campaign(points: Iterable[SweepPoint]) -> CampaignResults:
     summaries = []
     for place, view in enumerate(views):
         found = [
-            scaling_of(track, figure, place, number, view)
-            for figure in figures
-            for number, track in enumerate(view.tracks)
+            scaling_of(track, figure, place, number) for figure in figures for number, track in enumerate(view.tracks)
         ]
         found.sort(key=_urgency)
         summaries.append(_summaries(found, len(fits)))
@@ -158,7 +158,7 @@ def evaluate_campaign(points: Iterable[SweepPoint]) -> CampaignResults:
     )
 
 
-def scaling_of(track: Track, figure: str, view_place: int, track_place: int, view: View) -> Scaling:
+def scaling_of(track: Track, figure: str, view_place: int, track_place: int) -> Scaling:
     """The line of one figure along one track, and where it has doubled."""
     known = [
         (place, value, point.verdict)
@@ -175,8 +175,9 @@ def scaling_of(track: Track, figure: str, view_place: int, track_place: int, vie
         places=len(set(x.tolist())),
         doubtful=sum(verdict is Verdict.UNKNOWN for _, _, verdict in known),
         trend=Trend.UNKNOWN,
+        measured_to=float(x.max()) if known else None,
     )
-    return bare if line is None else _with_line(bare, line, largest=view.axis.values[-1])
+    return bare if line is None else _with_line(bare, line)
 
 
 def more_is_better(figure: str) -> bool:
@@ -184,7 +185,7 @@ def more_is_better(figure: str) -> bool:
     return figure.rpartition(" ")[2].startswith(MORE_IS_BETTER)
 
 
-def _with_line(bare: Scaling, line: Line, largest: float) -> Scaling:
+def _with_line(bare: Scaling, line: Line) -> Scaling:
     falls_hurt = more_is_better(bare.figure)
     low, high = line.slope_span
     rises, falls = low > 0, high < 0
@@ -209,7 +210,7 @@ def _with_line(bare: Scaling, line: Line, largest: float) -> Scaling:
         r_squared=line.r_squared,
         scale=scale,
         scale_interval=None if span is None else Interval(low=span.low, high=span.high),
-        extrapolated=scale is not None and scale > largest,
+        extrapolated=scale is not None and bare.measured_to is not None and scale > bare.measured_to,
     )
 
 

@@ -1,62 +1,87 @@
-"""A campaign's results side by side: which figures each run contributes, and the table of them for people."""
+"""A campaign's results side by side: which figures each run contributes; their judgement and report."""
 
-from collections.abc import Iterator
+import sys
+from importlib.metadata import version
 from typing import Any, Final
 
-from kilonode.base.units import format_seconds
-from kilonode.check.results import Results
-from kilonode.run.campaign import CampaignTable
+import msgspec
+
+from kilonode.base.encoding import to_plain
+from kilonode.base.errors import InputError
+from kilonode.check.results import Results, Verdict
+from kilonode.check.scaling import CampaignResults, evaluate_campaign
+from kilonode.check.sweep import SweepPoint
+from kilonode.cli.output import say
+from kilonode.report.campaign import write_campaign_report
+from kilonode.report.campaign_terminal import print_campaign
+from kilonode.report.campaign_words import CampaignMetadata
+from kilonode.report.documents import read_verdict
+from kilonode.report.terminal import open_console
+from kilonode.run.campaign import Campaign, PointRecord
 
 SHOWN_PERCENTILES: Final = (50.0, 95.0, 99.0)
-UNKNOWN: Final = "unknown"
 
 
 def figures_of(results: Results | None) -> dict[str, float | None]:
-    """The numbers of one run that are worth putting beside those of its neighbours; None: not known."""
+    """The numbers of one run that are worth putting beside those of its neighbours; None: not known.
+
+    A percentile of which only a lower limit is known is not known: a line through it would be made up.
+    """
     figures: dict[str, float | None] = {}
     for workload in results.workloads if results is not None else ():
         for step in workload.steps:
             if "." in step.step:
                 continue
             name = f"{workload.facts.name}.{step.step}" if step.step else workload.facts.name
+            latency = step.latency
             figures[f"{name} throughput_per_s"] = step.throughput_per_s
-            for percentile in step.latency.percentiles:
+            figures[f"{name} latency_s_mean"] = None if latency.open_ended else latency.mean_s
+            for percentile in latency.percentiles:
                 if percentile.percent in SHOWN_PERCENTILES:
-                    figures[f"{name} latency_s_p{percentile.percent:g}"] = percentile.value_s
+                    value_s = None if percentile.at_least else percentile.value_s
+                    figures[f"{name} latency_s_p{percentile.percent:g}"] = value_s
             figures[f"{name} error_rate"] = step.error_rate
+    for service in results.services.services if results is not None and results.services is not None else ():
+        figures[f"service.{service.service} cpu_s_per_iteration"] = service.cpu_s_per_operation
+        figures[f"service.{service.service} memory_bytes_max"] = service.memory_bytes_max
     return figures
 
 
-def describe_table(table: CampaignTable) -> Iterator[str]:
-    """One block for each point: its facts, its verdict, its figures under each other, so that any width is enough."""
-    done = [row for row in table.rows if row.result is not None]
-    if not done:
-        return
-    heads = [", ".join(f"{path}={_plain(value)}" for path, value in row.facts.items()) for row in done]
-    names = [name for name in table.figures if "." not in name.split(" ")[0] or "latency_s" in name]
-    width = max(len("verdict"), *(len(name) for name in names)) if names else len("verdict")
-    cells = [[str(row.result.verdict) if row.result else "" for row in done]]
-    cells += [[_figure(name, row.result.figures.get(name) if row.result else None) for row in done] for name in names]
-    widths = [max(len(f"[{place + 1}]"), *(len(line[place]) for line in cells)) for place in range(len(done))]
-    yield ""
-    for place, head in enumerate(heads):
-        yield f"[{place + 1}] {head}  ({done[place].runs[-1] if done[place].runs else ''})"
-    yield ""
-    yield " " * width + "  " + "  ".join(f"[{place + 1}]".rjust(size) for place, size in enumerate(widths))
-    for name, line in zip(["verdict", *names], cells, strict=True):
-        values = "  ".join(cell.rjust(size) for cell, size in zip(line, widths, strict=True))
-        yield f"{name:<{width}}  {values}"
+def report_campaign(campaign: Campaign) -> CampaignResults:
+    """Write report.html into the campaign's folder and print the summary for people; the numbers."""
+    results = campaign_results(campaign)
+    index = campaign.index
+    metadata = CampaignMetadata(
+        name=index.name,
+        folder=campaign.name,
+        created_utc=index.created_utc,
+        kilonode_version=version("kilonode"),
+    )
+    path = write_campaign_report(campaign.path, results, metadata)
+    say("")
+    print_campaign(open_console(sys.stderr), results, metadata)
+    say(f"report: {path}")
+    return results
 
 
-def _figure(name: str, value: float | None) -> str:
-    if value is None:
-        return UNKNOWN
-    if "latency_s" in name:
-        return format_seconds(value)
-    if name.endswith("error_rate"):
-        return f"{value:.2%}"
-    return f"{value:.4g}/s"
+def campaign_results(campaign: Campaign) -> CampaignResults:
+    """What the points that are done say together, each with every figure that this Kilonode takes from a run."""
+    return evaluate_campaign(_sweep_point(campaign, record) for record in campaign.index.points)
 
 
-def _plain(value: Any) -> str:
-    return str(value)
+def campaign_document(campaign: Campaign, results: CampaignResults) -> dict[str, Any]:
+    """A campaign as data: what campaign.json says, and the numbers under `results`."""
+    plain: dict[str, Any] = to_plain(campaign.index)
+    return plain | {"results": to_plain(results)}
+
+
+def _sweep_point(campaign: Campaign, record: PointRecord) -> SweepPoint:
+    point = SweepPoint(number=record.number, facts=record.facts, run=record.runs[-1] if record.runs else "")
+    if record.result is None:
+        return point
+    figures = record.result.figures
+    try:
+        figures = figures_of(read_verdict(campaign.path / point.run).results)
+    except InputError:
+        pass  # the run's folder was thrown away, or is of an older format: what the campaign remembers is left
+    return msgspec.structs.replace(point, verdict=Verdict(record.result.verdict), figures=figures)

@@ -9,6 +9,7 @@ import msgspec
 from kilonode.base.errors import InputError
 from kilonode.check.results import Results
 from kilonode.cli.output import say
+from kilonode.report.campaign_words import flat_facts
 from kilonode.report.documents import write_report
 from kilonode.report.metadata import RunMetadata
 from kilonode.report.terminal import open_console, print_summary
@@ -39,7 +40,7 @@ def metadata_of(folder: RunFolder) -> RunMetadata:
         emulated=record.emulated,
         simulated=record.simulated,
         campaign=record.campaign,
-        point={path: str(value) for path, value in record.facts.items()},
+        point={path: str(value) for path, value in flat_facts(record.facts)},
         left_behind=record.left_behind,
         experiment=_text(folder.experiment_file),
         environment=_environment(folder.environment_file),

@@ -19,13 +19,14 @@ from kilonode.base.files import write_atomically
 from kilonode.base.randomness import Randomness
 from kilonode.base.simulation import run_simulated
 from kilonode.check.results import Results, Verdict
-from kilonode.cli.campaigning import describe_table, figures_of
+from kilonode.cli.campaigning import campaign_document, figures_of, report_campaign
 from kilonode.cli.generators import open_generator
 from kilonode.cli.output import give_json, say
 from kilonode.cli.reporting import report_run
 from kilonode.cli.signals import listening_for_signals
 from kilonode.cli.target import Target, cloud_name, target_of
 from kilonode.clients.openstack.connections import Connections
+from kilonode.report.campaign_words import flat_facts
 from kilonode.report.live import LiveView
 from kilonode.run.campaign import Campaign, PointResult, open_campaign, run_campaign
 from kilonode.run.conductor import Conductor, Surroundings
@@ -70,7 +71,7 @@ def run_file(file: Path, sets: Sequence[str], wishes: Wishes) -> int:
     say(f"campaign {campaign.path}: {len(read.points)} runs, {len(read.points) - pending} done before")
 
     async def run_point(point: Point, campaign: Campaign) -> PointResult | None:
-        facts = ", ".join(f"{path}={value}" for path, value in point.facts.items())
+        facts = ", ".join(f"{path}={value}" for path, value in flat_facts(point.facts))
         say(f"\nrun {point.number + 1} of {len(read.points)}: {facts}")
         # Each run has an event loop of its own, real or simulated; this one only keeps the order of the campaign.
         interruption = Interruption()
@@ -90,10 +91,9 @@ def run_file(file: Path, sets: Sequence[str], wishes: Wishes) -> int:
         return result
 
     _drive(run_campaign(campaign, run_point))
-    for line in describe_table(campaign.table()):
-        say(line)
+    report = report_campaign(campaign)
     if wishes.as_json:
-        give_json(campaign.index)
+        give_json(campaign_document(campaign, report))
     if campaign.pending():
         say("the campaign is not finished; the same command goes on where it was")
         return ABORTED

@@ -163,6 +163,14 @@ def read_campaign(path: Path) -> Campaign:
     return Campaign(path, index)
 
 
+def find_campaign(runs: Path, which: str) -> Campaign | None:
+    """The campaign that `which` names: a path, or a folder's name in `runs`; None: it names none. Raises InputError."""
+    for path in (Path(which), runs / which):
+        if (path / INDEX_FILE).is_file():
+            return read_campaign(path)
+    return None
+
+
 def list_campaigns(runs: Path) -> list[Campaign]:
     """Every readable campaign in `runs`, newest first by name."""
     campaigns: list[Campaign] = []
