@@ -1,4 +1,4 @@
-"""Volumes on servers: what compute writes in its own commit when a server takes or gives up a volume, and the routes.
+"""Volumes on servers: what compute writes in its own commit when a server takes or gives up a volume.
 
 Compute and this service agree through documents alone: a volume is *attaching* from the commit in which the server took
 it, and its controller makes it *in-use*; likewise *detaching*, then *available*.
@@ -17,10 +17,7 @@ from kilonode.cloud.openstack.volume.model import (
     Attachment,
     Volume,
 )
-from kilonode.cloud.openstack.volume.views import attachment_view
 from kilonode.cloud.openstack.web.faults import Fault
-from kilonode.cloud.openstack.web.request import Request
-from kilonode.cloud.openstack.web.response import Response, reply
 from kilonode.control.index import Index
 from kilonode.control.mirror import Delete, Entry, Put
 
@@ -88,25 +85,6 @@ def by_server(cloud: Cloud) -> Index:
     return cloud.mirror.index(VOLUME, "server", lambda volume: tuple(one.server_id for one in volume.attachments))
 
 
-async def list_attachments(request: Request) -> Response:
-    """The attachments of the project's volumes; `instance_id` and `volume_id` narrow them."""
-    server_id, volume_id = request.query.one("instance_id"), request.query.one("volume_id")
-    everything = request.caller.is_admin and request.query.flag("all_tenants")
-    shown = [
-        attachment_view(volume, one)
-        for volume in (entry.value for entry in request.cloud.mirror.all(VOLUME).values())
-        if (everything or volume.project_id == request.caller.project_id) and volume_id in ("", volume.id)
-        for one in volume.attachments
-        if server_id in ("", one.server_id)
-    ]
-    return reply({"attachments": shown}, items=len(shown))
-
-
-async def show_attachment(request: Request) -> Response:
-    """One attachment."""
-    key = request.params["attachment_id"]
-    for entry in request.cloud.mirror.all(VOLUME).values():
-        for one in entry.value.attachments:
-            if one.id == key and request.caller.may_see(entry.value.project_id):
-                return reply({"attachment": attachment_view(entry.value, one)})
-    raise Fault(404, f"Volume attachment could not be found with filter: attachment_id = {key}.")
+def by_attachment(cloud: Cloud) -> Index:
+    """Volumes by their attachments."""
+    return cloud.mirror.index(VOLUME, "attachment", lambda volume: tuple(one.id for one in volume.attachments))

@@ -1,33 +1,35 @@
-"""The volume role: takes volumes and snapshots from the statuses that end by themselves to the ones where they rest.
+"""The volume role: takes what has a status that ends by itself to the one where it rests.
 
 Level-triggered: when a status ends follows from the document (since when, which turn) and the stages of the profile, so
-a restart goes on where it was. The stages `volume-…` and `snapshot-…` of the profile say how long each takes.
+a restart goes on where it was. The stages `volume-…`, `snapshot-…`, `backup-…` and `group-…` of the profile say how long
+each takes; what else is written when one ends is in `endings`.
 """
 
-from typing import Final
-
-from msgspec.structs import replace
+from typing import Any, Final
 
 from kilonode.cloud.context import Cloud
+from kilonode.cloud.openstack.image.model import IMAGE
+from kilonode.cloud.openstack.volume.endings import ended, failed
+from kilonode.cloud.openstack.volume.group_model import GROUP, GROUP_SNAPSHOT
 from kilonode.cloud.openstack.volume.model import (
     AVAILABLE,
+    BACKUP,
     DELETED,
-    DETACHING,
-    ERROR,
-    EXTENDING,
-    IN_USE,
+    DELETING,
+    MESSAGE,
     MOVING,
     SNAPSHOT,
     VOLUME,
-    Snapshot,
-    Volume,
+    VOLUME_TYPE,
 )
 from kilonode.cloud.stages import ANY
 from kilonode.control.controller import Controller, Requeue
-from kilonode.control.mirror import Delete, Put
 from kilonode.control.queue import WorkQueue
 
-KINDS: Final = (VOLUME, SNAPSHOT)
+LIVING: Final = (VOLUME, SNAPSHOT, BACKUP, GROUP, GROUP_SNAPSHOT)
+"""What has a status that may end by itself."""
+KINDS: Final = (*LIVING, VOLUME_TYPE, IMAGE, MESSAGE)
+"""What the role mirrors."""
 _MICROSECONDS_PER_SECOND: Final = 1_000_000
 _SEPARATOR: Final = "/"
 
@@ -38,55 +40,39 @@ async def run_volumes(cloud: Cloud) -> None:
 
 
 class VolumeLife:
-    """Decides what happens to volumes and snapshots. Keys in the queue are `kind/id`."""
+    """Decides what happens to volumes and what is made of them. Keys in the queue are `kind/id`."""
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
         self.controller = Controller("volume", WorkQueue(cloud.clock), self.reconcile)
-        cloud.mirror.subscribe(self._on_change, known=KINDS)
+        cloud.mirror.subscribe(self._on_change, known=LIVING)
 
     async def reconcile(self, key: str) -> Requeue | None:
-        """Take one volume or snapshot to where its status ends, when its time has come."""
+        """Take one of them to where its status ends, when its time has come."""
         kind, _, identity = key.partition(_SEPARATOR)
         entry = self._cloud.mirror.get(kind, identity)
-        if entry is None or entry.value.status not in MOVING:
+        if entry is None or not _is_moving(entry.value):
             return None
-        value: Volume | Snapshot = entry.value
+        value = entry.value
         stage = self._cloud.stages.find(kind, ANY, value.status)
-        now_us = self._cloud.now_us()
         if stage is not None:
-            wait_us = value.status_since_us + self._cloud.stages.delay_us(stage, identity, value.turn) - now_us
+            delay_us = self._cloud.stages.delay_us(stage, identity, value.turn)
+            wait_us = value.status_since_us + delay_us - self._cloud.now_us()
             if wait_us > 0:
                 return Requeue(wait_us / _MICROSECONDS_PER_SECOND)
             if self._cloud.stages.failure(stage, identity, value.turn):
-                await self._cloud.mirror.commit([Put(kind, _moved(value, ERROR, now_us), identity, entry.revision)])
+                await self._cloud.mirror.commit(failed(self._cloud, kind, entry))
                 return None
-        following = stage.next.state if stage is not None else _resting(value)
-        if following == DELETED:
-            await self._cloud.mirror.commit([Delete(kind, identity, entry.revision)])
-        else:
-            await self._cloud.mirror.commit([Put(kind, _moved(value, following, now_us), identity, entry.revision)])
+        following = stage.next.state if stage is not None else DELETED if value.status == DELETING else AVAILABLE
+        await self._cloud.mirror.commit(ended(self._cloud, kind, entry, following))
         return None
 
     def _on_change(self, kind: str, key: str) -> None:
-        if kind in KINDS:
+        if kind in LIVING:
             entry = self._cloud.mirror.get(kind, key)
-            if entry is not None and entry.value.status in MOVING:
+            if entry is not None and _is_moving(entry.value):
                 self.controller.queue.add(f"{kind}{_SEPARATOR}{key}")
 
 
-def _moved(value: Volume | Snapshot, status: str, now_us: int) -> Volume | Snapshot:
-    """The value at rest in a status."""
-    if isinstance(value, Volume):
-        extended = {"size_gb": value.wanted_size_gb, "wanted_size_gb": 0} if value.status == EXTENDING else {}
-        if value.status == EXTENDING and value.attachments and status == AVAILABLE:
-            status = IN_USE
-        value = replace(value, **extended)
-    return replace(value, status=status, status_since_us=now_us, turn=value.turn + 1, updated_us=now_us)
-
-
-def _resting(value: Volume | Snapshot) -> str:
-    """Where a status leads when a profile says nothing of it."""
-    if value.status == DETACHING or not isinstance(value, Volume):
-        return DELETED if value.status == "deleting" else AVAILABLE
-    return {"attaching": IN_USE, "deleting": DELETED}.get(value.status, AVAILABLE)
+def _is_moving(value: Any) -> bool:
+    return value.status in MOVING and value.status_since_us > 0

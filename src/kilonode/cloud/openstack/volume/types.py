@@ -1,124 +1,122 @@
-"""Volume types, and the service's own state: zones and services."""
+"""Volume types. Their extra specs, access and encryption are in `type_details`."""
 
 from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 
-from kilonode.cloud.context import timestamp_with_microseconds
+from kilonode.cloud.openstack.volume.bodies import body_of, invalid, text_of, texts_of, truth_of
+from kilonode.cloud.openstack.volume.group_model import GROUP
+from kilonode.cloud.openstack.volume.listing import ordered, page
 from kilonode.cloud.openstack.volume.model import DEFAULT_TYPE_NAME, VOLUME, VOLUME_TYPE, VolumeType
-from kilonode.cloud.openstack.volume.views import type_view
+from kilonode.cloud.openstack.volume.views import KNOWN_TO_ALL, type_view
 from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.cloud.openstack.web.request import Request
 from kilonode.cloud.openstack.web.response import Response, reply
 from kilonode.control.mirror import Delete, Entry, Put
 
-
-class WantedType(msgspec.Struct, frozen=True):
-    """The `volume_type` of a create request."""
-
-    name: str
-    description: str | None = None
-    extra_specs: dict[str, str] | None = None
-    public: bool | None = msgspec.field(default=None, name="os-volume-type-access:is_public")
-
-
-class CreateType(msgspec.Struct, frozen=True):
-    """The body of `POST /types`."""
-
-    volume_type: WantedType
+_PUBLIC = "os-volume-type-access:is_public"
+_SORT_KEYS = {
+    "created_at": lambda kind: kind.created_us,
+    "name": lambda kind: kind.name,
+    "id": lambda kind: kind.id,
+}
 
 
 async def list_types(request: Request) -> Response:
-    """Every type the caller may use."""
+    """Every type the caller may use; `is_public` narrows them, for administrators."""
     kinds = [entry.value for entry in request.cloud.mirror.all(VOLUME_TYPE).values()]
-    shown = [type_view(kind) for kind in kinds if kind.public or request.caller.is_admin]
-    return reply({"volume_types": shown}, items=len(shown))
+    if request.caller.is_admin:
+        asked = request.query.one("is_public").lower()
+        if asked and asked != "none":
+            kinds = [kind for kind in kinds if kind.public == request.query.flag("is_public")]
+    else:
+        kinds = [kind for kind in kinds if kind.serves(request.caller.project_id)]
+    if request.query.one("name"):
+        kinds = [kind for kind in kinds if kind.name == request.query.one("name")]
+    kinds.sort(key=lambda kind: (kind.created_us, kind.id), reverse=True)
+    return page(request, ordered(request, kinds, _SORT_KEYS), "volume_types", lambda kind: _shown(request, kind))
 
 
 async def show_type(request: Request) -> Response:
     """One type; `default` names the one used when a request names none."""
-    return reply({"volume_type": type_view(_find(request).value)})
+    return reply({"volume_type": _shown(request, find_known_type(request).value)})
 
 
 async def create_type(request: Request) -> Response:
     """Make a type."""
-    wanted = request.json(CreateType).volume_type
+    wanted = body_of(request, "volume_type")
     cloud = request.cloud
-    if any(entry.value.name == wanted.name for entry in cloud.mirror.all(VOLUME_TYPE).values()):
-        raise Fault(409, f"Volume Type {wanted.name} already exists.")
-    public = wanted.public is not False
-    kind = VolumeType(cloud.new_id(), wanted.name, wanted.description or "", public, wanted.extra_specs or {})
+    name = text_of(wanted, "name", needed=True)
+    _refuse_twin(request, name, "")
+    kind = VolumeType(
+        cloud.new_id(),
+        name,
+        text_of(wanted, "description"),
+        truth_of(wanted, _PUBLIC, default=True),
+        texts_of(wanted.get("extra_specs"), "extra_specs"),
+        created_us=cloud.now_us(),
+    )
     await cloud.mirror.commit([Put(VOLUME_TYPE, kind, kind.id, 0)])
-    return reply({"volume_type": type_view(kind)})
+    return reply({"volume_type": {**type_view(request, kind, whole=False), _PUBLIC: kind.public}})
 
 
 async def update_type(request: Request) -> Response:
-    """Change name or description."""
-    entry = _find(request)
-    wanted = request.json_object().get("volume_type")
-    if not isinstance(wanted, dict):
-        raise Fault(400, "Invalid input for field/attribute volume_type.")
-    changes: dict[str, Any] = {name: str(wanted[name] or "") for name in ("name", "description") if name in wanted}
+    """Change name, description or whether everybody may use it."""
+    entry = find_known_type(request)
+    wanted = body_of(request, "volume_type")
+    if not {"name", "description", "is_public"} & wanted.keys():
+        raise Fault(400, "Specify volume type name, description, is_public or a combination thereof.")
+    changes: dict[str, Any] = {}
+    if wanted.get("name") is not None:
+        changes["name"] = text_of(wanted, "name", needed=True)
+        _refuse_twin(request, changes["name"], entry.value.id)
+    if "description" in wanted:
+        changes["description"] = text_of(wanted, "description")
+    if wanted.get("is_public") is not None:
+        changes["public"] = truth_of(wanted, "is_public")
     kind = replace(entry.value, **changes)
     await request.cloud.mirror.commit([Put(VOLUME_TYPE, kind, kind.id, entry.revision)])
-    return reply({"volume_type": type_view(kind)})
+    return reply({"volume_type": type_view(request, kind, whole=False)})
 
 
 async def delete_type(request: Request) -> Response:
-    """Delete a type that no volume has."""
-    entry = _find(request)
-    if any(volume.value.type_id == entry.value.id for volume in request.cloud.mirror.all(VOLUME).values()):
-        raise Fault(400, f"Target volume type is still in use: Volume Type {entry.value.id} deletion is not allowed.")
-    await request.cloud.mirror.commit([Delete(VOLUME_TYPE, entry.value.id, entry.revision)])
+    """Delete a type that no volume and no group has."""
+    entry = find_known_type(request)
+    key, mirror = entry.value.id, request.cloud.mirror
+    if any(one.value.type_id == key for one in mirror.all(VOLUME).values()) or any(
+        key in one.value.volume_type_ids for one in mirror.all(GROUP).values()
+    ):
+        raise Fault(400, f"Target volume type is still in use: Volume Type {key} deletion is not allowed.")
+    await mirror.commit([Delete(VOLUME_TYPE, key, entry.revision)])
     return reply(None, 202)
 
 
-async def list_extra_specs(request: Request) -> Response:
-    """A type's extra specs."""
-    return reply({"extra_specs": _find(request).value.extra_specs})
-
-
-async def create_extra_specs(request: Request) -> Response:
-    """Add to a type's extra specs."""
-    entry = _find(request)
-    wanted = request.json_object().get("extra_specs")
-    if not isinstance(wanted, dict):
-        raise Fault(400, "Invalid input for field/attribute extra_specs.")
-    specs = {**entry.value.extra_specs, **{str(key): str(value) for key, value in wanted.items()}}
-    kind = replace(entry.value, extra_specs=specs)
-    await request.cloud.mirror.commit([Put(VOLUME_TYPE, kind, kind.id, entry.revision)])
-    return reply({"extra_specs": wanted})
-
-
-async def list_services(request: Request) -> Response:
-    """The service's processes as administrators see them."""
-    now = timestamp_with_microseconds(request.cloud.now_us())
-    zone = request.cloud.settings.zones[0]
-    services = [
-        {"binary": binary, "host": host, "zone": zone, "status": "enabled", "state": "up", "updated_at": now}
-        for binary, host in (("cinder-scheduler", "kilonode"), ("cinder-volume", "kilonode@lvmdriver-1"))
-    ]
-    return reply({"services": [{**service, "disabled_reason": None} for service in services]})
-
-
-async def list_zones(request: Request) -> Response:
-    """The availability zones."""
-    zones = [{"zoneName": name, "zoneState": {"available": True}} for name in request.cloud.settings.zones]
-    return reply({"availabilityZoneInfo": zones})
-
-
-async def list_extensions(request: Request) -> Response:
-    """None: what was an extension is part of v3."""
-    return reply({"extensions": []})
-
-
-def _find(request: Request) -> Entry[VolumeType]:
+def find_known_type(request: Request) -> Entry[VolumeType]:
+    """The type that the path names, if the caller may use it. Raises Fault 404."""
     key = request.params["type_id"]
     table = request.cloud.mirror.all(VOLUME_TYPE)
     if key == "default":
         key = next((entry.value.id for entry in table.values() if entry.value.name == DEFAULT_TYPE_NAME), key)
     entry: Entry[VolumeType] | None = table.get(key)
-    if entry is None or not (entry.value.public or request.caller.is_admin):
+    if entry is None or not (entry.value.serves(request.caller.project_id) or request.caller.is_admin):
         raise Fault(404, f"Volume type {key} could not be found.")
     return entry
+
+
+def visible_specs(request: Request, kind: VolumeType) -> dict[str, str]:
+    """The extra specs that the caller may know."""
+    if request.caller.is_admin:
+        return kind.extra_specs
+    return {name: kind.extra_specs[name] for name in KNOWN_TO_ALL if name in kind.extra_specs}
+
+
+def _shown(request: Request, kind: VolumeType) -> dict[str, Any]:
+    return {**type_view(request, kind), _PUBLIC: kind.public}
+
+
+def _refuse_twin(request: Request, name: str, own_id: str) -> None:
+    for entry in request.cloud.mirror.all(VOLUME_TYPE).values():
+        if entry.value.name == name and entry.value.id != own_id:
+            raise Fault(409, f"Volume Type {name} already exists.")
+    if not name:
+        raise invalid("name", name)
