@@ -163,10 +163,11 @@ def test_long_series_of_health_are_thinned_by_their_peaks() -> None:
     assert max(line.value) == pytest.approx(0.7)
 
 
-def test_other_sources_are_shown_and_not_judged() -> None:
+def test_what_services_use_is_not_the_generators_health() -> None:
     results = judged(health("cpu_fraction", [1.0] * 60, source="api"))
     assert results.verdict is Verdict.VALID
-    assert [source.source for source in results.generator.sources] == ["api"]
+    assert results.generator.sources == ()
+    assert not results.generator.watched
 
 
 def test_requests_that_were_sent_twice_are_noted_and_change_no_verdict() -> None:

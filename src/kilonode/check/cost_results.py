@@ -54,12 +54,13 @@ class Counted(_Record, frozen=True, kw_only=True):
 
 
 class CostLine(_Record, frozen=True, kw_only=True):
-    """One metric over time, for drawing: at most some hundred points."""
+    """One metric of one service over time, for drawing: a value for each bucket of `ServicesResults`."""
 
+    service: str
+    """Empty: several together."""
     metric: str
-    at_s: tuple[float, ...]
     value: tuple[float | None, ...]
-    """None: not sampled there."""
+    """None: not sampled there. Of rates the mean in the bucket, of everything else the highest."""
 
 
 class ServiceCosts(_Record, frozen=True, kw_only=True):
@@ -85,7 +86,6 @@ class ServiceCosts(_Record, frozen=True, kw_only=True):
     counted: tuple[Counted, ...]
     phases: tuple[ServicePhase, ...]
     """In their order; those in which the service was sampled."""
-    lines: tuple[CostLine, ...]
 
 
 class SamplerCosts(_Record, frozen=True, kw_only=True):
@@ -112,10 +112,15 @@ class ServicesResults(_Record, frozen=True, kw_only=True):
     every_s: float | None
     """The usual time between two readings."""
     services: tuple[ServiceCosts, ...]
+    lines: tuple[CostLine, ...]
+    """For drawing: what processes use, of the first few services; what servers say of themselves, of all."""
     rest: tuple[CostLine, ...]
-    """All services but the first few together, for drawing; empty when there are few."""
+    """All other services together; empty when there are few."""
     drawn: int
-    """How many services are drawn by themselves; the others are in `rest`."""
+    """How many services are drawn by themselves."""
+    start_s: float
+    """Of the first bucket of all lines."""
+    width_s: float
     sampler: SamplerCosts | None
     problems: tuple[str, ...]
     """What could not be measured, for people."""

@@ -12,6 +12,7 @@ import numpy as np
 from kilonode.base.outcomes import Outcome
 from kilonode.base.units import format_seconds
 from kilonode.check.buckets import MOST_POINTS, buckets_between, usual_width_s
+from kilonode.check.costs import evaluate_costs
 from kilonode.check.criteria import ITERATION_METRICS, CriterionRule
 from kilonode.check.distribution import curve, heat, histogram
 from kilonode.check.facts import RunFacts, WorkloadFacts, asked_between
@@ -72,6 +73,7 @@ def evaluate(history: History, facts: RunFacts) -> Results:
         load_end_s=load_end_s,
         finish_s=max(finish_s, load_end_s),
         simulated=facts.simulated,
+        services=evaluate_costs(history.samples, table, facts, load_end_s),
     )
 
 

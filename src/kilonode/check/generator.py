@@ -90,7 +90,7 @@ def judge_generator(
         open_files_share_max=_highest([_open_files_share(samples, source, load_end_s)[1] for source in sources]),
         memory_bytes_max=_together(samples, sources, "memory_bytes"),
         notes=tuple(findings.notes),
-        sources=tuple(_state(samples, source) for source in samples.source_names),
+        sources=tuple(_state(samples, source) for source in sources),
     )
     return results, findings.reasons
 
