@@ -14,7 +14,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	if $$python -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; \
 	then echo $$python; break; fi; done)
 
-.PHONY: help run test check fix bench docs-check clean
+.PHONY: help run test check fix bench conformance docs-check clean
 
 help: ## what each command does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -56,5 +56,8 @@ fix: $(VENV)/.installed-dev ## what ruff can mend by itself
 bench: $(VENV)/.installed-dev ## every benchmark, each beside a named peer
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+conformance: $(VENV)/.installed-dev ## Tempest against an emulated cloud: docs/conformance.md anew (SERVICE=identity: one service)
+	@$(BIN)/python -m tests.conformance.tempest $(SERVICE) $(ARGS)
+
 clean: ## the local environment and caches; runs/ stays
-	rm -rf $(VENV) .bench-venv .mypy_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) .bench-venv .conformance-venv .mypy_cache .ruff_cache .hypothesis build dist

@@ -1,0 +1,88 @@
+"""`python -m tests.conformance.tempest [SERVICE …]`: run Tempest against a cloud, write the page.
+
+Without `--clouds-file` a cloud is brought up for it as `kilonode cloud up` does, and taken down afterwards.
+"""
+
+import argparse
+import asyncio
+import os
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from kilonode.base.errors import InputError
+from kilonode.cloud.launch import UpSettings, down, up
+from tests.conformance.tempest import environment, page
+from tests.conformance.tempest.configuration import write_configuration
+from tests.conformance.tempest.running import SERVICES, Outcome, run, write_workspace
+
+CLOUD = "tempest"
+NODES = 20
+STAGES = "instant"
+
+
+def main() -> int:
+    """Exit code 0: run, whatever passed; 2: it could not be run."""
+    parser = argparse.ArgumentParser(prog="python -m tests.conformance.tempest", description=__doc__)
+    parser.add_argument("services", nargs="*", metavar="SERVICE", help=f"{', '.join(SERVICES)}; all without one")
+    parser.add_argument("--tests", metavar="REGEX", help="only these tests: prints outcomes, keeps and writes nothing")
+    parser.add_argument("--clouds-file", type=Path, help="clouds.yaml of a cloud that runs already")
+    parser.add_argument("--cloud", default="kilonode", help="its administrator's entry there")
+    parser.add_argument("--workspace", type=Path, help="folder for Tempest's configuration and log; kept")
+    parser.add_argument("--concurrency", type=int, default=max(2, os.cpu_count() or 2))
+    parser.add_argument("--no-page", action="store_true", help="print outcomes, keep and write nothing")
+    chosen = parser.parse_args()
+    unknown = [name for name in chosen.services if name not in SERVICES]
+    if unknown:
+        parser.error(f"unknown service {unknown[0]!r}; expected one of: {', '.join(SERVICES)}")
+    try:
+        environment.build()
+        with tempfile.TemporaryDirectory(prefix="kilonode-tempest-") as temporary:
+            _run_all(chosen, Path(temporary))
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _run_all(chosen: argparse.Namespace, temporary: Path) -> None:
+    workspace = chosen.workspace or temporary / "workspace"
+    write_workspace(workspace)
+    if chosen.clouds_file:
+        _run_services(chosen, workspace, chosen.clouds_file, chosen.cloud)
+        return
+    state = temporary / "state"
+    try:
+        settings = UpSettings(state=state, name=CLOUD, nodes=NODES, stages=STAGES, port=0)
+        brought_up = asyncio.run(up(settings, print))
+        _run_services(chosen, workspace, Path(brought_up.clouds_file), CLOUD)
+    finally:
+        with suppress(InputError):
+            asyncio.run(down(state, CLOUD, print))
+
+
+def _run_services(chosen: argparse.Namespace, workspace: Path, clouds_file: Path, cloud: str) -> None:
+    write_configuration(workspace.absolute(), clouds_file, cloud)
+    if chosen.tests:
+        _print(run(workspace, chosen.tests, chosen.concurrency))
+        return
+    for service in chosen.services or SERVICES:
+        outcomes = run(workspace, SERVICES[service], chosen.concurrency)
+        print(f"{service}:")
+        _print(outcomes)
+        if not chosen.no_page:
+            page.keep(service, environment.version(), outcomes)
+            page.write_page()
+
+
+def _print(outcomes: list[Outcome]) -> None:
+    for outcome in outcomes:
+        if outcome.outcome != "passed":
+            print(f"{outcome.outcome:8}{outcome.test.removeprefix('tempest.api.')}\n        {outcome.words}")
+    count = {name: sum(one.outcome == name for one in outcomes) for name in ("passed", "failed", "skipped")}
+    print(f"{len(outcomes)} selected, " + ", ".join(f"{number} {name}" for name, number in count.items()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

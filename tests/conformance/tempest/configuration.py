@@ -1,0 +1,72 @@
+"""Tempest's configuration for one cloud: tempest.ini, and what only the running cloud knows.
+
+Tempest makes its own projects and users with the administrator's login. It wants two images and two flavors; the second
+image is made here, once for a cloud.
+"""
+
+import configparser
+from pathlib import Path
+from typing import Any, Final
+
+import openstack
+from openstack.config import OpenStackConfig
+
+TEMPLATE: Final = Path(__file__).with_name("tempest.ini")
+SECOND_IMAGE: Final = "cirros-second"
+_MEBIBYTE: Final = 1024 * 1024
+
+
+def write_configuration(workspace: Path, clouds_file: Path, cloud: str) -> Path:
+    """Write `tempest.conf` into the workspace for the administrator's entry of a clouds.yaml; its path."""
+    config = OpenStackConfig(config_files=[str(clouds_file)], load_envvars=False)
+    region = config.get_one(cloud=cloud)
+    login = region.get_auth_args()
+    connection = openstack.connection.Connection(config=region)
+    try:
+        found = {
+            "image_ref": connection.image.find_image("cirros", ignore_missing=False).id,
+            "image_ref_alt": _second_image(connection),
+            "flavor_ref": connection.compute.find_flavor("m1.nano", ignore_missing=False).id,
+            "flavor_ref_alt": connection.compute.find_flavor("m1.micro", ignore_missing=False).id,
+            "min_compute_nodes": str(min(len(list(connection.compute.hypervisors())), 2)),
+        }
+        public = connection.network.find_network("public", ignore_missing=False)
+    finally:
+        connection.close()
+    told = configparser.ConfigParser(interpolation=None)
+    told.read(TEMPLATE)
+    _add(told, "DEFAULT", log_file=str(workspace / "tempest.log"), debug="true")
+    _add(told, "oslo_concurrency", lock_path=str(workspace / "lock"))
+    _add(
+        told,
+        "auth",
+        admin_username=login["username"],
+        admin_password=login["password"],
+        admin_project_name=login["project_name"],
+        admin_domain_name=login["user_domain_name"],
+    )
+    uri = login["auth_url"].rstrip("/")
+    _add(told, "identity", uri_v3=uri if uri.endswith("/v3") else f"{uri}/v3", region=region.get_region_name())
+    _add(told, "compute", **found)
+    _add(told, "network", public_network_id=public.id, floating_network_name=public.name)
+    path = workspace / "tempest.conf"
+    with path.open("w") as file:
+        path.chmod(0o600)
+        told.write(file)
+    return path
+
+
+def _add(told: configparser.ConfigParser, section: str, **values: str) -> None:
+    if section != "DEFAULT" and not told.has_section(section):
+        told.add_section(section)
+    told[section].update(values)
+
+
+def _second_image(connection: Any) -> str:
+    found = connection.image.find_image(SECOND_IMAGE)
+    if found is None:
+        found = connection.image.create_image(
+            name=SECOND_IMAGE, disk_format="raw", container_format="bare", visibility="public", data=bytes(_MEBIBYTE)
+        )
+    image_id: str = found.id
+    return image_id
