@@ -105,6 +105,16 @@ def test_a_matrix_is_a_campaign_with_its_results_side_by_side(kilonode: Kilonode
     index = json.loads(done.stdout)
     assert [point["result"]["verdict"] for point in index["points"]] == ["valid", "valid"]
     assert [point["result"]["figures"]["a throughput_per_s"] for point in index["points"]] == [10.0, 20.0]
+    assert [axis["path"] for axis in index["results"]["axes"]] == ["workloads.a.load.rate"]
+    (folder,) = (tmp_path / "runs").iterdir()
+    page = (folder / "report.html").read_text()
+    assert all(f'href="{point["runs"][-1]}/report.html"' in page for point in index["points"])
+    (folder / "report.html").unlink()
+    again = kilonode("report", str(folder), "--json")
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout) == index | {"closed": True}
+    assert (folder / "report.html").read_text() == page
+    assert kilonode("report", str(folder), "--sql", "select 1").returncode == 2
     assert kilonode("run", "experiment.yaml", "--simulated", text=text).returncode == 0
     assert len(list((tmp_path / "runs").iterdir())) == 2, "a campaign that was reported is done: a new one begins"
 

@@ -38,6 +38,7 @@ def swept(matrix: dict[str, list[Any]], sets: tuple[str, ...] = ()) -> ReadExper
     return read_text(print_plain(BASE | {"matrix": matrix}), FILE, sets)
 
 
+TWICE = "matrix.cloud.emulated: a value stands twice"
 sizes = st.lists(st.integers(1, 4), min_size=0, max_size=4)
 
 
@@ -67,6 +68,15 @@ def test_the_last_path_changes_fastest() -> None:
     assert [tuple(point.facts.values()) for point in points] == [(1, 3), (1, 4), (2, 3), (2, 4)]
 
 
+def test_values_may_be_mappings_that_change_together() -> None:
+    points = swept({"cloud.emulated": [{"nodes": 3, "roles": "together"}, {"nodes": 4}], "seed": [1, 2]}).points
+    clouds = [point.experiment.cloud.emulated for point in points if point.experiment.cloud is not None]
+    assert [(cloud.nodes, cloud.roles) for cloud in clouds if cloud is not None] == [
+        (3, "together"), (3, "together"), (4, "separate"), (4, "separate"),
+    ]  # fmt: skip
+    assert points[0].facts == {"cloud.emulated": {"nodes": 3, "roles": "together"}, "seed": 1}
+
+
 def test_the_matrix_can_be_left_out_from_the_command_line() -> None:
     assert len(swept({"seed": [1, 2]}, ("matrix={}", "seed=9")).points) == 1
 
@@ -77,6 +87,11 @@ def test_the_matrix_can_be_left_out_from_the_command_line() -> None:
         ({"seed": []}, (), "matrix.seed: nothing to sweep over"),
         ({"seed": 3}, (), "matrix.seed: nothing to sweep over"),
         ({"seed": [1, 2, 1]}, (), "matrix.seed: a value stands twice"),
+        (
+            {"cloud.emulated": [{"nodes": 1, "roles": "together"}, {"roles": "together", "nodes": 1}]},
+            (),
+            "stands twice",
+        ),
         ({"a b": [1]}, (), "not a path"),
         ({"matrix.seed": [1]}, (), "a matrix cannot sweep itself"),
         ({"seed": list(range(50)), "parameters.vus": list(range(50))}, (), "got: 50 × 50 = 2500"),

@@ -4,18 +4,21 @@
       cloud.emulated.nodes: [10, 100, 1000]
       parameters.vus: [1, 10]
 
-is six points, the last path changing fastest. Each point is the file with its values put in, and remembers them as
-facts. The number of points is bounded, so that a slip of the pen does not make a campaign of a million runs.
+is six points, the last path changing fastest. A value may be a mapping, for what changes together:
+`cloud.emulated: [{nodes: 10, roles: together}, {nodes: 1000}]`. Each point is the file with its values put in, and
+remembers them as facts. The number of points is bounded, so that a slip of the pen does not make a campaign of a
+million runs.
 """
 
 import itertools
+import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from kilonode.base.errors import InputError, Problem
-from kilonode.run.nodes import Entry, Mapping, Node, Place, PlainScalar, Scalar, Sequence, describe, to_plain
+from kilonode.run.nodes import Entry, Mapping, Node, Place, Sequence, describe, to_plain
 from kilonode.run.overrides import Path, parse_path, relocated, set_in
 
 MOST_POINTS: Final = 1_000
@@ -101,11 +104,10 @@ def _axis(entry: Entry, settings: dict[Path, Place]) -> Axis:
             raise InputError("swept by the matrix and set from the command line", where=here, got=place.file, hint=hint)
     if not isinstance(entry.value, Sequence) or not entry.value.items:
         raise InputError("nothing to sweep over", where=here, expected="a list of values", got=describe(entry.value))
-    seen: set[tuple[type, PlainScalar]] = set()
+    seen: set[str] = set()
     for item in entry.value.items:
-        if isinstance(item, Scalar):
-            mark = (type(item.value), item.value)
-            if mark in seen:
-                raise InputError("a value stands twice", where=here, expected="each value once", got=describe(item))
-            seen.add(mark)
+        mark = json.dumps(to_plain(item), sort_keys=True)
+        if mark in seen:
+            raise InputError("a value stands twice", where=here, expected="each value once", got=describe(item))
+        seen.add(mark)
     return Axis(entry.key, path, entry.place, entry.value.items)
