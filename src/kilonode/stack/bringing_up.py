@@ -9,12 +9,15 @@ import asyncio
 import getpass
 import grp
 import os
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Final, Protocol
 
 from kilonode.base.clock import NANOSECONDS_PER_SECOND, Clock
 from kilonode.base.errors import InputError, OperationError
+from kilonode.base.processes import is_alive
 from kilonode.clients.http import HttpTransport
 from kilonode.clients.openstack.connection import Connection
 from kilonode.stack import content, daemons
@@ -205,13 +208,15 @@ class BringingUp:
         while waiting:
             plan = waiting.pop()
             write_compute(self._site, plan)
+            since = self._clock.utc()
+            running = {known.process for known in self._site.folder.services() if is_alive(known.identity)}
             record = start(self._site.folder, compute(self._site, plan))
             records.append(record)
+            if plan.host in running:
+                continue
 
-            async def missing(host: str = plan.host) -> str:
-                document = await connection.compute.get("/os-services", query={"host": host})
-                up = any(service["state"] == "up" for service in document["services"])
-                return "" if up else f"{host} has not reported"
+            async def missing(host: str = plan.host, since: datetime = since) -> str:
+                return "" if await content.reported(connection, host, since) else f"{host} has not reported"
 
             await until_ready(self._site.folder, [record], self._clock, timeout_s, missing)
 
@@ -321,6 +326,9 @@ def write_compute(site: Site, plan: ComputePlan) -> None:
     folder = nova.compute_folder(site, plan)
     site.folder.write_private(site.directory("nova") / f"{plan.host}.conf", render(nova.compute_file(site, plan)))
     site.folder.write_private(folder / "nodes.json", nova.compute_description(site, plan))
+    # Nova writes one at the first start and refuses a second start without; with many nodes it never writes one.
+    identity = uuid.uuid5(uuid.NAMESPACE_DNS, f"{site.folder.name}.{plan.host}")
+    site.folder.write_private(folder / "compute_id", f"{identity}\n")
 
 
 def _schema_commands(site: Site) -> dict[str, list[list[str]]]:

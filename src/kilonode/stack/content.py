@@ -6,6 +6,7 @@ emulated cloud, so that one experiment suits both.
 
 import asyncio
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from kilonode.clients.openstack.access import Access
@@ -96,6 +97,17 @@ async def hypervisors_up(connection: Connection) -> int:
     """How many hypervisors the cloud has that are up."""
     listed = await connection.compute.list_all("/os-hypervisors", "hypervisors")
     return sum(1 for one in listed if one["state"] == "up")
+
+
+async def reported(connection: Connection, host: str, since: datetime) -> bool:
+    """Whether the compute service of this host has reported since. One that ran before counts as up for a minute."""
+    document = await connection.compute.get("/os-services", query={"host": host})
+    for service in document["services"]:
+        last = service.get("updated_at")
+        # The service gives whole seconds of UTC, without a zone.
+        if last and datetime.fromisoformat(last).replace(tzinfo=UTC) >= since.replace(microsecond=0):
+            return bool(service["state"] == "up")
+    return False
 
 
 async def services_up(connection: Connection) -> dict[str, int]:

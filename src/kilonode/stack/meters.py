@@ -58,9 +58,7 @@ class RabbitMeter:
         await self._transport.close()
 
     async def _get(self, path: str) -> Any:
-        response = await self._transport.request(
-            "GET", self._root + path, headers=self._headers, timeout_s=TIMEOUT_S
-        )
+        response = await self._transport.request("GET", self._root + path, headers=self._headers, timeout_s=TIMEOUT_S)
         if response.status != 200:
             raise OperationError(Outcome.HTTP_5XX, f"RabbitMQ answered {response.status}", status=response.status)
         return json.loads(response.body)

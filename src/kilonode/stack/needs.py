@@ -161,7 +161,7 @@ def free_ports(ports: Ports) -> list[Need]:
                 "taken by another process" if taken else "free",
                 "free",
                 f"look with: ss -ltnp 'sport = :{port}'; or choose others with --fresh --port",
-            )  # fmt: skip
+            )
         )
     return needs
 

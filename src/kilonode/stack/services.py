@@ -125,10 +125,13 @@ def agents(site: Site) -> Service:
 
 
 def _uwsgi(site: Site, module: str, port: int) -> tuple[str, ...]:
+    """An API under uwsgi, which answers each request and closes: a process that serves one request at a time must not
+    be held by the idle connection of one client while others wait.
+    """
     return (
         str(site.environment.program("uwsgi")),
-        "--http11-socket", f"{ADDRESS}:{port}", "--module", module, "--venv", str(site.environment.path),
+        "--http-socket", f"{ADDRESS}:{port}", "--module", module, "--venv", str(site.environment.path),
         "--master", "--die-on-term", "--need-app", "--lazy-apps", "--enable-threads", "--disable-logging",
         "--processes", str(site.settings.workers), "--threads", "1", "--buffer-size", "65535", "--listen", "128",
-        "--hook-master-start", "unix_signal:15 gracefully_kill_them_all", "--worker-reload-mercy", "10",
+        "--no-orphans", "--add-header", "Connection: close",
     )  # fmt: skip

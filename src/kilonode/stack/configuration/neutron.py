@@ -1,6 +1,6 @@
 """Neutron: ML2 with VXLAN networks, ports bound by the Open vSwitch mechanism to agents that are only reported."""
 
-from kilonode.stack.configuration.site import LOGGING, Sections, Site
+from kilonode.stack.configuration.site import GRACEFUL_SHUTDOWN_S, LOGGING, Sections, Site
 
 DATABASE = "neutron"
 
@@ -12,6 +12,7 @@ def files(site: Site) -> dict[str, Sections]:
             "DEFAULT": {
                 **LOGGING,
                 "transport_url": site.messages,
+                "graceful_shutdown_timeout": GRACEFUL_SHUTDOWN_S,
                 "core_plugin": "ml2",
                 "service_plugins": "router",
                 "api_paste_config": site.environment.shared_file("neutron", "api-paste.ini"),

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from kilonode.stack.configuration.site import ADDRESS, LOGGING, REGION, Sections, Site
+from kilonode.stack.configuration.site import ADDRESS, GRACEFUL_SHUTDOWN_S, LOGGING, REGION, Sections, Site
 from kilonode.stack.plan import ComputePlan
 
 API_DATABASE = "nova_api"
@@ -27,6 +27,7 @@ def files(site: Site) -> dict[str, Sections]:
             "DEFAULT": {
                 **LOGGING,
                 "transport_url": site.messages,
+                "graceful_shutdown_timeout": GRACEFUL_SHUTDOWN_S,
                 "my_ip": ADDRESS,
                 "state_path": site.data("nova"),
                 "compute_driver": DRIVER,

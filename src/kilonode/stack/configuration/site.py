@@ -20,6 +20,8 @@ MESSAGE_USER: Final = "openstack"
 
 LOGGING: Final[Mapping[str, object]] = {"use_stderr": True, "debug": False}
 """Services speak to standard error, which goes to the log of their process."""
+GRACEFUL_SHUTDOWN_S: Final = 5
+"""How long a service may finish what it is at when it is ended; its own default is a minute."""
 
 Sections = Mapping[str, Mapping[str, object]]
 """A configuration file: section to option to value."""
