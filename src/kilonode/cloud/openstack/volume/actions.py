@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from kilonode.cloud.context import timestamp_with_microseconds
+from kilonode.cloud.openstack.compute.model import SERVER
+from kilonode.cloud.openstack.compute.servers import instant_action, new_action
 from kilonode.cloud.openstack.image.model import COMMUNITY, IMAGE, PRIVATE, PUBLIC, QUEUED, SHARED, Image
 from kilonode.cloud.openstack.volume.bodies import invalid, number_of, text_of, texts_of, truth_of
 from kilonode.cloud.openstack.volume.connecting import (
@@ -91,7 +93,21 @@ async def _extend(request: Request, entry: Entry[Volume], wanted: dict[str, Any]
         request.cloud, volume.project_id, "volumes", size_gb - volume.size_gb, more=0, size_gb=size_gb,
         type_name=type_name,
     )  # fmt: skip
-    await move_volume(request, entry, EXTENDING, wanted_size_gb=size_gb, previous_status=volume.status)
+    moved = moved_volume(
+        volume, EXTENDING, request.cloud.now_us(), wanted_size_gb=size_gb, previous_status=volume.status
+    )
+    await request.cloud.mirror.commit([Put(VOLUME, moved, moved.id, entry.revision), *_told_servers(request, volume)])
+
+
+def _told_servers(request: Request, volume: Volume) -> list[Put]:
+    """What to write so that the servers that have the volume show that it was extended."""
+    servers = [request.cloud.mirror.get(SERVER, one.server_id) for one in volume.attachments]
+    action = new_action(request, "extend_volume")
+    return [
+        Put(SERVER, instant_action(server.value, action), server.value.id, server.revision)
+        for server in servers
+        if server is not None
+    ]
 
 
 async def _reset_status(request: Request, entry: Entry[Volume], wanted: dict[str, Any]) -> None:

@@ -103,6 +103,7 @@ async def create_backup(request: Request) -> Response:
         metadata=texts_of(wanted.get("metadata"), "metadata"),
         zone=text_of(wanted, "availability_zone") or volume.zone,
         data_us=data_us,
+        volume_metadata=volume.metadata,
     )
     busy = volume if snapshot_id else moved_volume(volume, BACKING_UP, now_us, previous_status=volume.status)
     await cloud.mirror.commit([Put(BACKUP, backup, backup.id, 0), Put(VOLUME, busy, busy.id, entry.revision)])
@@ -164,8 +165,8 @@ async def restore_backup(request: Request) -> Response:
         if target.value.status != AVAILABLE:
             raise Fault(400, "Invalid volume: Volume to be restored to must be available")
         if target.value.size_gb < backup.size_gb:
-            raise Fault(400, f"Invalid volume: volume size {target.value.size_gb} is too small to restore backup of size "
-                             f"{backup.size_gb}.")  # fmt: skip
+            raise Fault(400, f"Invalid volume: volume size {target.value.size_gb} is too small to restore backup of "
+                             f"size {backup.size_gb}.")  # fmt: skip
         volume = moved_volume(target.value, RESTORING_BACKUP, now_us, backup_id=backup.id)
         change = Put(VOLUME, volume, volume.id, target.revision)
     else:
@@ -254,6 +255,7 @@ def _new_volume(request: Request, backup: Backup, name: str, now_us: int) -> Vol
         description=f"auto-created_from_restore_from_backup_{backup.id}",
         zone=backup.zone,
         backup_id=backup.id,
+        metadata=backup.volume_metadata,
     )
 
 

@@ -1,4 +1,4 @@
-"""Reading the bodies of requests: what has a name, a text, a map of texts, a truth value. Refusals are Cinder's 400s."""
+"""Reading the bodies of requests: texts, maps of texts, truth values, numbers. Refusals are Cinder's 400s."""
 
 from typing import Any, Final
 

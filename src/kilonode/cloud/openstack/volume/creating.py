@@ -1,4 +1,4 @@
-"""Making volumes: of nothing, an image, a snapshot, another volume or a backup, if there is a backend for their type."""
+"""Making volumes: of nothing, an image, a snapshot, another volume or a backup."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What is written when a status of the volume service ends: the document at rest, and what goes with it. Pure changes."""
+"""What is written when a status of the volume service ends: the document at rest, and what goes with it."""
 
 from typing import Any, Final
 

@@ -86,7 +86,7 @@ def page(request: Request, values: Sequence[Any], collection: str, view: Callabl
         first = places[0] + 1
     shown = list(islice(values, first, first + limit))
     body: dict[str, Any] = {collection: [view(value) for value in shown]}
-    if shown and first + len(shown) < len(values):
+    if shown and ((asked and len(shown) == limit) or first + len(shown) < len(values)):
         query = request.query.changed(marker=shown[-1].id)
         href = f"{request.cloud.settings.public_url}{request.path}?{query}"
         body[f"{collection}_links"] = [{"rel": "next", "href": href}]

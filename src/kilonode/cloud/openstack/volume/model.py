@@ -210,6 +210,8 @@ class Backup(msgspec.Struct, frozen=True, omit_defaults=True):
     zone: str = "nova"
     data_us: int = 0
     """The instant of the data: that of the snapshot, or of the request."""
+    volume_metadata: dict[str, str] = {}
+    """That of the volume, which a volume that is restored gets."""
     turn: int = 0
     updated_us: int = 0
 

@@ -1,4 +1,4 @@
-"""Quotas of volumes: the limits of a project, what it uses, and the refusal in Cinder's words. The routes: `quota_routes`.
+"""Quotas of volumes: the limits of a project, what it uses, and the refusal in Cinder's words.
 
 Out of the box a project is not limited (-1): a lab measures clouds, not quotas. Besides the totals there are limits for
 each volume type, named `volumes_fast`, that count the volumes of that type alone.
@@ -98,8 +98,8 @@ def check_room(
     limits = limits_of(cloud, project_id)
     largest_gb = limits["per_volume_gigabytes"]
     if noun == "volumes" and more <= 1 and 0 <= largest_gb < (size_gb or gigabytes):
-        raise Fault(413, f"VolumeSizeExceedsLimit: Requested volume size {size_gb or gigabytes}G is larger than maximum "
-                         f"allowed limit {largest_gb}G.")  # fmt: skip
+        raise Fault(413, f"VolumeSizeExceedsLimit: Requested volume size {size_gb or gigabytes}G is larger than "
+                         f"maximum allowed limit {largest_gb}G.")  # fmt: skip
     names = [(noun, gigabytes_noun, noun)]
     if type_name:
         names.append((f"{noun}_{type_name}", f"{gigabytes_noun}_{type_name}", noun))

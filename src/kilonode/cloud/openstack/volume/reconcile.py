@@ -1,8 +1,8 @@
 """The volume role: takes what has a status that ends by itself to the one where it rests.
 
 Level-triggered: when a status ends follows from the document (since when, which turn) and the stages of the profile, so
-a restart goes on where it was. The stages `volume-…`, `snapshot-…`, `backup-…` and `group-…` of the profile say how long
-each takes; what else is written when one ends is in `endings`.
+a restart goes on where it was. The stages `volume-…`, `snapshot-…`, `backup-…` and `group-…` of the profile say how
+long each takes; what else is written when one ends is in `endings`.
 """
 
 from typing import Any, Final

@@ -167,7 +167,9 @@ _GROUPS: Final = (
     Route("GET", "/group_snapshots/detail", group_snapshots.list_group_snapshots_detail, READ, since=(3, 14)),
     Route("POST", "/group_snapshots", group_snapshots.create_group_snapshot, WRITE, since=(3, 14)),
     Route("GET", "/group_snapshots/{group_snapshot_id}", group_snapshots.show_group_snapshot, READ, since=(3, 14)),
-    Route("DELETE", "/group_snapshots/{group_snapshot_id}", group_snapshots.delete_group_snapshot, WRITE, since=(3, 14)),
+    Route(
+        "DELETE", "/group_snapshots/{group_snapshot_id}", group_snapshots.delete_group_snapshot, WRITE, since=(3, 14)
+    ),
     Route(
         "POST", "/group_snapshots/{group_snapshot_id}/action", group_snapshots.act_on_group_snapshot, ADMIN,
         since=(3, 19),
@@ -213,7 +215,8 @@ VOLUME_SERVICE: Final = ServiceApp(
     prefix="/volume/v3",
     root="/volume",
     routes=tuple(_below_project(route) for route in (*_VOLUMES, *_COPIES, *_TYPES, *_GROUPS, *_ABOUT)),
-    discovery=discovery(VERSION, "/v3", list_status=300),
+    discovery=discovery(VERSION, "/v3", list_status=300, listed=True),
+    exact_paths=True,
     fault_format=named_fault_format("computeFault"),
     microversions=MICROVERSIONS,
 )

@@ -61,10 +61,9 @@ async def create_snapshot(request: Request) -> Response:
     """Begin to make a snapshot."""
     wanted = body_of(request, "snapshot")
     cloud = request.cloud
-    volume_id = wanted.get("volume_id")
-    if volume_id is None:
+    if "volume_id" not in wanted:
         raise invalid("volume_id", None, "'volume_id' is a required property")
-    entry = find_volume(request, str(volume_id))
+    entry = find_volume(request, str(wanted["volume_id"]))
     volume = entry.value
     if "force" in wanted and request.microversion >= (3, 66) and not truth_of(wanted, "force"):
         raise invalid("force", wanted["force"], "Since microversion 3.66 it is invalid here.")

@@ -122,9 +122,6 @@ async def accept_transfer(request: Request) -> Response:
         "volume_id": volume.id,
         "links": links(request, "os-volume-transfer", transfer.id),
     }
-    if request.microversion >= (3, 57):
-        accepted |= {"source_project_id": transfer.project_id, "destination_project_id": caller.project_id}
-        accepted["accepted"] = True
     return reply({"transfer": accepted}, 202)
 
 

@@ -90,7 +90,7 @@ class Application:
         request_id = self._request_prefix + b"%012x" % self._request_number
         raw_path = scope.get("raw_path")
         path = raw_path.decode("latin-1") if raw_path else scope["path"]
-        found = self._router.find(path)
+        found = None if path.endswith("/") and self._slash_matters(path) else self._router.find(path)
         entry = found.target(scope["method"]) if found is not None else None
         if found is None or entry is None:
             service = self._services.get(path.split("/", 2)[1] if path.startswith("/") else "")
@@ -110,6 +110,11 @@ class Application:
             await _send(send, response, headers)
         except _DisconnectedError:
             return
+
+    def _slash_matters(self, path: str) -> bool:
+        """Whether the path with a slash at its end is another one than without, so that nothing is there."""
+        service = self._services.get(path.split("/", 2)[1])
+        return service is not None and service.exact_paths and len(path.rstrip("/")) > len(service.prefix)
 
     async def _answer(
         self,

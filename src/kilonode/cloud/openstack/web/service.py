@@ -59,6 +59,8 @@ class ServiceApp(msgspec.Struct, frozen=True):
     discovery: tuple[Route, ...] = ()
     """Version documents, with paths below `root`."""
     microversions: Microversions | None = None
+    exact_paths: bool = False
+    """Below the prefix, a path with a slash at its end is another path, where nothing is: `/volumes/`."""
     request_id_headers: tuple[str, ...] = ("x-openstack-request-id",)
 
     def operations(self) -> tuple[str, ...]:

@@ -40,10 +40,13 @@ class Version(msgspec.Struct, frozen=True):
         return body
 
 
-def discovery(version: Version, below_root: str, *, list_status: int, nested: bool = False) -> tuple[Route, ...]:
+def discovery(
+    version: Version, below_root: str, *, list_status: int, nested: bool = False, listed: bool = False
+) -> tuple[Route, ...]:
     """The two routes of a service with one version: the list of versions at its root, and the version's own document.
 
-    `below_root` is the version's path below the service's root (`/v2.1`); `nested` is Keystone's form of the list.
+    `below_root` is the version's path below the service's root (`/v2.1`); `nested` is Keystone's form of the list,
+    `listed` Cinder's form of the one document.
     """
 
     async def list_versions(request: Request) -> Response:
@@ -51,7 +54,8 @@ def discovery(version: Version, below_root: str, *, list_status: int, nested: bo
         return reply({"versions": {"values": versions} if nested else versions}, list_status)
 
     async def show_version(request: Request) -> Response:
-        return reply({"version": version.document(request.cloud.settings.public_url)})
+        document = version.document(request.cloud.settings.public_url)
+        return reply({"versions": [document]} if listed else {"version": document})
 
     return (
         Route("GET", "", list_versions, Access.PUBLIC),
