@@ -4,7 +4,7 @@ from typing import Final
 
 from kilonode.base.errors import InputError
 from kilonode.cloud.profiles import load_profile
-from kilonode.cloud.stages import find_by_name
+from kilonode.cloud.stages import Stage, find_by_name
 from kilonode.stack.plan import Delays
 
 QUANTILES: Final = 501
@@ -19,8 +19,8 @@ def delays_of(profile: str) -> Delays:
     return Delays(spawn_s=_quantiles(stages, "spawn", profile), destroy_s=_quantiles(stages, "delete", profile))
 
 
-def _quantiles(stages: dict[str, object], name: str, profile: str) -> tuple[float, ...]:
-    stage = find_by_name(name, stages)  # type: ignore[arg-type]
+def _quantiles(stages: dict[str, Stage], name: str, profile: str) -> tuple[float, ...]:
+    stage = find_by_name(name, stages)
     fractions = (min(max(place / (QUANTILES - 1), _EDGE), 1 - _EDGE) for place in range(QUANTILES))
     found = tuple(stage.delay.quantile_s(fraction) for fraction in fractions)
     if any(value < 0 for value in found):
