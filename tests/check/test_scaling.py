@@ -80,6 +80,13 @@ def test_values_that_do_not_change_at_all_have_no_scale() -> None:
     assert (fit.trend, fit.slope, fit.scale, fit.scale_interval) == (Trend.NONE_SEEN, 0.0, None, None)
 
 
+def test_no_lower_end_is_claimed_for_more_than_a_thousand_times_what_was_measured() -> None:
+    fit = over_nodes({10: 1.0, 20: 1.0 + 1e-12, 30: 1.0})
+    assert fit.trend is Trend.NONE_SEEN
+    assert fit.scale_interval is not None
+    assert fit.scale_interval.low == 30_000
+
+
 @pytest.mark.parametrize("values", [{10: 1.0, 1000: 2.0}, {10: 1.0, 100: None, 1000: 2.0}])
 def test_fewer_than_three_places_are_unknown(values: dict[float, float | None]) -> None:
     fit = over_nodes(values)

@@ -32,6 +32,10 @@ MORE_IS_BETTER: Final = ("throughput_",)
 """How the metrics begin that hurt when they fall. All others hurt when they rise."""
 
 
+FARTHEST: Final = 1_000.0
+"""A lower end is claimed for at most so many times what was measured: who measured to 50 cannot speak of millions."""
+
+
 class Trend(StrEnum):
     """What a figure does along an axis. Beyond doubt means: zero is not in the slope's 95 % interval."""
 
@@ -198,6 +202,8 @@ def _with_line(bare: Scaling, line: Line) -> Scaling:
         worsening = line._replace(slope=-line.slope, covariance=-line.covariance) if falls_hurt else line
         if line.intercept > 0:
             span = _scaled(ratio_span(worsening), factor)
+            if span is not None and span.high is None and span.low is not None and bare.measured_to is not None:
+                span = Span(min(span.low, FARTHEST * bare.measured_to), None)
             if trend is Trend.WORSENS:
                 scale = factor * worsening.intercept / worsening.slope
     return msgspec.structs.replace(
