@@ -126,7 +126,7 @@ def _summary_section(results: CampaignResults, names: Mapping[str, str]) -> Mark
     worst = _worst(results)
     judged = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
     words = f"{done} of {len(results.points)} points are done: {judged}." if done else "No point is done yet."
-    tiles = []
+    tiles: list[Markup] = []
     for view, summaries in zip(results.views, results.summaries, strict=True):
         for one in summaries[:2]:
             fit = results.fits[one.worst]
