@@ -111,6 +111,15 @@ class ServicesResults(_Record, frozen=True, kw_only=True):
     """How long the idle phase was; None: there was none, and what services use by themselves counts as the load's."""
     every_s: float | None
     """The usual time between two readings."""
+    cpu_s: float | None
+    """Of all services over load and drain; None: not known of one whose processes were sampled."""
+    cores_mean: float | None
+    """The same as processors kept busy."""
+    cpu_s_per_operation: float | None
+    """As of one service, of all of them."""
+    cpu_s_per_operation_raw: float | None
+    memory_bytes_max: float | None
+    """The most that all services had at once."""
     services: tuple[ServiceCosts, ...]
     lines: tuple[CostLine, ...]
     """For drawing: what processes use, of the first few services; what servers say of themselves, of all."""

@@ -63,12 +63,21 @@ def evaluate_costs(
     order = sorted(range(len(names)), key=lambda place: (-(results[place].cpu_s or 0.0), names[place]))
     buckets = _buckets(services, every_s or USUAL_EVERY_S)
     first = len(names) if len(names) <= MOST_DRAWN + 1 else MOST_DRAWN
+    window = _window(stretches)
+    cpu_s = _sum([one.cpu_s for one, service in zip(results, services, strict=True) if CPU in service.counters])
     return ServicesResults(
         stretches=stretches,
         operations=finished,
         workloads=tuple(workload.name for workload in facts.workloads),
         idle_s=next((one.finish_s - one.start_s for one in stretches if one.phase == "idle"), None),
         every_s=every_s,
+        cpu_s=cpu_s,
+        cores_mean=None if cpu_s is None or window is None else cpu_s / (window.finish_s - window.start_s),
+        cpu_s_per_operation=None
+        if cpu_s is None
+        else _sum([one.cpu_s_per_operation for one in results if one.cpu_s is not None]),
+        cpu_s_per_operation_raw=_divided(cpu_s, finished),
+        memory_bytes_max=_most_together(services, buckets),
         services=tuple(results[place] for place in order),
         lines=tuple(
             line for rank, place in enumerate(order) for line in services[place].lines(buckets, whole=rank < first)
@@ -250,14 +259,27 @@ def _buckets(services: Sequence[_Service], every_s: float) -> Buckets:
 
 
 def _rest(services: Sequence[_Service], buckets: Buckets) -> tuple[CostLine, ...]:
-    found = []
-    for metric in _DRAWN_OF_PROCESSES:
-        values = [value for service in services if (value := service.drawn(metric, buckets)) is not None]
-        if values:
-            stacked = np.array(values)
-            total = np.where(np.isnan(stacked).all(axis=0), np.nan, np.nansum(stacked, axis=0))
-            found.append(CostLine(service="", metric=metric, value=drawn_or_none(total)))
-    return tuple(found)
+    totals = {metric: _drawn_together(services, metric, buckets) for metric in _DRAWN_OF_PROCESSES}
+    return tuple(
+        CostLine(service="", metric=metric, value=drawn_or_none(total))
+        for metric, total in totals.items()
+        if total is not None
+    )
+
+
+def _drawn_together(services: Sequence[_Service], metric: str, buckets: Buckets) -> Floats | None:
+    """The sum over those that were sampled in each bucket; None when none ever was."""
+    values = [value for service in services if (value := service.drawn(metric, buckets)) is not None]
+    if not values:
+        return None
+    stacked = np.array(values)
+    total: Floats = np.where(np.isnan(stacked).all(axis=0), np.nan, np.nansum(stacked, axis=0))
+    return total
+
+
+def _most_together(services: Sequence[_Service], buckets: Buckets) -> float | None:
+    total = _drawn_together(services, "memory_bytes", buckets)
+    return None if total is None or np.isnan(total).all() else float(np.nanmax(total))
 
 
 def _sampler(lines: Mapping[str, tuple[Floats, Floats]]) -> SamplerCosts | None:
@@ -279,6 +301,12 @@ def _counts(metric: str) -> bool:
 
 def _rate_name(metric: str) -> str:
     return "cpu_cores" if metric == CPU else f"{metric.removesuffix(COUNTER)}_per_s"
+
+
+def _sum(values: Sequence[float | None]) -> float | None:
+    """The sum; unknown when one is, or when there are none."""
+    known = [value for value in values if value is not None]
+    return sum(known) if known and len(known) == len(values) else None
 
 
 def _divided(value: float | None, count: int) -> float | None:

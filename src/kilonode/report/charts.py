@@ -60,6 +60,8 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     x_log: bool = False
     heat: Heat | None = None
     tall: bool = False
+    marks: tuple[tuple[float, str], ...] = ()
+    """Instants worth a line, and what begins there."""
 
 
 class PageData(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ from kilonode.report.sections import (
     stages_section,
     verdict_section,
 )
+from kilonode.report.services_section import services_section
 from kilonode.report.words import SYMBOLS
 from kilonode.report.workload_section import workload_section
 
@@ -28,6 +29,9 @@ def report_html(results: Results, metadata: RunMetadata) -> str:
         sections.append(body)
         charts.extend(drawn)
     sections.append(disruptions_section(results))
+    services, drawn = services_section(results)
+    charts.extend(drawn)
+    sections.append(services)
     generator, drawn = generator_section(results)
     charts.extend(drawn)
     sections.extend([generator, stages_section(results), environment_section(metadata)])
@@ -44,6 +48,8 @@ def report_html(results: Results, metadata: RunMetadata) -> str:
 def _header(results: Results, metadata: RunMetadata) -> Markup:
     links: list[tuple[str, str]] = [("overview", "Overview")]
     links.extend((f"w{place}", workload.facts.name) for place, workload in enumerate(results.workloads))
+    if results.services is not None:
+        links.append(("services", "Services"))
     links.append(("generator", "Generator"))
     if results.stages:
         links.append(("stages", "Setup"))

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from kilonode.check.results import CriterionResult, Results, StepResults, Verdict, WorkloadResults
 from kilonode.report.metadata import RunMetadata
+from kilonode.report.terminal_costs import print_costs
 from kilonode.report.words import (
     SYMBOLS,
     count_words,
@@ -65,6 +66,11 @@ def print_summary(console: Console, results: Results, metadata: RunMetadata) -> 
     for workload in results.workloads:
         console.print()
         _print_workload(console, workload)
+    if results.services is not None and results.services.services:
+        console.print()
+        print_costs(console, results.services)
+    for problem in results.services.problems if results.services is not None else ():
+        _print_line(console, Text("!", style="yellow"), Text(printable(problem)))
     for note in results.generator.notes[:_SHOWN_NOTES]:
         _print_line(console, Text("!", style="yellow"), Text(printable(note)))
 

@@ -75,6 +75,11 @@ def bytes_words(value: float | None) -> str:
     return f"{value:.0f} B"
 
 
+def cores_words(cores: float | None) -> str:
+    """Processors kept busy, with three digits."""
+    return UNKNOWN if cores is None else _three_digits(cores)
+
+
 def seconds_words(seconds: float | None, *, at_least: bool = False) -> str:
     """A duration; `≥` before a lower limit."""
     if seconds is None:

@@ -55,7 +55,8 @@ const Charts = (() => {
   /* Each series on top of those before it; returns what to draw and how to find the values again. */
   function stack(columns) {
     const [x, ...rest] = columns, total = new Array(x.length).fill(0);
-    const stacked = rest.map((values) => values.map((value, place) => (total[place] += value || 0)));
+    const known = x.map((_, place) => rest.some((values) => values[place] != null));
+    const stacked = rest.map((values) => values.map((value, place) => known[place] ? (total[place] += value || 0) : null));
     return [x, ...stacked.reverse()];
   }
 
@@ -104,6 +105,33 @@ const Charts = (() => {
     context.moveTo(end, top);
     context.lineTo(end, top + height);
     context.stroke();
+    context.restore();
+  };
+
+  /* What begins when, above what is drawn; a name that finds no room stands one line lower. */
+  const begins = (marks) => (plot) => {
+    const context = plot.ctx, ratio = devicePixelRatio, { left: first, top, width, height } = plot.bbox;
+    context.save();
+    context.beginPath();
+    context.rect(first, top, width, height);
+    context.clip();
+    context.font = `${11 * ratio}px system-ui, sans-serif`;
+    context.textAlign = "left";
+    context.textBaseline = "alphabetic";
+    context.strokeStyle = context.fillStyle = colour("--soft");
+    context.setLineDash([2 * ratio, 4 * ratio]);
+    let row = 0, free = -Infinity;
+    for (const [start, name] of marks) {
+      const at = plot.valToPos(start, "x", true), long = context.measureText(name).width + 8 * ratio;
+      context.beginPath();
+      context.moveTo(at, top);
+      context.lineTo(at, top + height);
+      context.stroke();
+      const right = Math.max(at, first) + 4 * ratio, left = right + long <= first + width ? right : at - long;
+      row = left < free ? row + 1 : 0;
+      free = left + long;
+      context.fillText(name, left, top + (11 + 13 * row) * ratio);
+    }
     context.restore();
   };
 
@@ -157,7 +185,7 @@ const Charts = (() => {
     const series = isStack ? stackedSeries(chart, form, columns) : lines(chart, form);
     const scales = { x: { time: false }, y: chart.log
       ? { distr: 3, range: (plot, low, high) => logRange(plot, low, high, chart) }
-      : { range: (plot, low, high) => [0, (high || 1) * 1.06] } };
+      : { range: (plot, low, high) => [0, (high || 1) * (chart.marks ? 1.3 : 1.06)] } };
     let xAxis = axis(clock, { incrs: [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400] });
     let xValue = (plot, value) => value == null ? "–" : clock(value);
     if (chart.kind === "histogram") {
@@ -194,7 +222,7 @@ const Charts = (() => {
         width: element.clientWidth || 600, height: chart.tall ? 290 : 190, series: [{ label: chart.kind === "curve" ? "percentile" : chart.kind === "histogram" ? "from" : chart.kind === "cumulative" ? "at most" : chart.kind === "sweep" ? chart.x_label : "at", value: xValue }, ...series],
         scales, axes: [xAxis, yAxis], padding: [10, 14, 0, 0],
         ...(chart.kind === "sweep" ? { height: 230 } : {}), cursor: { sync: time ? { key: "time", setSeries: false } : undefined, points: { size: 6 }, drag: { x: time, y: false }, focus: { prox: 24 } },
-        hooks: { drawClear: [heat(chart), ...(time ? [bands(chart.tall)] : [])], setScale: time ? [follow] : [] }, legend: { live: true, markers: { width: 3, dash: (plot, place) => !plot.series[place].dash ? "solid" : plot.series[place].dash[0] < 4 ? "dotted" : "dashed" } },
+        hooks: { drawClear: [heat(chart), ...(time ? [bands(chart.tall)] : [])], draw: chart.marks ? [begins(chart.marks)] : [], setScale: time ? [follow] : [] }, legend: { live: true, markers: { width: 3, dash: (plot, place) => !plot.series[place].dash ? "solid" : plot.series[place].dash[0] < 4 ? "dotted" : "dashed" } },
       },
       columns: isStack ? stack(columns) : columns,
     };
