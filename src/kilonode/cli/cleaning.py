@@ -15,6 +15,7 @@ from kilonode.base.clock import RealClock
 from kilonode.base.errors import InputError, OperationError, trim
 from kilonode.cli.connecting import real_access
 from kilonode.cli.output import say
+from kilonode.cli.stacks import remove_own_stack, stack_access
 from kilonode.cli.state import state_folder
 from kilonode.cli.target import own_cloud_name
 from kilonode.clients.openstack.connections import Connections
@@ -33,7 +34,7 @@ def target_of(run: str, cloud: str | None, runs: Path) -> tuple[str, str | None,
     """Run id, cloud and folder of what the user named; no cloud where the run had one of its own. Raises InputError."""
     folder = find_run(runs, run)
     record = folder.record()
-    return record.run_id, cloud or (None if record.emulated else record.cloud or None), folder
+    return record.run_id, cloud or (None if _own(record) else record.cloud or None), folder
 
 
 async def look(cloud: str | None, runs: Path, run_id: str | None = None) -> Found:
@@ -41,12 +42,13 @@ async def look(cloud: str | None, runs: Path, run_id: str | None = None) -> Foun
     something on. Of those, one that cannot be asked is not in the way of the others.
     """
     unfinished = [] if cloud else _unfinished(runs)
-    clouds = [cloud] if cloud else sorted({record.cloud for record in unfinished if not record.emulated})
+    clouds = [cloud] if cloud else sorted({record.cloud for record in unfinished if not _own(record)})
+    stacks = {record.cloud for record in unfinished if record.stack}
     leftovers: list[Found] = []
     for name in clouds:
         try:
             async with Connections(RealClock()) as connections:
-                connection = await connections.connect(real_access(name))
+                connection = await connections.connect(stack_access(name) if name in stacks else real_access(name))
                 leftovers.append(await find_leftovers(connection, run_id))
         except (InputError, OperationError) as error:
             if cloud:
@@ -54,9 +56,10 @@ async def look(cloud: str | None, runs: Path, run_id: str | None = None) -> Foun
             left = ", ".join(record.run_id for record in unfinished if record.cloud == name)
             leftovers.append(Found((), (f"cloud {name}, with what is left of run {left}: {trim(str(error))}",)))
     own_clouds = tuple(
-        f"emulated cloud {record.cloud} of run {record.run_id}: remove it with: kilonode cleanup {record.run_id}"
+        f"{'stack' if record.own_stack else 'emulated cloud'} {record.cloud} of run {record.run_id}: "
+        f"remove it with: kilonode cleanup {record.run_id}"
         for record in unfinished
-        if record.emulated and run_id in (None, record.run_id)
+        if _own(record) and run_id in (None, record.run_id)
     )
     found = tuple(leftover for one in leftovers for leftover in one.leftovers)
     return Found(found, own_clouds + tuple(line for one in leftovers for line in one.unseen))
@@ -72,10 +75,13 @@ async def clean_run(run_id: str, cloud: str | None, folder: RunFolder | None) ->
             got=f"it is in {record.state}, led by process {record.pid}",
             hint=f"it cleans up by itself; to end it now: kill -INT {record.pid}",
         )
-    if record is not None and record.emulated:
+    if record is not None and record.own_stack:
+        removed = await remove_own_stack(record.cloud, say)
+        report = CleanupReport(run_id, {"stack": 1} if removed else {}, (), (), ())
+    elif record is not None and record.emulated:
         report = await _remove_own_cloud(record)
     else:
-        report = await _remove_from(run_id, cloud)
+        report = await _remove_from(run_id, cloud, stack=record is not None and record.stack)
     if folder is not None and record is not None and report.complete:
         folder.write_record(msgspec.structs.replace(record, left_behind=False, removed_utc=RealClock().utc()))
     return report
@@ -90,7 +96,7 @@ async def _remove_own_cloud(record: RunRecord) -> CleanupReport:
     return CleanupReport(record.run_id, {"cloud": 1}, (), (), ())
 
 
-async def _remove_from(run_id: str, cloud: str | None) -> CleanupReport:
+async def _remove_from(run_id: str, cloud: str | None, *, stack: bool) -> CleanupReport:
     """On a cloud that stays, everything with the run's name goes."""
     if not cloud:
         raise InputError(
@@ -100,7 +106,7 @@ async def _remove_from(run_id: str, cloud: str | None) -> CleanupReport:
         )
     clock = RealClock()
     async with Connections(clock) as connections:
-        connection = await connections.connect(real_access(cloud))
+        connection = await connections.connect(stack_access(cloud) if stack else real_access(cloud))
         return await clean(connection, run_id, clock, lambda op: None)
 
 
@@ -138,6 +144,11 @@ def _unfinished(runs: Path) -> list[RunRecord]:
 
 def _has_cloud(record: RunRecord) -> bool:
     return bool(record.cloud) and not record.simulated
+
+
+def _own(record: RunRecord) -> bool:
+    """The cloud was brought up for the run, so it goes as a whole."""
+    return record.emulated or record.own_stack
 
 
 def _was_killed(record: RunRecord) -> bool:

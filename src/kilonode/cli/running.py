@@ -1,5 +1,6 @@
 """Doing an experiment: one run, or the runs of a campaign; the wiring, the exit code, the words at the end."""
 
+import asyncio
 import os
 import secrets
 import sys
@@ -23,7 +24,8 @@ from kilonode.cli.campaigning import campaign_document, figures_of, report_campa
 from kilonode.cli.generators import open_generator
 from kilonode.cli.output import give_json, say
 from kilonode.cli.reporting import report_run
-from kilonode.cli.signals import listening_for_signals
+from kilonode.cli.signals import finishing_despite_signals, listening_for_signals, minding_signals
+from kilonode.cli.stacks import StackKeeper
 from kilonode.cli.target import Target, cloud_name, target_of
 from kilonode.clients.openstack.connections import Connections
 from kilonode.report.campaign_words import flat_facts
@@ -62,11 +64,14 @@ def run_file(file: Path, sets: Sequence[str], wishes: Wishes) -> int:
     """Do the experiment in `file`, or every point of its matrix; the exit code. Raises InputError."""
     read = read_experiment(file, sets)
     if not read.axes:
-        record, results = _run_point(read.points[0], file, wishes.runs, wishes, lambda folder: None, Interruption())
+        interruption = Interruption()
+        with minding_signals(interruption):
+            record, results = _run_point(read.points[0], file, wishes.runs, wishes, lambda folder: None, interruption)
         if wishes.as_json and results is not None:
             give_json(results)
         return exit_code(record, results)
     campaign = open_campaign(wishes.runs, read, datetime.now(UTC), simulated=wishes.simulated, fresh=wishes.fresh)
+    keeper = StackKeeper(f"sweep-{campaign.index.identity[:12]}")
     pending = len(campaign.pending())
     say(f"campaign {campaign.path}: {len(read.points)} runs, {len(read.points) - pending} done before")
 
@@ -79,7 +84,10 @@ def run_file(file: Path, sets: Sequence[str], wishes: Wishes) -> int:
         def started(folder: RunFolder) -> None:
             campaign.started(point, folder.name)
 
-        record, results = _run_point(point, file, campaign.path, wishes, started, interruption, campaign.name)
+        with minding_signals(interruption):
+            record, results = _run_point(
+                point, file, campaign.path, wishes, started, interruption, campaign.name, keeper
+            )
         if record.state is RunState.ABORTED and interruption.by_user and not record.aborted_by:
             return None
         code = exit_code(record, results)
@@ -90,7 +98,10 @@ def run_file(file: Path, sets: Sequence[str], wishes: Wishes) -> int:
             return None
         return result
 
-    _drive(run_campaign(campaign, run_point))
+    try:
+        _drive(run_campaign(campaign, run_point))
+    finally:
+        asyncio.run(keeper.let_go(say))
     report = report_campaign(campaign)
     if wishes.as_json:
         give_json(campaign_document(campaign, report))
@@ -126,6 +137,7 @@ def _run_point(
     started: Callable[[RunFolder], None],
     interruption: Interruption,
     campaign: str = "",
+    keeper: StackKeeper | None = None,
 ) -> tuple[RunRecord, Results | None]:
     """Do one run in a new folder; its last record, and its results if there is anything to judge."""
     if point.experiment.seed is None:
@@ -133,6 +145,7 @@ def _run_point(
     experiment, seed = point.experiment, point.experiment.seed or 0
     if wishes.workers is not None:
         experiment = msgspec.structs.replace(experiment, workers=wishes.workers)
+    stack = experiment.cloud.stack if experiment.cloud is not None else None
     created = datetime.now(UTC)
     folder = create_run_folder(runs, experiment.name, created)
     started(folder)
@@ -146,8 +159,10 @@ def _run_point(
         created_utc=created,
         seed=seed,
         # Named before it is there: should this process be killed on the way, cleanup knows where to look.
-        cloud=cloud_name(experiment, run_id, simulated=wishes.simulated),
+        cloud=cloud_name(experiment, run_id, keeper, simulated=wishes.simulated),
         emulated=experiment.cloud is not None and experiment.cloud.emulated is not None,
+        stack=stack is not None,
+        own_stack=stack is not None and not stack.name,
         simulated=wishes.simulated,
         workers=choose_workers(experiment, simulated=wishes.simulated),
         facts=point.facts,
@@ -158,7 +173,7 @@ def _run_point(
     facts = [workload_facts(name, workload) for name, workload in experiment.workloads.items()]
     view = LiveView(experiment.name, facts, sys.stderr, RealClock(), plain=wishes.plain)
     try:
-        record = _conduct(experiment, file, folder, record, view, interruption)
+        record = _conduct(experiment, file, folder, record, view, interruption, keeper)
     except AbortError:
         # Before there was a conductor: the cloud was not there yet.
         changes = {"state": RunState.ABORTED, "aborted_because": interruption.reason}
@@ -180,8 +195,9 @@ def _run_point(
         view.close()
     results = None
     if record.zero_utc is not None:
-        results = evaluate_run(folder)
-        report_run(folder, results)
+        with finishing_despite_signals(interruption, "the report", f"kilonode report {folder.path}"):
+            results = evaluate_run(folder)
+            report_run(folder, results)
     else:
         say(f"ended before the load: {record.aborted_because or record.state}; nothing was measured")
     return record, results
@@ -194,9 +210,10 @@ def _conduct(
     record: RunRecord,
     view: LiveView,
     interruption: Interruption,
+    keeper: StackKeeper | None,
 ) -> RunRecord:
     async def on(clock: Clock) -> RunRecord:
-        return await _conduct_on(clock, experiment, file, folder, record, view, interruption)
+        return await _conduct_on(clock, experiment, file, folder, record, view, interruption, keeper)
 
     return run_simulated(on) if record.simulated else uvloop.run(on(RealClock()))
 
@@ -209,12 +226,15 @@ async def _conduct_on(
     record: RunRecord,
     view: LiveView,
     interruption: Interruption,
+    keeper: StackKeeper | None,
 ) -> RunRecord:
     with listening_for_signals(interruption, view.note):
         if experiment.cloud is not None:
             view.stage("cloud")
         async with (
-            target_of(experiment, record.run_id, record.seed, clock, interruption) as target,
+            target_of(
+                experiment, record.run_id, record.seed, clock, interruption, note=view.note, keeper=keeper
+            ) as target,
             Connections(clock, target.open_transport) as connections,
         ):
             record = msgspec.structs.replace(record, cloud=target.name, emulated=target.emulated)
@@ -227,10 +247,12 @@ async def _conduct_on(
                 generator=open_generator(clock, target.open_transport),
                 watcher=view,
                 pid=os.getpid(),
+                services=target.services,
+                meters=target.meters,
             )
             record = await Conductor(experiment, folder, record, surroundings, interruption).run()
             view.stage("end")
-    if record.emulated and record.left_behind:
+    if record.left_behind and (record.emulated or (record.own_stack and keeper is None)):
         # Its own cloud is gone, and with it everything the run made there.
         record = msgspec.structs.replace(record, left_behind=False)
         folder.write_record(record)
@@ -244,6 +266,7 @@ async def _write_environment(
     if target.access is not None:
         connection = await connections.connect(target.access)
         facts = await describe_cloud(connection, name=target.name, emulated=target.emulated)
+        facts = msgspec.structs.replace(facts, services=target.software, settings=dict(target.settings))
     environment = await describe_environment(clock.utc(), simulated=clock.simulated, folder=file.parent, cloud=facts)
     write_atomically(folder.environment_file, encode_json_for_people(environment))
 

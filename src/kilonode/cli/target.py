@@ -2,8 +2,8 @@
 
 import contextlib
 import os
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -11,6 +11,16 @@ from kilonode.base.clock import Clock
 from kilonode.base.errors import InputError
 from kilonode.base.processes import identify
 from kilonode.cli.connecting import real_access
+from kilonode.cli.stacks import (
+    Note,
+    StackKeeper,
+    StackServices,
+    service_facts,
+    stack_facts,
+    stack_for,
+    stack_meters,
+    stack_name,
+)
 from kilonode.cli.state import state_folder
 from kilonode.clients.application import ApplicationTransport
 from kilonode.clients.openstack.access import Access
@@ -23,8 +33,10 @@ from kilonode.cloud.simulated import SimulatedCloud
 from kilonode.cloud.usage import CloudServices
 from kilonode.run.census import ServiceSource
 from kilonode.run.costs import Meter
-from kilonode.run.experiment import EmulatedCloud, Experiment
+from kilonode.run.environment import ServiceFacts
+from kilonode.run.experiment import EmulatedCloud, Experiment, StackCloud
 from kilonode.run.interruption import Interruption
+from kilonode.stack.content import admin_access
 
 OWN_CLOUD_PREFIX = "run-"
 """The emulated cloud that a run brings up is named by this and the run's id."""
@@ -45,13 +57,26 @@ class Target:
     """Which processes the cloud's services are; None: they run elsewhere, or on virtual time."""
     meters: tuple[Meter, ...] = ()
     """What servers of the cloud say of themselves."""
+    software: tuple[ServiceFacts, ...] = ()
+    """What the cloud runs on, where that is known."""
+    settings: Mapping[str, str | int | bool] = field(default_factory=dict)
+    """What else about the cloud can change a figure."""
 
 
 @contextlib.asynccontextmanager
 async def target_of(
-    experiment: Experiment, run_id: str, seed: int, clock: Clock, interruption: Interruption
+    experiment: Experiment,
+    run_id: str,
+    seed: int,
+    clock: Clock,
+    interruption: Interruption,
+    *,
+    note: Note,
+    keeper: StackKeeper | None = None,
 ) -> AsyncIterator[Target]:
     """Bring up, or find, the cloud of an experiment; take down afterwards what was brought up.
+
+    `note` gets lines for people while that lasts. `keeper` keeps a stack for later runs instead.
 
     Raises InputError when that is impossible, AbortError when the user would not wait for it.
     """
@@ -67,19 +92,24 @@ async def target_of(
     elif clock.simulated:
         raise InputError(
             "a real cloud cannot be simulated",
-            where="cloud.openstack",
-            got=str(cloud.openstack),
+            where="cloud.stack" if cloud.stack is not None else "cloud.openstack",
+            got="real services" if cloud.stack is not None else str(cloud.openstack),
             hint="run without --simulated, or try --set cloud='{emulated: {nodes: 100}}'",
         )
+    elif cloud.stack is not None:
+        async with _stack(cloud.stack, run_id, clock, interruption, note, keeper) as target:
+            yield target
     else:
         access = real_access(cloud.openstack)
         yield Target(access, name=cloud.openstack or access.cloud)
 
 
-def cloud_name(experiment: Experiment, run_id: str, *, simulated: bool) -> str:
+def cloud_name(experiment: Experiment, run_id: str, keeper: StackKeeper | None, *, simulated: bool) -> str:
     """The name of the cloud that the run will be about, as its record has it; empty while it is not known."""
     if experiment.cloud is None or simulated:
         return ""
+    if experiment.cloud.stack is not None:
+        return stack_name(experiment, run_id, keeper)
     return own_cloud_name(run_id) if experiment.cloud.emulated is not None else experiment.cloud.openstack or ""
 
 
@@ -131,6 +161,28 @@ async def _emulated(cloud: EmulatedCloud, run_id: str, seed: int, interruption: 
     finally:
         with contextlib.suppress(InputError):
             await launch.down(state, name, lambda line: None, purge=True)
+
+
+@contextlib.asynccontextmanager
+async def _stack(
+    cloud: StackCloud, run_id: str, clock: Clock, interruption: Interruption, note: Note, keeper: StackKeeper | None
+) -> AsyncIterator[Target]:
+    """Real services of this machine. Should this process be killed, they stay, and `kilonode cleanup` ends them."""
+    async with stack_for(cloud, run_id, interruption, note, keeper) as site:
+        meters = stack_meters(site, clock)
+        try:
+            yield Target(
+                admin_access(site),
+                name=site.folder.name,
+                nodes=site.settings.nodes,
+                services=StackServices(site),
+                meters=meters,
+                software=service_facts(site),
+                settings=stack_facts(site),
+            )
+        finally:
+            for meter in meters:
+                await meter.close()
 
 
 @contextlib.asynccontextmanager

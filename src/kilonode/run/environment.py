@@ -59,6 +59,15 @@ class Software(msgspec.Struct, frozen=True):
     """That work tree had changes that were not committed."""
 
 
+class ServiceFacts(msgspec.Struct, frozen=True):
+    """One piece of software that the cloud under test runs on."""
+
+    name: str
+    version: str
+    configuration_digest: str = ""
+    """Tells two configurations apart, whatever their secrets, ports and paths; empty: it has none, or it is unknown."""
+
+
 class CloudFacts(msgspec.Struct, frozen=True):
     """The cloud under test as it shows itself."""
 
@@ -72,6 +81,10 @@ class CloudFacts(msgspec.Struct, frozen=True):
     """Service to URL."""
     microversions: dict[str, str] = {}
     """Service to the newest microversion it offers."""
+    services: tuple[ServiceFacts, ...] = ()
+    """What the cloud runs on, where that is known."""
+    settings: dict[str, str | int | bool] = {}
+    """What else about the cloud can change a figure, for people."""
 
 
 class Environment(msgspec.Struct, frozen=True):

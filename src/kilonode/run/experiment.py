@@ -44,11 +44,36 @@ class EmulatedCloud(_Record, frozen=True):
     """One process for each role (api, scheduler, fleet), or all roles in one process."""
 
 
+class StackCloud(_Record, frozen=True):
+    """Real OpenStack services on this machine with emulated compute nodes, as `kilonode stack` brings them up."""
+
+    name: Annotated[str, Meta(pattern=r"^([a-z][a-z0-9-]*)?$", max_length=30)] = ""
+    """A stack that is up already, which is only used; what else is said must then be so. Empty: one is brought up for
+    this run, and removed after it; runs of one campaign that want the same share it."""
+    nodes: Annotated[int, Meta(ge=1, le=20_000)] | None = None
+    """How many compute nodes it has. Of a new one: 10."""
+    computes: Annotated[int, Meta(ge=1, le=1_000)] | None = None
+    """How many nova-compute processes offer the nodes. Of a new one: one for every 50 nodes."""
+    network: bool | None = None
+    """Servers have real ports. Of a new one: yes."""
+    release: str | None = None
+    """`newest`, or an OpenStack release such as `2026.1`. Of a new one: `newest`."""
+    workers: Annotated[int, Meta(ge=1, le=64)] | None = None
+    """How many processes each API and the conductor have. Of a new one: 2."""
+    report_interval: Duration | None = None
+    """How often each compute service reports the resources of its nodes. Of a new one: as Nova does by itself."""
+    stages: Annotated[str, Meta(extra={"known": STAGE_PROFILES, "or_ending": (".yaml", ".yml")})] | None = None
+    """How long nodes take to spawn and to delete a server: the stages `spawn` and `delete` of a profile, or of a YAML
+    file. Of a new one: no time at all."""
+
+
 class Cloud(_Record, frozen=True):
     """The cloud under test: exactly one of the keys."""
 
     emulated: EmulatedCloud | None = None
     """A cloud that Kilonode starts for this run and takes down after it."""
+    stack: StackCloud | None = None
+    """Real OpenStack services on this machine, with emulated compute nodes."""
     openstack: Annotated[str, Meta(min_length=1)] | None = None
     """The name of an OpenStack cloud in `clouds.yaml`, or `envvars` for the cloud that the `OS_*` variables name."""
 

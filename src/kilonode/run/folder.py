@@ -66,8 +66,13 @@ class RunRecord(msgspec.Struct, frozen=True):
     """The start of the load: the zero of all instants in the history. None: the load has not started."""
     finished_utc: datetime | None = None
     cloud: str = ""
-    """The name of the cloud, as `clouds.yaml` has it; for an emulated cloud its state folder's name; or empty."""
+    """The name of the cloud, as `clouds.yaml` has it; of an emulated cloud or a stack its state folder's name; or
+    empty."""
     emulated: bool = False
+    stack: bool = False
+    """The cloud is a stack of this machine: real services with emulated nodes."""
+    own_stack: bool = False
+    """The stack was brought up for this run, or for its campaign."""
     simulated: bool = False
     """The run was on virtual time."""
     workers: int = 1

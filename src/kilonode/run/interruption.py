@@ -36,14 +36,14 @@ class Interruption:
         """True once somebody asked for a second time."""
         return self._at_once.is_set()
 
-    def request(self, reason: str) -> None:
-        """Ask, for the user; when anybody has asked before, this means: at once."""
+    def request(self, reason: str, *, gently: bool = False) -> None:
+        """Ask, for the user; when anybody has asked before, this means: at once, unless it is meant `gently`."""
         self.by_user = True
-        if self.requested:
+        if not self.requested:
+            self.reason = reason
+            self._gentle.set()
+        elif not gently:
             self._at_once.set()
-            return
-        self.reason = reason
-        self._gentle.set()
 
     def request_gently(self, reason: str, criterion: str = "") -> None:
         """Ask, but never mean *at once*: for what may ask many times, such as an abort criterion."""

@@ -15,13 +15,13 @@ MOST_AUTOMATIC_WORKERS: Final = 16
 
 
 def choose_workers(experiment: Experiment, *, simulated: bool) -> int:
-    """How many worker processes. Automatic: every processor; half of them beside an emulated cloud on this machine."""
+    """How many worker processes. Automatic: every processor; half of them beside a cloud on this machine."""
     if simulated:
         return 1
     if experiment.workers != "auto":
         return experiment.workers
     processors = usable_processors()
-    if experiment.cloud is not None and experiment.cloud.emulated is not None:
+    if experiment.cloud is not None and experiment.cloud.openstack is None:
         processors /= 2
     return max(1, min(MOST_AUTOMATIC_WORKERS, math.floor(processors)))
 

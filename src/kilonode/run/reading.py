@@ -122,4 +122,7 @@ def with_absolute_paths(experiment: Experiment, folder: Path) -> Experiment:
     if cloud is not None and cloud.emulated is not None and cloud.emulated.stages not in STAGE_PROFILES:
         stages = str((folder / cloud.emulated.stages).resolve())
         cloud = msgspec.structs.replace(cloud, emulated=msgspec.structs.replace(cloud.emulated, stages=stages))
+    if cloud is not None and cloud.stack is not None and cloud.stack.stages not in (None, *STAGE_PROFILES):
+        stages = str((folder / cloud.stack.stages).resolve())
+        cloud = msgspec.structs.replace(cloud, stack=msgspec.structs.replace(cloud.stack, stages=stages))
     return msgspec.structs.replace(experiment, scenarios=scenarios, cloud=cloud)
