@@ -1,9 +1,9 @@
 """Runs side by side: what changed in each step against the first of them, and whether it is within a bound. Pure.
 
 Nothing here rests on a mean: a step is compared by its median and its 95th percentile, each with its samples and its
-interval by order statistics, and by the share of its failures. A bound is judged by the measured ratio, as criteria are
-(decision 0082); it is *unknown* where there are too few samples, or where the interval is wider than the whole bound.
-A difference below the polling resolution of a step is none.
+interval by order statistics, and by the share of its failures. A ratio is within the bound when what was measured is,
+outside when its whole interval is, and *unknown* in between, with too few samples, or with an interval wider than the
+whole bound. A difference below the polling resolution of a step is none.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,7 +37,8 @@ MOST_DRAWN: Final = 200
 OFTEN_ENOUGH: Final = 0.5
 """A phase that polling saw in fewer than this share of the steps around it is not judged: it was seen by chance, and
 rather where it was long."""
-_PERCENTS: Final = (50.0, 95.0)
+UNDOING: Final = "cleanup"
+"""The step in which the engine undoes an iteration that failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,15 +125,17 @@ def _compare_step(
         None if step is None else _side(step, _latencies(table, workload, path))
         for step, table in zip(results, tables, strict=True)
     ]
-    seldom = _seldom_seen(path, steps)
+    seldom, undoing = _seldom_seen(path, steps), path.split(".")[0] == UNDOING
     baseline = sides[0]
     note = ""
     if seldom:
         note = "not judged: polling saw it by chance, in fewer than half of the steps around it"
+    elif undoing:
+        note = "not judged: it undoes iterations that failed"
     elif any(side is None for side in sides):
         missing = ", ".join(label_of(place) for place, side in enumerate(sides) if side is None)
         note = f"not in {missing}"
-    bound = None if seldom else within
+    bound = None if seldom or undoing else within
     return StepComparison(
         step=path,
         sides=tuple(sides),
@@ -219,11 +222,9 @@ def _within(ratio: float, interval: Interval | None, within: float, *, unseen: b
         return Verdict.UNKNOWN, False, "too few samples: the interval is wider than the bound"
     if inside:
         return Verdict.VALID, below_open or above_open, ""
-    return (
-        Verdict.INVALID,
-        not (low is not None and low > high_bound) and not (high is not None and high < low_bound),
-        "",
-    )
+    if not (low is not None and low > high_bound) and not (high is not None and high < low_bound):
+        return Verdict.UNKNOWN, True, "it is outside, but the interval reaches into the bound"
+    return Verdict.INVALID, False, ""
 
 
 def _error_change(baseline: StepSide, side: StepSide) -> ErrorChange:
