@@ -5,9 +5,11 @@ Only processes that were started here, or are their descendants, are ever sent a
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable
@@ -50,11 +52,13 @@ def is_gone(pid: int) -> bool:
 class Command:
     """One `kilonode` process in a process group of its own, as a terminal's foreground job is."""
 
-    def __init__(self, arguments: tuple[str, ...], folder: Path, environment: dict[str, str]) -> None:
+    def __init__(
+        self, arguments: tuple[str, ...], folder: Path, environment: dict[str, str], wrapper: tuple[str, ...] = ()
+    ) -> None:
         self._out, self._err = folder / f"out-{time.monotonic_ns()}", folder / f"err-{time.monotonic_ns()}"
         with self._out.open("wb") as out, self._err.open("wb") as err:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "kilonode.cli.main", *arguments],
+                [*wrapper, sys.executable, "-m", "kilonode.cli.main", *arguments],
                 cwd=folder,
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -121,6 +125,60 @@ class Command:
             self.kill()
 
 
+TAKE_TERMINAL = (
+    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+)
+"""Makes standard input the controlling terminal, then becomes the command: what a terminal's window does."""
+
+
+class TerminalCommand(Command):
+    """One `kilonode` process with a terminal of its own, whose window can be closed."""
+
+    def __init__(self, arguments: tuple[str, ...], folder: Path, environment: dict[str, str]) -> None:
+        self._window, terminal = os.openpty()
+        command = [sys.executable, "-c", TAKE_TERMINAL, sys.executable, "-m", "kilonode.cli.main", *arguments]
+        self._process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=terminal,
+            stdout=terminal,
+            stderr=terminal,
+            start_new_session=True,
+        )
+        os.close(terminal)
+        self.pid = self._process.pid
+        self._shown = b""
+        self._closing = threading.Event()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @property
+    def said(self) -> str:
+        """All that was on the screen."""
+        return self._shown.decode(errors="replace")
+
+    def close_terminal(self) -> None:
+        """The window goes: the kernel tells the processes of the terminal, and nobody can write there any more."""
+        if not self._closing.is_set():
+            self._closing.set()
+            self._reader.join()
+            os.close(self._window)
+
+    def discard(self) -> None:
+        """End it if it still runs."""
+        super().discard()
+        self.close_terminal()
+
+    def _read(self) -> None:
+        while not self._closing.is_set():
+            if select.select([self._window], [], [], LOOK_EVERY_S)[0]:
+                try:
+                    self._shown += os.read(self._window, 65_536)
+                except OSError:  # nobody has the other side any more
+                    return
+
+
 class Laboratory:
     """A folder with experiments, runs and state of its own, and the `kilonode` command in it."""
 
@@ -141,6 +199,18 @@ class Laboratory:
     def start(self, *arguments: str, **environment: str) -> Command:
         """Start `kilonode` with these arguments."""
         command = Command(arguments, self.folder, self.environment | environment)
+        self._commands.append(command)
+        return command
+
+    def start_in_terminal(self, *arguments: str, **environment: str) -> TerminalCommand:
+        """Start `kilonode` in a terminal of its own."""
+        command = TerminalCommand(arguments, self.folder, self.environment | environment)
+        self._commands.append(command)
+        return command
+
+    def start_without_hangup(self, *arguments: str, **environment: str) -> Command:
+        """Start `kilonode` so that it is to outlive the terminal."""
+        command = Command(arguments, self.folder, self.environment | environment, ("nohup",))
         self._commands.append(command)
         return command
 

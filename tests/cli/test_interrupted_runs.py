@@ -107,6 +107,42 @@ def test_sigterm_ends_a_run_on_its_own_cloud_gently(laboratory: Laboratory) -> N
     assert laboratory.cloud_processes() == []
 
 
+def test_a_closed_terminal_ends_a_run_gently_and_what_was_measured_is_reported(
+    laboratory: Laboratory, cloud: Cloud
+) -> None:
+    before = cloud.things()
+    run = laboratory.start_in_terminal("run", laboratory.write(BOOTS), "--workers", "2")
+    laboratory.wait_for_load(run)
+    workers = run.workers()
+    run.close_terminal()
+    assert run.wait() == 4
+    assert all(is_gone(pid) for pid in workers)
+    record = laboratory.record()
+    assert record["state"] == "aborted"
+    assert "SIGHUP" in record["aborted_because"]
+    assert record["problems"] == [], "the workers do not die of it either"
+    assert not record["left_behind"]
+    assert not laboratory.verdict()["torn"]
+    assert cloud.things() == before
+
+
+def test_a_run_that_outlives_its_terminal_on_purpose_is_left_alone(laboratory: Laboratory) -> None:
+    run = laboratory.start_without_hangup("run", laboratory.write(NOOP.replace("DURATION", "2s")))
+    laboratory.wait_for_load(run)
+    os.killpg(run.pid, signal.SIGHUP)
+    assert run.wait() in (0, 3), run.said
+    assert laboratory.record()["state"] == "done"
+
+
+def test_ctrl_c_while_the_report_is_made_costs_no_report(laboratory: Laboratory) -> None:
+    run = laboratory.start("run", laboratory.write(NOOP.replace("DURATION", "1s")))
+    run.until(lambda: "end …" in run.said, "the end of the load")
+    run.press_ctrl_c()
+    assert run.wait() in (0, 3), run.said
+    assert laboratory.verdict()["abortion"] is None, "the load was over"
+    assert list(laboratory.runs.glob("*/report.html"))
+
+
 def test_ctrl_c_while_its_cloud_comes_up_leaves_no_cloud(laboratory: Laboratory) -> None:
     run = laboratory.start("run", laboratory.write(OWN))
     run.until(laboratory.cloud_processes, "the cloud's first process")
@@ -216,6 +252,28 @@ def test_a_campaign_that_was_killed_inside_a_point_goes_on_there(laboratory: Lab
     assert [len(point["runs"]) for point in points] == [1, 2]
     assert all(point["result"] for point in points)
     assert len(list(laboratory.runs.iterdir())) == 1
+
+
+CAMPAIGN_OF_BOOTS = BOOTS.replace("duration: 300s", "duration: 2s") + "matrix: {workloads.boots.load.vus: [2, 3]}\n"
+
+
+def test_ctrl_c_during_the_cleanup_of_a_campaign_finishes_the_run_and_begins_no_other(
+    laboratory: Laboratory, cloud: Cloud
+) -> None:
+    before = cloud.things()
+    file = laboratory.write(CAMPAIGN_OF_BOOTS)
+    run = laboratory.start("run", file)
+    run.until(lambda: "cleanup …" in run.said, "the cleanup of the first run")
+    run.press_ctrl_c()
+    assert run.wait() == 4, run.said
+    assert "run 2 of 2" not in run.said
+    assert cloud.things() == before
+    record = laboratory.record()
+    assert (record["state"], record["left_behind"]) == ("done", False)
+    code, again = laboratory.run("run", file)
+    assert code in (0, 3), again.said
+    assert "1 done before" in again.said
+    assert cloud.things() == before
 
 
 def test_ctrl_c_ends_a_campaign_which_then_goes_on(laboratory: Laboratory) -> None:

@@ -1,5 +1,6 @@
 """Where words go: people read stderr, programs read stdout."""
 
+import contextlib
 import sys
 from typing import Any
 
@@ -7,8 +8,9 @@ from kilonode.base.encoding import encode_json_for_people
 
 
 def say(text: str) -> None:
-    """A line for people."""
-    print(text, file=sys.stderr, flush=True)
+    """A line for people. That nobody can read it, because the terminal is gone, ends nothing."""
+    with contextlib.suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
 
 
 def give_text(text: str) -> None:

@@ -45,7 +45,8 @@ _COLLECT_AFTER: Final = (20_000, 20, 20)
 
 def main() -> None:
     """Run one worker to its end; the exit code is zero unless it failed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGHUP):  # a terminal sends them to all; the conductor decides what they mean
+        signal.signal(number, signal.SIG_IGN)
     reports = os.dup(1)
     os.dup2(2, 1)
     raise_open_files_limit()

@@ -2,9 +2,11 @@
 
 On a terminal a table is redrawn with each report: progress, asked and done rates, latencies of the last seconds,
 errors, the generator's own state. Elsewhere a line per workload comes every few seconds, and one per stage. The view
-only shows what it is given; it asks nobody and never decides anything. No thread: it draws when it is called.
+only shows what it is given; it asks nobody and never decides anything. That nobody can see it any more, because the
+terminal was closed, ends no run. No thread: it draws when it is called.
 """
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import IO, Final
 
@@ -92,7 +94,8 @@ class LiveView:
         self._end_stage()
         self._stage = ""
         if self._live is not None:
-            self._live.stop()
+            with contextlib.suppress(OSError):
+                self._live.stop()
             self._live = None
             for note in self._notes:
                 self._print(f"note: {note}")
@@ -210,10 +213,12 @@ class LiveView:
 
     def _redraw(self) -> None:
         if self._live is not None:
-            self._live.update(self.render(), refresh=True)
+            with contextlib.suppress(OSError):
+                self._live.update(self.render(), refresh=True)
 
     def _print(self, text: str) -> None:
-        self._console.print(Text(text), soft_wrap=True)
+        with contextlib.suppress(OSError):
+            self._console.print(Text(text), soft_wrap=True)
 
 
 def _minutes(seconds: float) -> str:
