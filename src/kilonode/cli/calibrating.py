@@ -26,9 +26,9 @@ def calibrate_run(folder: RunFolder, overhead: str) -> tuple[Calibration, list[s
         )
     metadata = metadata_of(folder)
     loads = "; ".join(f"{workload.facts.name}: {workload.facts.load}" for workload in results.workloads)
+    source = f"run {folder.name}, {metadata.name}, {metadata.created_utc:%Y-%m-%d}"
     return found, [
         f"A twin of the cloud {metadata.cloud or 'of this run'}: stage delays and service times as they were measured.",
-        f"Source: run {folder.name}, {metadata.name}, {metadata.created_utc:%Y-%m-%d}; "
-        f"fitted by Kilonode {version('kilonode')}.",
+        f"Source: {source}; fitted by Kilonode {version('kilonode')}.",
         f"Load: {loads}.",
     ]
