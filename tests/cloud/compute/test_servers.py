@@ -267,5 +267,5 @@ async def test_a_server_that_is_deleted_before_it_is_placed_takes_nothing() -> N
 async def test_versions_are_discovered() -> None:
     async with running() as compute:
         document = (await compute.ok("GET", "/compute/v2.1", as_=""))["version"]
-        assert (document["version"], document["min_version"]) == ("2.96", "2.1")
+        assert (document["version"], document["min_version"]) == ("2.104", "2.1")
         assert (await compute.call("GET", "/servers", version="2.999")).status == 406

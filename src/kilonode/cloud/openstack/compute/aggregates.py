@@ -46,8 +46,9 @@ async def show_aggregate(request: Request) -> Response:
 async def create_aggregate(request: Request) -> Response:
     """A new aggregate without nodes."""
     wanted = request.json(WriteAggregate).aggregate
-    if wanted.name is UNSET or not wanted.name.strip():
+    if wanted.name is UNSET:
         raise Fault(400, "Invalid input for field/attribute aggregate. 'name' is a required property")
+    _check_names(wanted)
     cloud = request.cloud
     known = [entry.value for entry in cloud.mirror.all(AGGREGATE).values()]
     if any(aggregate.name == wanted.name for aggregate in known):
@@ -67,6 +68,7 @@ async def update_aggregate(request: Request) -> Response:
     entry = _find(request)
     wanted = request.json(WriteAggregate).aggregate
     aggregate = entry.value
+    _check_names(wanted)
     if wanted.name is not UNSET:
         aggregate = replace(aggregate, name=wanted.name)
     if wanted.availability_zone is not UNSET:
@@ -121,6 +123,13 @@ async def cache_images(request: Request) -> Response:
         if request.cloud.mirror.get(IMAGE, str(image_id)) is None:
             raise Fault(400, f"Image {image_id} could not be found.")
     return reply(None, 202)
+
+
+def _check_names(wanted: WantedAggregate) -> None:
+    """Raises Fault 400."""
+    for field, value in (("name", wanted.name), ("availability_zone", wanted.availability_zone)):
+        if isinstance(value, str) and not (1 <= len(value) <= 255 and value.strip() == value):
+            raise Fault(400, f"Invalid input for field/attribute {field}. Value: {value}. It has 1 to 255 characters.")
 
 
 def _merged(aggregate: Aggregate, changes: dict[str, Any]) -> dict[str, str]:

@@ -20,6 +20,8 @@ from kilonode.cloud.openstack.web.request import Request
 from kilonode.cloud.openstack.web.response import Response, reply
 from kilonode.control.mirror import Entry, Put
 
+SILENT_SINCE: Final = (2, 101)
+"""Since then the answer to an attachment says nothing."""
 DEVICES_LIMIT: Final = 25
 _LETTERS: Final = "bcdefghijklmnopqrstuvwxyz"
 _STATES: Final = frozenset({ACTIVE, PAUSED, STOPPED, RESIZED, SUSPENDED})
@@ -98,6 +100,8 @@ async def attach_volume(request: Request) -> Response:
     changes = attach_changes(cloud, volume, server.id, server.node, device.device, device.attachment_id)
     grown = replace(server, devices=(*server.devices, device), updated_us=cloud.now_us())
     await cloud.mirror.commit([*changes, Put(SERVER, grown, server.id, entry.revision)])
+    if request.microversion >= SILENT_SINCE:
+        return reply(None, 202)
     return reply({"volumeAttachment": _volume_view(request, server, device)})
 
 

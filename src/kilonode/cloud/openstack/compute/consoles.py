@@ -23,6 +23,7 @@ from kilonode.cloud.openstack.web.response import Response, reply
 from kilonode.cloud.resources import NODE
 from kilonode.control.mirror import Entry
 
+DIRECT_SINCE: Final = (2, 99)
 TOKEN_LIFE_US: Final = 600_000_000
 """Nova's `token_ttl`."""
 PORTS: Final = {
@@ -87,7 +88,10 @@ async def open_console(request: Request, name: str, entry: Entry[Server], argume
 async def create_remote_console(request: Request) -> Response:
     """The address of a console (from 2.6)."""
     wanted = request.json(CreateConsole).remote_console
-    known = _BY_PROTOCOL if request.microversion >= (2, 8) else {name: _BY_PROTOCOL[name] for name in _OLDER}
+    version = request.microversion
+    known = _BY_PROTOCOL if version >= (2, 8) else {name: _BY_PROTOCOL[name] for name in _OLDER}
+    if wanted.type == "spice-direct" and version < DIRECT_SINCE:
+        raise Fault(400, f"Invalid input for field/attribute type. Value: {wanted.type}.")
     if wanted.type not in known.get(wanted.protocol, ()):
         raise Fault(400, f"Invalid input for field/attribute type. Value: {wanted.type}. Unavailable console type.")
     url = _url(request, find_server(request).value, wanted.type)
@@ -111,6 +115,7 @@ async def show_console_token(request: Request) -> Response:
                             "instance_uuid": server_id,
                             "host": node.value.host_ip,
                             "port": PORTS[kind],
+                            **({"tls_port": None} if request.microversion >= DIRECT_SINCE else {}),
                             "internal_access_path": None,
                         }
                     }

@@ -1,12 +1,13 @@
 """`POST /servers`: what is asked for becomes server documents, after the checks that Nova makes before it accepts."""
 
 import re
-from typing import Final
+from typing import Any, Final
 
 from msgspec import UNSET
 from msgspec.structs import replace
 
 from kilonode.cloud.openstack.compute import neighbours
+from kilonode.cloud.openstack.compute.bodies import access_address, check_metadata, disk_config
 from kilonode.cloud.openstack.compute.lookup import check_zone, find_flavor
 from kilonode.cloud.openstack.compute.model import (
     KEYPAIR,
@@ -78,7 +79,7 @@ def _template(request: Request, body: CreateServer) -> Server:
     neighbours.check_devices(cloud, caller, devices, flavor)
     if wanted.key_name is not None and cloud.mirror.get(KEYPAIR, keypair_key(caller.user_id, wanted.key_name)) is None:
         raise Fault(400, "Invalid key_name provided.")
-    _check_metadata(request, wanted.metadata)
+    check_metadata(request, wanted.metadata)
     zone, node = _place(request, wanted)
     now_us = cloud.now_us()
     server_id = cloud.new_id()
@@ -106,11 +107,12 @@ def _template(request: Request, body: CreateServer) -> Server:
         hostname=wanted.hostname or hostname_of(name),
         user_data=wanted.user_data,
         config_drive=is_true(wanted.config_drive),
-        access_ipv4=wanted.access_ipv4,
-        access_ipv6=wanted.access_ipv6,
-        disk_config=wanted.disk_config,
+        access_ipv4=access_address("accessIPv4", wanted.access_ipv4, 4),
+        access_ipv6=access_address("accessIPv6", wanted.access_ipv6, 6),
+        disk_config=disk_config(wanted.disk_config),
         reservation_id=f"r-{server_id[:8]}",
         group_id=_group(request, body),
+        hints=_hints(body),
         actions=(ServerAction("create", request.id, caller.user_id, caller.project_id, now_us),),
     )
 
@@ -143,15 +145,6 @@ def _positive(name: str, value: Count) -> int:
     if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= SERVERS_AT_ONCE_LIMIT:
         raise Fault(400, f"Invalid input for field/attribute {name}. Value: {value}. It is no count of servers.")
     return int(text)
-
-
-def _check_metadata(request: Request, metadata: dict[str, str]) -> None:
-    limit = limits_of(request.cloud, request.caller.project_id)["metadata_items"] if metadata else -1
-    if 0 <= limit < len(metadata):
-        raise Fault(403, f"Maximum number of metadata items exceeds {limit}")
-    for key, value in metadata.items():
-        if not 1 <= len(key) <= 255 or len(value) > 255:
-            raise Fault(400, "Invalid metadata: keys and values have at most 255 characters.")
 
 
 def _place(request: Request, wanted: WantedServer) -> tuple[str, str]:
@@ -193,12 +186,17 @@ def _security_groups(wanted: WantedServer) -> tuple[str, ...]:
     return tuple(dict.fromkeys(group.name for group in wanted.security_groups))
 
 
+def _hints(body: CreateServer) -> dict[str, Any]:
+    return body.hints or body.older_hints or {}
+
+
 def _group(request: Request, body: CreateServer) -> str:
     """The server group a hint names, if it still has room."""
-    hints = body.hints or body.older_hints
-    group_id = hints.group if hints is not None else None
+    group_id = _hints(body).get("group")
     if not group_id:
         return ""
+    if not isinstance(group_id, str):
+        raise Fault(400, f"Invalid input for field/attribute group. Value: {group_id}. It is not a 'uuid'")
     mirror = request.cloud.mirror
     entry = mirror.get(SERVER_GROUP, group_id)
     if entry is None or not request.caller.may_see(entry.value.project_id):

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any, Final
 
 from kilonode.cloud.openstack.compute import neighbours
-from kilonode.cloud.openstack.compute.model import SERVER, Server, servers_by_node, servers_by_project
+from kilonode.cloud.openstack.compute.model import DELETED_SERVER, SERVER, Server, servers_by_node, servers_by_project
 from kilonode.cloud.openstack.compute.states import STATUSES, power_state, shown_task, status
 from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.cloud.openstack.web.request import Query, Request
@@ -44,6 +45,10 @@ def wanted_servers(request: Request) -> Iterator[Server]:
     """The servers a list asks for, newest first unless it asks for another order. Raises Fault 400 or 403."""
     tests = list(_tests(request))
     servers: Iterable[Server] = _candidates(request)
+    if _gone_too(request):
+        servers = chain(servers, _gone(request))
+    elif _gone_only(request):
+        servers = _gone(request)
     if tests:
         servers = (server for server in servers if all(test(server) for test in tests))
     keys, directions = request.query.all("sort_key"), request.query.all("sort_dir")
@@ -72,6 +77,33 @@ def _candidates(request: Request) -> Iterator[Server]:
             return _newest_first(mirror, servers_by_node(mirror).keys(host))
         return _newest_first(mirror, mirror.all(SERVER).keys())
     return _newest_first(mirror, servers_by_project(mirror).keys(caller.project_id))
+
+
+def _gone_too(request: Request) -> bool:
+    """Whether deleted servers are asked for beside the others: by `changes-since`, unless it is said otherwise."""
+    query = request.query
+    return bool(query.one("changes-since")) and not query.one("deleted")
+
+
+def _gone_only(request: Request) -> bool:
+    """Whether deleted servers alone are asked for, as only administrators may."""
+    query = request.query
+    if "DELETED" in (text.upper() for text in query.all("status")):
+        if not request.caller.is_admin:
+            raise Fault(403, "Only administrators may list deleted instances")
+        return True
+    return request.caller.is_admin and query.one("deleted") != "" and query.flag("deleted")
+
+
+def _gone(request: Request) -> Iterator[Server]:
+    """The servers that were deleted lately, newest first, as far as the caller may list them."""
+    caller, query = request.caller, request.query
+    everything = query.flag("all_tenants")
+    project = query.one("project_id") or query.one("tenant_id")
+    for entry in reversed(request.cloud.mirror.all(DELETED_SERVER).values()):
+        server: Server = entry.value.server
+        if server.project_id == caller.project_id or (everything and project in ("", server.project_id)):
+            yield server
 
 
 def _newest_first(mirror: Mirror, keys: Any) -> Iterator[Server]:
@@ -126,8 +158,6 @@ def _tests(request: Request) -> Iterator[Test]:
     if version >= (2, 66) and query.one("changes-before"):
         before_us = instant_of(query.one("changes-before"))
         yield lambda server: server.updated_us <= before_us
-    if is_admin and query.one("deleted") and query.flag("deleted"):
-        yield lambda server: False
 
 
 def _pattern(text: str) -> re.Pattern[str]:

@@ -1,5 +1,6 @@
 """Flavors, their extra specs and who may use them."""
 
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -10,11 +11,15 @@ from msgspec.structs import replace
 from kilonode.cloud.openstack.compute.lookup import find_flavor, may_use
 from kilonode.cloud.openstack.compute.model import FLAVOR, Flavor
 from kilonode.cloud.openstack.compute.paging import paginate, resource_links
+from kilonode.cloud.openstack.compute.requests import Flag
 from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.cloud.openstack.web.request import Request
 from kilonode.cloud.openstack.web.response import Response, reply
 from kilonode.control.mirror import Delete, Put
 
+DESCRIPTION_SINCE: Final = (2, 55)
+NO_FACTOR_SINCE: Final = (2, 102)
+_ID: Final = re.compile(r"^(?! )[A-Za-z0-9. _-]{1,255}(?<! )$")
 _SORTS: Final = {
     "flavorid": lambda flavor: flavor.id,
     "id": lambda flavor: flavor.id,
@@ -38,7 +43,7 @@ class WantedFlavor(msgspec.Struct, frozen=True):
     ephemeral: int | str = msgspec.field(name="OS-FLV-EXT-DATA:ephemeral", default=0)
     swap: int | str = 0
     rxtx_factor: float | str = 1.0
-    is_public: bool = msgspec.field(name="os-flavor-access:is_public", default=True)
+    is_public: Flag = msgspec.field(name="os-flavor-access:is_public", default=True)
     description: str | None = None
 
 
@@ -86,7 +91,11 @@ async def show_flavor(request: Request) -> Response:
 async def create_flavor(request: Request) -> Response:
     """A new flavor."""
     wanted = request.json(CreateFlavor).flavor
-    flavor_id = str(wanted.id) if wanted.id not in (None, "", "auto") else request.cloud.new_id()
+    flavor_id = str(wanted.id) if wanted.id not in (None, "auto") else request.cloud.new_id()
+    if not _ID.match(flavor_id):
+        raise Fault(400, f"Invalid input for field/attribute id. Value: {wanted.id}.")
+    if request.microversion < DESCRIPTION_SINCE and wanted.description is not None:
+        raise Fault(400, "Additional properties are not allowed ('description' was unexpected)")
     flavor = Flavor(
         id=flavor_id,
         name=wanted.name.strip(),
@@ -95,9 +104,9 @@ async def create_flavor(request: Request) -> Response:
         disk_gb=_number("disk", wanted.disk, 0),
         ephemeral_gb=_number("OS-FLV-EXT-DATA:ephemeral", wanted.ephemeral, 0),
         swap_mb=_number("swap", wanted.swap, 0),
-        rxtx_factor=float(wanted.rxtx_factor),
-        public=wanted.is_public,
-        description=wanted.description,
+        rxtx_factor=_factor(wanted.rxtx_factor),
+        public=_boolean("os-flavor-access:is_public", wanted.is_public),
+        description=wanted.description if request.microversion >= DESCRIPTION_SINCE else None,
     )
     if not 1 <= len(flavor.name) <= 255:
         raise Fault(400, "Invalid input for field/attribute name. It has 1 to 255 characters.")
@@ -150,7 +159,7 @@ async def update_extra_spec(request: Request) -> Response:
     """Replace one extra spec."""
     key = request.params["key"]
     body = request.json(dict[str, str])
-    if key not in body:
+    if list(body) != [key]:
         raise Fault(400, "Request body and URI mismatch")
     flavor = find_flavor(request, request.params["flavor_id"])
     await _write(request, replace(flavor, extra_specs={**flavor.extra_specs, key: body[key]}))
@@ -207,6 +216,8 @@ def _wanted(request: Request) -> Iterator[Flavor]:
         visible = (flavor for flavor in visible if flavor.public == public)
     least_disk, least_memory = query.integer("minDisk", 0) or 0, query.integer("minRam", 0) or 0
     found = [one for one in visible if one.disk_gb >= least_disk and one.memory_mb >= least_memory]
+    if query.one("name") and request.microversion >= NO_FACTOR_SINCE:
+        found = [one for one in found if one.name == query.one("name")]
     sort = _SORTS.get(query.one("sort_key", "flavorid"))
     if sort is None:
         raise Fault(400, f"Sort key {query.one('sort_key')} is not allowed.")
@@ -233,10 +244,10 @@ def _details(request: Request, flavor: Flavor) -> dict[str, Any]:
         "vcpus": flavor.vcpus,
         "swap": flavor.swap_mb or (0 if request.microversion >= (2, 75) else ""),
         "OS-FLV-EXT-DATA:ephemeral": flavor.ephemeral_gb,
-        "OS-FLV-DISABLED:disabled": False,
         "os-flavor-access:is_public": flavor.public,
-        "rxtx_factor": flavor.rxtx_factor,
     }
+    if request.microversion < NO_FACTOR_SINCE:
+        view |= {"OS-FLV-DISABLED:disabled": False, "rxtx_factor": flavor.rxtx_factor}
     if request.microversion >= (2, 61):
         view["extra_specs"] = flavor.extra_specs
     return view
@@ -251,6 +262,23 @@ def _spec(request: Request, key: str) -> tuple[Flavor, str]:
     if key not in flavor.extra_specs:
         raise Fault(404, f"Flavor {flavor.id} has no extra specs with key {key}.")
     return flavor, flavor.extra_specs[key]
+
+
+def _boolean(name: str, value: Flag) -> bool:
+    text = str(value).lower()
+    if text not in ("true", "false", "1", "0", "yes", "no", "on", "off", "t", "f", "y", "n"):
+        raise Fault(400, f"Invalid input for field/attribute {name}. Value: {value}. It is not a boolean.")
+    return text in ("true", "1", "yes", "on", "t", "y")
+
+
+def _factor(value: float | str) -> float:
+    try:
+        factor = float(value)
+    except ValueError as error:
+        raise Fault(400, f"Invalid input for field/attribute rxtx_factor. Value: {value}.") from error
+    if not 0 < factor <= 3.40282e38:
+        raise Fault(400, f"Invalid input for field/attribute rxtx_factor. Value: {value}. It is more than 0.")
+    return factor
 
 
 def _number(name: str, value: int | str, least: int) -> int:

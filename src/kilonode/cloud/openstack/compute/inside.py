@@ -153,3 +153,15 @@ def _older_diagnostics(server: Server, nics: int, disks: int) -> dict[str, int]:
 
 def _uptime_s(request: Request, server: Server) -> int:
     return max(0, request.cloud.now_us() - server.launched_us) // 1_000_000 if server.launched_us else 0
+
+
+async def list_shares(request: Request) -> Response:
+    """The shares of a server: this cloud has no service for shares, so none."""
+    find_server(request)
+    return reply({"shares": []})
+
+
+async def attach_share(request: Request) -> Response:
+    """There is no share to attach."""
+    find_server(request)
+    raise Fault(404, "Share could not be found: this cloud has no service for shares.")

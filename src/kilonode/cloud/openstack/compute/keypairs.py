@@ -1,8 +1,8 @@
 """Keypairs: a user's public keys. Nobody can log in to an emulated server, so a key that is made here opens nothing."""
 
 import base64
-import binascii
 import hashlib
+import re
 from typing import Any, Final
 
 import msgspec
@@ -17,6 +17,9 @@ from kilonode.cloud.openstack.web.response import Response, reply
 from kilonode.control.index import Index
 from kilonode.control.mirror import Delete, Entry, Put
 
+NAMES_WIDER_SINCE: Final = (2, 92)
+_OLDER_NAME: Final = re.compile(r"^[A-Za-z0-9 _-]+$")
+_NAME: Final = re.compile(r"^[A-Za-z0-9 _@.-]+$")
 TYPES: Final = ("ssh", "x509")
 _ED25519: Final = b"ssh-ed25519"
 
@@ -75,6 +78,9 @@ async def create_keypair(request: Request) -> Response:
         user_id = wanted.user_id
     if not 1 <= len(wanted.name) <= 255:
         raise Fault(400, "Keypair data is invalid: Keypair name must be string and between 1 and 255 characters long")
+    allowed = _NAME if request.microversion >= NAMES_WIDER_SINCE else _OLDER_NAME
+    if not allowed.match(wanted.name):
+        raise Fault(400, "Keypair data is invalid: Keypair name contains unsafe characters")
     if wanted.type not in TYPES:
         raise Fault(400, f"Invalid input for field/attribute type. Value: {wanted.type}. It is one of {TYPES}.")
     if wanted.public_key is None and request.microversion >= (2, 92):
@@ -139,7 +145,11 @@ def _fingerprint(public_key: str, kind: str) -> str:
         words = public_key.split()
         try:
             data = base64.b64decode(words[1], validate=True)
-        except (IndexError, binascii.Error) as error:
+            length = int.from_bytes(data[:4], "big")
+            if data[4 : 4 + length] != words[0].encode() or len(data) <= 4 + length:
+                # A key says its own type first; what does not is no key.
+                raise ValueError(words[0])
+        except (IndexError, ValueError) as error:
             raise Fault(400, "Keypair data is invalid: failed to generate fingerprint") from error
         digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
     return ":".join(digest[position : position + 2] for position in range(0, len(digest), 2))

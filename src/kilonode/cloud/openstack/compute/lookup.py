@@ -1,6 +1,6 @@
 """Finding what a request names: the resource, or the fault that Nova gives when the caller may not know of it."""
 
-from kilonode.cloud.openstack.compute.model import FLAVOR, SERVER, Flavor, Server
+from kilonode.cloud.openstack.compute.model import DELETED_SERVER, FLAVOR, SERVER, Flavor, Server
 from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.cloud.openstack.web.request import Request
 from kilonode.cloud.resources import NODE, Node
@@ -14,6 +14,16 @@ def find_server(request: Request, server_id: str | None = None) -> Entry[Server]
     if entry is None or not request.caller.may_see(entry.value.project_id):
         raise Fault(404, f"Instance {key} could not be found.")
     return entry
+
+
+def find_server_or_gone(request: Request) -> Server:
+    """The server the path names, also when it was deleted lately. Raises Fault 404."""
+    key = request.params["server_id"]
+    gone = request.cloud.mirror.get(DELETED_SERVER, key)
+    if gone is not None and request.caller.may_see(gone.value.server.project_id):
+        server: Server = gone.value.server
+        return server
+    return find_server(request).value
 
 
 def find_flavor(request: Request, flavor_id: str, *, status: int = 404) -> Flavor:

@@ -4,7 +4,7 @@ States and tasks carry Nova's words. A `task` of a server is what happens to it 
 Nova does the same work under another name or none (see `states.shown_task`). Instants are `_us`, sizes MB and GB.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -185,6 +185,8 @@ class Server(msgspec.Struct, frozen=True, omit_defaults=True):
     reservation_id: str = ""
     launch_index: int = 0
     group_id: str = ""
+    hints: dict[str, Any] = {}
+    """The scheduler hints it was asked for with."""
     locked: bool = False
     locked_reason: str | None = None
     locked_by_admin: bool = False

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from kilonode.cloud.liveness import is_node_up
 from kilonode.cloud.openstack.compute.acting import ACCEPTED, check_state, give_task, object_of, password, write
+from kilonode.cloud.openstack.compute.bodies import disk_config
 from kilonode.cloud.openstack.compute.changes import begin, migration_record
 from kilonode.cloud.openstack.compute.lookup import find_flavor, find_node
 from kilonode.cloud.openstack.compute.model import MIGRATION, Move, Server, ServerFlavor
@@ -48,6 +49,8 @@ async def resize(request: Request, entry: Entry[Server], arguments: Any) -> Resp
         raise Fault(400, "Flavor's disk is too small for requested image. The root disk can only grow.")
     more = Use(0, max(0, flavor.vcpus - server.flavor.vcpus), max(0, flavor.memory_mb - server.flavor.memory_mb))
     request.cloud.part(ProjectUse).check_growth(server.project_id, more)
+    if "OS-DCF:diskConfig" in wanted:
+        entry = Entry(replace(server, disk_config=disk_config(wanted["OS-DCF:diskConfig"])), entry.revision)
     await _begin_move(request, entry, "resize", RESIZE_PREP, ServerFlavor.of(flavor), "resize")
     return reply(None, ACCEPTED)
 

@@ -71,7 +71,10 @@ async def add_floating_ip(request: Request, entry: Entry[Server], arguments: Any
         raise Fault(400, "Specified fixed address not assigned to instance")
     found = await _by_address(request, address)
     change = {"port_id": chosen[0].id, **({"fixed_ip_address": fixed} if fixed else {})}
-    await ask(request, NETWORK_SERVICE, "PUT", _place(found["id"]), body={"floatingip": change})
+    try:
+        await ask(request, NETWORK_SERVICE, "PUT", _place(found["id"]), body={"floatingip": change})
+    except Fault as fault:
+        raise Fault(400 if fault.status == 409 else fault.status, fault.message) from fault
     return reply(None, ACCEPTED)
 
 

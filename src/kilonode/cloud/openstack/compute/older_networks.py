@@ -4,6 +4,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from kilonode.cloud.openstack.compute.acting import ACCEPTED
+from kilonode.cloud.openstack.compute.bodies import is_uuid
 from kilonode.cloud.openstack.compute.delegated import ask
 from kilonode.cloud.openstack.network.service import NETWORK_SERVICE
 from kilonode.cloud.openstack.web.faults import Fault
@@ -91,8 +92,8 @@ async def create_security_group_rule(request: Request) -> Response:
     """Let something in."""
     wanted = _wanted(request, "security_group_rule")
     group_id = str(wanted.get("parent_group_id") or "")
-    if not group_id:
-        raise Fault(400, "Security group id is missing.")
+    if not is_uuid(group_id):
+        raise Fault(400, "Security group id should be uuid")
     remote_group = wanted.get("group_id")
     protocol = str(wanted.get("ip_protocol") or "").lower()
     if not remote_group and protocol not in ("tcp", "udp", "icmp"):
@@ -112,7 +113,10 @@ async def create_security_group_rule(request: Request) -> Response:
         "remote_group_id": remote_group,
         "remote_ip_prefix": None if remote_group else cidr,
     }
-    made = await ask(request, NETWORK_SERVICE, "POST", _RULES, body={"security_group_rule": rule})
+    try:
+        made = await ask(request, NETWORK_SERVICE, "POST", _RULES, body={"security_group_rule": rule})
+    except Fault as fault:
+        raise Fault(400 if fault.status == 409 else fault.status, fault.message) from fault
     return reply({"security_group_rule": await _rule(request, made["security_group_rule"])})
 
 
@@ -187,7 +191,7 @@ def _text(wanted: dict[str, Any], name: str) -> str:
         return ""
     if not isinstance(value, str) or len(value) > 255 or (name == "name" and not value.strip()):
         raise Fault(400, f"Security group {name} is not a string or has no 1 to 255 characters.")
-    return value.strip()
+    return value
 
 
 def _port(wanted: dict[str, Any], name: str, protocol: str) -> int | None:

@@ -38,11 +38,12 @@ def paginate(
     Raises Fault 400 when no item has the marker.
     """
     most = request.cloud.profile.page_limit
-    limit = min(request.query.integer("limit") or most, most)
+    asked = request.query.integer("limit")
+    limit = most if asked is None else min(asked, most)
     marker = request.query.one("marker")
     found = list(islice(_after(items, marker, key, missing) if marker else iter(items), limit))
     links: list[Link] = []
-    if len(found) == limit:
+    if found and len(found) == limit:
         query = request.query.changed(marker=key(found[-1]))
         links.append({"rel": "next", "href": f"{request.cloud.settings.public_url}{request.path}?{query}"})
     return Page(found, links)

@@ -15,11 +15,12 @@ from kilonode.cloud.openstack.compute.acting import (
     required_text,
     write,
 )
+from kilonode.cloud.openstack.compute.bodies import access_address, check_metadata, disk_config
 from kilonode.cloud.openstack.compute.changes import begin
 from kilonode.cloud.openstack.compute.model import KEYPAIR, Server, keypair_key
 from kilonode.cloud.openstack.compute.servers import new_action
 from kilonode.cloud.openstack.compute.states import ACTIVE, ERROR, RESCUED, RESCUING, STOPPED, UNRESCUING
-from kilonode.cloud.openstack.compute.views import server_details
+from kilonode.cloud.openstack.compute.views import REBUILT, server_details
 from kilonode.cloud.openstack.image.model import IMAGE, is_visible
 from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.cloud.openstack.web.request import Request
@@ -51,12 +52,13 @@ async def rebuild(request: Request, entry: Entry[Server], arguments: Any) -> Res
         rebuilt = replace(rebuilt, name=required_text(wanted, "name").strip())
     if "metadata" in wanted:
         metadata = object_of(wanted["metadata"], "metadata")
-        rebuilt = replace(rebuilt, metadata={key: str(value) for key, value in metadata.items()})
-    for word, field in (("accessIPv4", "access_ipv4"), ("accessIPv6", "access_ipv6")):
+        check_metadata(request, metadata)
+        rebuilt = replace(rebuilt, metadata=metadata)
+    for word, field, family in (("accessIPv4", "access_ipv4", 4), ("accessIPv6", "access_ipv6", 6)):
         if word in wanted:
-            rebuilt = replace(rebuilt, **{field: str(wanted[word])})
+            rebuilt = replace(rebuilt, **{field: access_address(word, wanted[word], family)})
     if "OS-DCF:diskConfig" in wanted:
-        rebuilt = replace(rebuilt, disk_config=str(wanted["OS-DCF:diskConfig"]))
+        rebuilt = replace(rebuilt, disk_config=disk_config(wanted["OS-DCF:diskConfig"]))
     if "description" in wanted and version >= (2, 19):
         rebuilt = replace(rebuilt, description=wanted["description"])
     if "key_name" in wanted and version >= (2, 54):
@@ -68,7 +70,7 @@ async def rebuild(request: Request, entry: Entry[Server], arguments: Any) -> Res
     if "hostname" in wanted and version >= (2, 90):
         rebuilt = replace(rebuilt, hostname=required_text(wanted, "hostname"))
     await write(request, entry, rebuilt)
-    view = server_details(request, rebuilt, rebuilding=True)
+    view = server_details(request, rebuilt, REBUILT)
     view["adminPass"] = admin_password
     place = f"{request.cloud.settings.public_url}/compute/v2.1/servers/{server.id}"
     return reply({"server": view}, ACCEPTED, (("location", place),))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from kilonode.cloud.context import timestamp_with_microseconds
-from kilonode.cloud.openstack.compute.lookup import find_server
+from kilonode.cloud.openstack.compute.lookup import find_server, find_server_or_gone
 from kilonode.cloud.openstack.compute.model import MIGRATION, Migration, Server, ServerAction
 from kilonode.cloud.openstack.compute.paging import paginate, resource_links
 from kilonode.cloud.openstack.compute.views import host_id
@@ -13,6 +13,7 @@ from kilonode.cloud.openstack.web.request import Request
 from kilonode.cloud.openstack.web.response import Response, reply
 from kilonode.cloud.resources import NODE
 
+GONE_SINCE: Final = (2, 21)
 _EVENTS: Final = {
     "create": "compute__do_build_and_run_instance",
     "delete": "compute_terminate_instance",
@@ -27,7 +28,7 @@ _UNDER_WAY: Final = frozenset({"queued", "preparing", "running", "post-migrating
 
 async def list_actions(request: Request) -> Response:
     """What was asked of a server, newest first."""
-    server = find_server(request).value
+    server = _acted_on(request)
     found = list(reversed(server.actions))
     if request.microversion < (2, 58):
         return reply({"instanceActions": [_action(request, server, one) for one in found]}, items=len(found))
@@ -40,7 +41,7 @@ async def list_actions(request: Request) -> Response:
 
 async def show_action(request: Request) -> Response:
     """One action with its event."""
-    server, request_id = find_server(request).value, request.params["request_id"]
+    server, request_id = _acted_on(request), request.params["request_id"]
     for one in server.actions:
         if one.request_id == request_id:
             view = _action(request, server, one)
@@ -85,6 +86,11 @@ async def show_server_migration(request: Request) -> Response:
         if str(one.number) == number and one.status in _UNDER_WAY:
             return reply({"migration": _server_migration(one)})
     raise Fault(404, f"In-progress live migration {number} is not found for server {server.id}.")
+
+
+def _acted_on(request: Request) -> Server:
+    """The server whose actions are asked for; from 2.21 on also one that is gone."""
+    return find_server_or_gone(request) if request.microversion >= GONE_SINCE else find_server(request).value
 
 
 def _moves(request: Request, server: Server) -> list[Migration]:

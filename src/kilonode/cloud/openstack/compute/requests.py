@@ -1,7 +1,9 @@
 """The bodies of compute requests as typed records. Reading only: what they mean is decided by the handlers.
 
-Nova refuses names it does not know; these records let them pass, so that a client newer than 2.96 can be tried.
+Nova refuses names it does not know; these records let them pass, so that a client newer than 2.104 can be tried.
 """
+
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -67,18 +69,13 @@ class WantedServer(msgspec.Struct, frozen=True):
     hostname: str | None = None
 
 
-class SchedulerHints(msgspec.Struct, frozen=True):
-    """The hints that mean something here; all others are let pass."""
-
-    group: str | None = None
-
-
 class CreateServer(msgspec.Struct, frozen=True):
     """The body of `POST /servers`."""
 
     server: WantedServer
-    hints: SchedulerHints | None = msgspec.field(name="os:scheduler_hints", default=None)
-    older_hints: SchedulerHints | None = msgspec.field(name="OS-SCH-HNT:scheduler_hints", default=None)
+    hints: dict[str, Any] | None = msgspec.field(name="os:scheduler_hints", default=None)
+    older_hints: dict[str, Any] | None = msgspec.field(name="OS-SCH-HNT:scheduler_hints", default=None)
+    """Those that mean something here are read; all are kept, to be shown."""
 
 
 class ChangedServer(msgspec.Struct, frozen=True):
@@ -90,6 +87,7 @@ class ChangedServer(msgspec.Struct, frozen=True):
     access_ipv6: str | UnsetType = msgspec.field(name="accessIPv6", default=UNSET)
     disk_config: str | UnsetType = msgspec.field(name="OS-DCF:diskConfig", default=UNSET)
     hostname: str | UnsetType = UNSET
+    pinned_zone: str | UnsetType | None = msgspec.field(name="pinned_availability_zone", default=UNSET)
 
 
 class UpdateServer(msgspec.Struct, frozen=True):

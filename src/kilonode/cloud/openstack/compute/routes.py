@@ -84,6 +84,8 @@ _SERVERS: Final = (
 _VOLUMES: Final = "/servers/{server_id}/os-volume_attachments"
 _INTERFACES: Final = "/servers/{server_id}/os-interface"
 _ATTACHMENTS: Final = (
+    Route("GET", "/servers/{server_id}/shares", inside.list_shares, READ, since=(2, 97)),
+    Route("POST", "/servers/{server_id}/shares", inside.attach_share, WRITE, since=(2, 97)),
     Route("GET", _VOLUMES, attachments.list_volume_attachments, READ),
     Route("POST", _VOLUMES, attachments.attach_volume, WRITE),
     Route("GET", f"{_VOLUMES}/{{volume_id}}", attachments.show_volume_attachment, READ),
@@ -166,5 +168,6 @@ COMPUTE: Final = ServiceApp(
     root=BOOKMARK_PREFIX,
     discovery=versions.DISCOVERY,
     microversions=versions.MICROVERSIONS,
+    exact_paths=True,
     request_id_headers=("x-openstack-request-id", "x-compute-request-id"),
 )

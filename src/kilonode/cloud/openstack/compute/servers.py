@@ -1,9 +1,12 @@
 """Servers: list, show, change, delete. Creating them is `creating`, everything that is done to them is `actions`."""
 
+from typing import Final
+
 from msgspec import UNSET
 from msgspec.structs import replace
 
 from kilonode.cloud.openstack.compute import neighbours
+from kilonode.cloud.openstack.compute.bodies import access_address, disk_config
 from kilonode.cloud.openstack.compute.changes import begin
 from kilonode.cloud.openstack.compute.deleted import bury
 from kilonode.cloud.openstack.compute.filters import wanted_servers
@@ -12,11 +15,14 @@ from kilonode.cloud.openstack.compute.model import ACTIONS_KEPT, SERVER, Server,
 from kilonode.cloud.openstack.compute.paging import paginate
 from kilonode.cloud.openstack.compute.requests import UpdateServer
 from kilonode.cloud.openstack.compute.states import DELETING
-from kilonode.cloud.openstack.compute.views import server_details, server_in_list
+from kilonode.cloud.openstack.compute.views import LISTED, UPDATED, server_details, server_in_list
 from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.cloud.openstack.web.request import Request
 from kilonode.cloud.openstack.web.response import Response, reply
+from kilonode.cloud.resources import NODE
 from kilonode.control.mirror import Delete, Entry, Put
+
+PIN_SINCE: Final = (2, 104)
 
 
 async def list_servers(request: Request) -> Response:
@@ -29,7 +35,7 @@ async def list_servers(request: Request) -> Response:
 async def list_servers_detail(request: Request) -> Response:
     """Everything about each server."""
     page = paginate(request, wanted_servers(request), _key)
-    body = page.body("servers", lambda server: server_details(request, server, in_list=True))
+    body = page.body("servers", lambda server: server_details(request, server, LISTED))
     return reply(body, items=len(page.items))
 
 
@@ -50,16 +56,28 @@ async def update_server(request: Request) -> Response:
     if changed.description is not UNSET:
         server = replace(server, description=changed.description)
     if changed.access_ipv4 is not UNSET:
-        server = replace(server, access_ipv4=changed.access_ipv4)
+        server = replace(server, access_ipv4=access_address("accessIPv4", changed.access_ipv4, 4))
     if changed.access_ipv6 is not UNSET:
-        server = replace(server, access_ipv6=changed.access_ipv6)
+        server = replace(server, access_ipv6=access_address("accessIPv6", changed.access_ipv6, 6))
     if changed.disk_config is not UNSET:
-        server = replace(server, disk_config=changed.disk_config)
+        server = replace(server, disk_config=disk_config(changed.disk_config))
+    if changed.pinned_zone is not UNSET and request.microversion >= PIN_SINCE:
+        server = replace(server, zone=_pinned(request, server, changed.pinned_zone))
     if changed.hostname is not UNSET:
         server = replace(server, hostname=changed.hostname)
     server = replace(server, updated_us=request.cloud.now_us())
     await request.cloud.mirror.commit([Put(SERVER, server, server.id, entry.revision)])
-    return reply({"server": server_details(request, server)})
+    return reply({"server": server_details(request, server, UPDATED)})
+
+
+def _pinned(request: Request, server: Server, zone: str | None) -> str:
+    """The zone a server is to stay in: none, or the one it is in. Raises Fault 409."""
+    if not zone or zone == server.zone:
+        return zone or ""
+    node = request.cloud.mirror.get(NODE, server.node)
+    if server.zone or node is None or node.value.zone != zone:
+        raise Fault(409, f"Cannot pin instance {server.id} to availability zone {zone}: it is not there, or pinned.")
+    return zone
 
 
 async def delete_server(request: Request) -> Response:

@@ -27,9 +27,9 @@ async def show_usage(request: Request) -> Response:
     project = request.params["project_id"]
     if not request.caller.may_see(project):
         raise Fault(403, "Policy doesn't allow os_compute_api:os-simple-tenant-usage:show to be performed.")
-    if not servers_by_project(request.cloud.mirror).count(project):
-        return reply({"tenant_usage": {}})
-    return reply({"tenant_usage": _usage(request, project, _span(request), detailed=True)})
+    span = _span(request)
+    usage = _usage(request, project, span, detailed=True)
+    return reply({"tenant_usage": usage if usage["server_usages"] else {}})
 
 
 def _usage(request: Request, project: str, span: tuple[int, int], *, detailed: bool) -> dict[str, Any]:

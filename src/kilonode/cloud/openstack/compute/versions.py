@@ -1,15 +1,17 @@
-"""What compute speaks: version 2.1 with microversions to 2.96, the newest whose changes of format are all honoured."""
+"""What compute speaks: version 2.1 with microversions to 2.104, the newest whose changes of format are all honoured."""
 
 from typing import Any, Final
 
-from kilonode.cloud.openstack.compute.paging import PREFIX
+from kilonode.cloud.openstack.compute.paging import BOOKMARK_PREFIX, PREFIX
+from kilonode.cloud.openstack.web.access import Access
 from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.cloud.openstack.web.microversions import Microversions
 from kilonode.cloud.openstack.web.request import Request
 from kilonode.cloud.openstack.web.response import Response, reply
+from kilonode.cloud.openstack.web.service import Route
 from kilonode.cloud.openstack.web.versions import Version, discovery
 
-MICROVERSIONS: Final = Microversions("compute", (2, 1), (2, 96), "X-OpenStack-Nova-API-Version")
+MICROVERSIONS: Final = Microversions("compute", (2, 1), (2, 104), "X-OpenStack-Nova-API-Version")
 VERSION: Final = Version(
     id="v2.1",
     path=f"{PREFIX}/",
@@ -17,7 +19,36 @@ VERSION: Final = Version(
     media_type="application/vnd.openstack.compute+json;version=2.1",
     microversions=MICROVERSIONS,
 )
-DISCOVERY: Final = discovery(VERSION, "/v2.1", list_status=200)
+OLDER: Final = Version(
+    id="v2.0",
+    path=f"{BOOKMARK_PREFIX}/v2/",
+    updated="2011-01-21T11:33:21Z",
+    status="DEPRECATED",
+    media_type="application/vnd.openstack.compute+json;version=2",
+)
+"""What clients and tests expect to find listed first. Its routes are those of 2.1 and are served there alone."""
+
+
+async def list_versions(request: Request) -> Response:
+    """Both versions."""
+    url = request.cloud.settings.public_url
+    return reply({"versions": [_older(url), VERSION.document(url)]})
+
+
+async def show_older_version(request: Request) -> Response:
+    """The older version."""
+    return reply({"version": _older(request.cloud.settings.public_url)})
+
+
+def _older(url: str) -> dict[str, Any]:
+    return {**OLDER.document(url), "version": "", "min_version": ""}
+
+
+DISCOVERY: Final = (
+    Route("GET", "", list_versions, Access.PUBLIC),
+    Route("GET", "/v2", show_older_version, Access.PUBLIC),
+    *discovery(VERSION, "/v2.1", list_status=200)[1:],
+)
 
 
 _EXTENSIONS: Final = {

@@ -1,4 +1,4 @@
-"""How a server looks on the wire, at any microversion from 2.1 to 2.96. Reads the mirror, decides nothing."""
+"""How a server looks on the wire, at any microversion from 2.1 to 2.104. Reads the mirror, decides nothing."""
 
 import hashlib
 from functools import lru_cache
@@ -9,10 +9,17 @@ from kilonode.cloud.liveness import is_node_up
 from kilonode.cloud.openstack.compute import neighbours
 from kilonode.cloud.openstack.compute.model import Server
 from kilonode.cloud.openstack.compute.paging import bookmark, resource_links
-from kilonode.cloud.openstack.compute.states import BUILDING, power_state, progress, shown_task, status
+from kilonode.cloud.openstack.compute.states import BUILDING, DELETED, power_state, progress, shown_task, status
+from kilonode.cloud.openstack.image.model import IMAGE
 from kilonode.cloud.openstack.web.request import Request
 from kilonode.cloud.resources import NODE
 
+SHOWN: Final = "shown"
+LISTED: Final = "listed"
+UPDATED: Final = "updated"
+REBUILT: Final = "rebuilt"
+"""The forms of an answer: of one server, in a list, after a change, after a rebuild."""
+WHOLE_AFTER_CHANGE_SINCE: Final = (2, 75)
 _PROGRESS_STATUSES: Final = frozenset({"ACTIVE", "BUILD", "REBUILD", "RESIZE", "VERIFY_RESIZE", "MIGRATING"})
 
 
@@ -21,13 +28,11 @@ def server_in_list(request: Request, server: Server) -> dict[str, Any]:
     return {"id": server.id, "name": server.name, "links": resource_links(request, "servers", server.id)}
 
 
-def server_details(
-    request: Request, server: Server, *, in_list: bool = False, rebuilding: bool = False
-) -> dict[str, Any]:
-    """Everything the caller may see of a server. A list shows no server groups."""
-    cloud, version, is_admin = request.cloud, request.microversion, request.caller.is_admin
+def server_details(request: Request, server: Server, form: str = SHOWN) -> dict[str, Any]:
+    """Everything the caller may see of a server, in the form of the answer it stands in."""
+    cloud, version = request.cloud, request.microversion
+    whole = form in (SHOWN, LISTED) or version >= WHOLE_AFTER_CHANGE_SINCE
     shown_status = status(server.state, server.task)
-    node = cloud.mirror.get(NODE, server.node) if server.node else None
     view: dict[str, Any] = {
         "id": server.id,
         "name": server.name,
@@ -36,17 +41,37 @@ def server_details(
         "user_id": server.user_id,
         "metadata": server.metadata,
         "hostId": host_id(server.project_id, server.node) if server.node else "",
-        "image": (
-            {"id": server.image_id, "links": bookmark(request, "images", server.image_id)} if server.image_id else ""
-        ),
+        "image": _image(request, server),
         "flavor": _flavor(request, server),
         "created": timestamp(server.created_us),
         "updated": timestamp(server.updated_us),
-        "addresses": {} if server.state == BUILDING else neighbours.addresses(cloud, server),
+        "addresses": _addresses(cloud, server, extended=whole),
         "accessIPv4": server.access_ipv4,
         "accessIPv6": server.access_ipv6,
         "links": resource_links(request, "servers", server.id),
         "OS-DCF:diskConfig": server.disk_config,
+    }
+    if shown_status in _PROGRESS_STATUSES:
+        view["progress"] = progress(server.state, server.task)
+    if server.fault is not None and shown_status in ("ERROR", "DELETED"):
+        view["fault"] = _fault(server, is_admin=request.caller.is_admin)
+    if whole:
+        _add_extensions(request, view, server)
+    if form == REBUILT:
+        if version >= (2, 54):
+            view["key_name"] = server.key_name
+        if version >= (2, 57):
+            view["user_data"] = server.user_data
+            view.pop("OS-EXT-SRV-ATTR:user_data", None)
+    _add_newer(request, view, server, form)
+    return view
+
+
+def _add_extensions(request: Request, view: dict[str, Any], server: Server) -> None:
+    """What were extensions once; answers to changes have had it since 2.75 only."""
+    cloud, version = request.cloud, request.microversion
+    node = cloud.mirror.get(NODE, server.node) if server.node else None
+    view |= {
         "OS-EXT-AZ:availability_zone": node.value.zone if node is not None else server.zone,
         "config_drive": "True" if server.config_drive else "",
         "key_name": server.key_name,
@@ -57,25 +82,28 @@ def server_details(
         "OS-EXT-STS:power_state": power_state(server.state),
         "os-extended-volumes:volumes_attached": _volumes(server, version),
     }
-    if shown_status in _PROGRESS_STATUSES:
-        view["progress"] = progress(server.state, server.task)
-    if server.fault is not None and shown_status == "ERROR":
-        view["fault"] = _fault(server, is_admin=is_admin)
+    if server.state == DELETED:
+        view["OS-SRV-USG:terminated_at"] = timestamp_with_microseconds(server.updated_us)
     if server.security_groups and server.state != BUILDING:
         view["security_groups"] = [{"name": name} for name in server.security_groups]
-    if is_admin:
+    if request.caller.is_admin:
         _add_extended(view, server, version)
+        if version >= (2, 16):
+            view["host_status"] = _host_status(cloud, server)
+
+
+def _add_newer(request: Request, view: dict[str, Any], server: Server, form: str) -> None:
+    """What microversions have added."""
+    version = request.microversion
     if version >= (2, 9):
         view["locked"] = server.locked
-    if version >= (2, 16) and is_admin:
-        view["host_status"] = _host_status(cloud, server)
     if version >= (2, 19):
         view["description"] = server.description
     if version >= (2, 26):
         view["tags"] = server.tags
     if version >= (2, 63):
-        view["trusted_image_certificates"] = None
-    if version >= (2, 71) and not in_list:
+        view["trusted_image_certificates"] = server.trusted_certificates or None
+    if version >= (2, 71) and form != LISTED:
         view["server_groups"] = [server.group_id] if server.group_id else []
     if version >= (2, 73):
         view["locked_reason"] = server.locked_reason
@@ -83,7 +111,8 @@ def server_details(
         view["OS-EXT-SRV-ATTR:hostname"] = server.hostname
     if version >= (2, 96):
         view["pinned_availability_zone"] = server.zone or None
-    return view
+    if version >= (2, 100):
+        view["scheduler_hints"] = server.hints
 
 
 @lru_cache(maxsize=65_536)
@@ -95,6 +124,28 @@ def host_id(project_id: str, node: str) -> str:
 def instance_name(server: Server) -> str:
     """The name the hypervisor knows the server by."""
     return f"instance-{server.id[:8]}"
+
+
+def _image(request: Request, server: Server) -> Any:
+    if not server.image_id:
+        return ""
+    view: dict[str, Any] = {"id": server.image_id, "links": bookmark(request, "images", server.image_id)}
+    if request.microversion >= (2, 98):
+        entry = request.cloud.mirror.get(IMAGE, server.image_id)
+        view["properties"] = entry.value.properties if entry is not None else {}
+    return view
+
+
+def _addresses(cloud: Cloud, server: Server, *, extended: bool) -> dict[str, list[dict[str, Any]]]:
+    if server.state in (BUILDING, DELETED):
+        return {}
+    found = neighbours.addresses(cloud, server)
+    if extended:
+        return found
+    return {
+        name: [{"addr": one["addr"], "version": one["version"]} for one in addresses]
+        for name, addresses in found.items()
+    }
 
 
 def _flavor(request: Request, server: Server) -> dict[str, Any]:
