@@ -68,7 +68,12 @@ async def test_a_cloud_comes_up_goes_down_without_a_trace_and_goes_on_with_its_d
         assert [process.name for process in found.processes] == ["api", "scheduler", "volume", "fleet-0"]
         assert all(is_alive(identity) for identity in identities(found))
         assert any("OS_CLIENT_CONFIG_FILE" in line for line in lines)
-        assert "cloud lab: ready" in describe(await status(tmp_path, NAME))
+        now = await status(tmp_path, NAME)
+        told = describe(now)
+        assert "cloud lab: ready" in told
+        assert set(now.usage) == {"supervisor", *(process.name for process in now.processes)}
+        assert all(usage.memory_bytes > 2**20 and usage.cpu_s > 0 for usage in now.usage.values())
+        assert any("cpu now" in line and "memory" in line for line in told)
         with pytest.raises(InputError, match="already up"):
             await up(wanted(tmp_path), lines.append)
         server = await booted(await log_in(found), "kept")

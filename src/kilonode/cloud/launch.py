@@ -24,6 +24,7 @@ from kilonode.cloud.probe import Answer, ask
 from kilonode.cloud.profiles import load_profile
 from kilonode.cloud.serving import listen, listen_anywhere
 from kilonode.cloud.status import CloudStatus, describe, describe_layout, how_to_use
+from kilonode.cloud.usage import usage_of
 
 __all__ = ["CloudStatus", "Report", "UpSettings", "describe", "down", "status", "up"]
 
@@ -99,7 +100,8 @@ async def status(state: Path, name: str) -> CloudStatus:
     table = folder.read_processes()
     if table is None or not is_alive(table.supervisor):
         return _status(folder, record, Answer(problem="the cloud is down"), running=False)
-    return _status(folder, record, await _ask(settings), running=True)
+    found = _status(folder, record, await _ask(settings), running=True)
+    return msgspec.structs.replace(found, usage=await usage_of(folder, RealClock()))
 
 
 def no_such_cloud(state: Path, name: str) -> InputError:

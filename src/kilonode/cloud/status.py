@@ -4,6 +4,8 @@ import shlex
 
 import msgspec
 
+from kilonode.base.units import format_seconds
+from kilonode.base.usage import ServiceUsage
 from kilonode.cloud.access import DEMO_SUFFIX
 from kilonode.cloud.folder import ProcessRecord, StoreName
 from kilonode.cloud.plan import DEFAULT_NAME
@@ -28,6 +30,8 @@ class CloudStatus(msgspec.Struct, frozen=True):
     problem: str = ""
     """Why it is not ready."""
     processes: tuple[ProcessRecord, ...] = ()
+    usage: dict[str, ServiceUsage] = {}
+    """What each process that runs uses, by its name, and the supervisor; empty when nobody looked."""
 
 
 def describe(status: CloudStatus) -> list[str]:
@@ -40,11 +44,21 @@ def describe(status: CloudStatus) -> list[str]:
         f"  store      {status.store}, {describe_layout(all_in_one=status.all_in_one)}",
         f"  state      {status.folder}",
     ]
+    if status.usage:
+        lines.append(f"  {'':<10} {'':<8} {'':<12} {'cpu now':>8} {'cpu total':>9} {'memory':>9} {'tcp':>5}")
     for process in status.processes:
         pid = f"pid {process.identity.pid}" if process.identity else "-"
-        history = f"restarted {process.restarts} times, last {process.last_exit}" if process.last_exit else ""
-        lines.append(f"  {process.name:<10} {process.state:<8} {pid:<12} {history}".rstrip())
+        used = describe_usage(status.usage[process.name]) if process.name in status.usage else ""
+        history = f"  restarted {process.restarts} times, last {process.last_exit}" if process.last_exit else ""
+        lines.append(f"  {process.name:<10} {process.state:<8} {pid:<12} {used}{history}".rstrip())
     return lines + ([f"  {line}" for line in how_to_use(status)] if status.running else [])
+
+
+def describe_usage(usage: ServiceUsage) -> str:
+    """What a process uses, in columns: of a processor now, in all, resident memory, established connections."""
+    now = "-" if usage.cpu_fraction is None else f"{usage.cpu_fraction:.0%}"
+    tcp = "-" if usage.connections is None else str(usage.connections)
+    return f"{now:>8} {format_seconds(usage.cpu_s):>9} {usage.memory_bytes / 2**20:>5.0f} MiB {tcp:>5}"
 
 
 def how_to_use(status: CloudStatus) -> list[str]:
