@@ -86,6 +86,13 @@ def mac_address(port_id: str, first_address: str, turn: int) -> str:
     return f"{MAC_PREFIX}:{low >> 16:02x}:{low >> 8 & 255:02x}:{low & 255:02x}"
 
 
+def automatic_address(cidr: str, mac: str) -> str:
+    """The address that a port makes itself, of an IPv6 range and its MAC address (EUI-64)."""
+    octets = bytes.fromhex(mac.replace(":", ""))
+    interface = bytes((octets[0] ^ 2, *octets[1:3], 0xFF, 0xFE, *octets[3:]))
+    return str(IPv6Address(int(ip_network(cidr).network_address) | int.from_bytes(interface, "big")))
+
+
 def default_gateway(cidr: str) -> str | None:
     """The first address of a range, where routers are by custom; None in a range of one address."""
     network = ip_network(cidr)

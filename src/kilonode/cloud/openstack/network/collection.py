@@ -11,7 +11,14 @@ import msgspec
 
 from kilonode.cloud.context import Cloud, timestamp
 from kilonode.cloud.openstack.network.faults import disallowed, invalid, missing
-from kilonode.cloud.openstack.network.model import Resource, by_project
+from kilonode.cloud.openstack.network.model import (
+    SECURITY_GROUP,
+    SECURITY_GROUP_RULE,
+    Resource,
+    by_project,
+    is_shared_with,
+    shared_with_project,
+)
 from kilonode.cloud.openstack.network.quotas import check_quota
 from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.cloud.openstack.web.fields import Fields, Getter, matching
@@ -78,7 +85,12 @@ class Collection(msgspec.Struct, Generic[Record], frozen=True):
 
     def is_visible(self, request: Request, record: Record) -> bool:
         """Whether the caller may know of a resource."""
-        return request.caller.may_see(record.project_id) or (self.sees is not None and self.sees(request, record))
+        caller = request.caller
+        return (
+            caller.may_see(record.project_id)
+            or is_shared_with(record, caller.project_id)
+            or (self.sees is not None and self.sees(request, record))
+        )
 
     def view(self, request: Request, record: Record) -> dict[str, Any]:
         """The resource as the caller sees it, with the fields it asked for."""
@@ -119,7 +131,9 @@ class Collection(msgspec.Struct, Generic[Record], frozen=True):
             record, its_changes = make(request, _read(item, kind, self.noun))
             wanted_by_project[record.project_id] = wanted_by_project.get(record.project_id, 0) + 1
             for change in its_changes:
-                if changes.setdefault((change.kind, change.key), change) != change:
+                known = changes.setdefault((change.kind, change.key), change)
+                # What follows from a project, such as its default group, is made by each of them: once is enough.
+                if known != change and change.kind not in (SECURITY_GROUP, SECURITY_GROUP_RULE):
                     raise Fault(501, f"These {self.plural} depend on each other: create them one at a time.")
             records.append(record)
         for project_id, count in wanted_by_project.items():
@@ -134,6 +148,7 @@ class Collection(msgspec.Struct, Generic[Record], frozen=True):
     ) -> Response:
         """Change the resource that the path names. `change` gives its new value and what else has to be written."""
         entry = self.find_own(request, request.params["id"], "update")
+        _check_revision(request, entry.value)
         wanted = _read(request.json_object().get(self.noun), kind, self.noun)
         record, changes = change(request, entry.value, wanted)
         record = touched(request.cloud, record)
@@ -158,7 +173,9 @@ class Collection(msgspec.Struct, Generic[Record], frozen=True):
             return [entry.value for entry in table.values()]
         own = by_project(mirror, self.kind).keys(caller.project_id)
         others = self.seen(request) if self.seen is not None else ()
-        return [table[key].value for key in dict.fromkeys([*own, *others])]
+        shared = shared_with_project(mirror, self.kind)
+        keys = dict.fromkeys([*own, *others, *shared.keys("*"), *shared.keys(caller.project_id)])
+        return [table[key].value for key in keys]
 
     def _tests(self, request: Request, fields: Fields[Record]) -> list[Test[Record]]:
         cloud, query = request.cloud, request.query
@@ -210,6 +227,21 @@ def _read(item: Any, kind: type[Wanted], noun: str) -> Wanted:
         return msgspec.convert(item, kind)
     except msgspec.ValidationError as error:
         raise invalid(f"Invalid input for {noun}: {error}.") from error
+
+
+def _check_revision(request: Request, record: Resource) -> None:
+    """Refuse a change of another revision than `If-Match` names. Raises Fault 412."""
+    text = request.header("if-match")
+    if not text:
+        return
+    name, _, number = text.partition("=")
+    if name.strip() != "revision_number" or not number.strip().isdigit():
+        raise invalid(f"Invalid If-Match: {text!r}.")
+    if int(number) != record.version:
+        raise Fault(
+            412, f"Constrained to {number}, but current revision is {record.version}",
+            type="RevisionNumberConstraintFailed",
+        )  # fmt: skip
 
 
 def _tag_test(name: str, wanted: frozenset[str]) -> Test[Any]:

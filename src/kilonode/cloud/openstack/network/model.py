@@ -4,7 +4,7 @@ Every address in use is an `Address` document, written in the same commit as its
 address is ever given twice, whichever processes give them. Instants are `_us`.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -21,6 +21,7 @@ FLOATING_IP: Final = "floating_ip"
 SECURITY_GROUP: Final = "security_group"
 SECURITY_GROUP_RULE: Final = "security_group_rule"
 NETWORK_QUOTA: Final = "network_quota"
+RBAC_POLICY: Final = "rbac_policy"
 
 ROUTER_INTERFACE: Final = "network:router_interface"
 ROUTER_GATEWAY: Final = "network:router_gateway"
@@ -40,6 +41,8 @@ class Resource(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     version: int = 1
     """How often it was written: the API's `revision_number`."""
     tags: tuple[str, ...] = ()
+    shared_with: tuple[str, ...] = ()
+    """Projects that a policy shares it with; `*`: with all."""
 
 
 @document(NETWORK)
@@ -58,6 +61,10 @@ class Network(Resource, frozen=True, omit_defaults=True, kw_only=True):
     physical_network: str | None = None
     availability_zone_hints: tuple[str, ...] = ()
     subnet_ids: tuple[str, ...] = ()
+    external_for: tuple[str, ...] = ()
+    """Projects that a policy makes it external for; all, when it is external."""
+    dhcp_agents: tuple[str, ...] | None = None
+    """The agents that an administrator chose; None: one that follows from its id."""
 
 
 class Pool(msgspec.Struct, frozen=True, array_like=True):
@@ -89,6 +96,13 @@ class Subnet(Resource, frozen=True, omit_defaults=True, kw_only=True):
     ipv6_address_mode: str | None = None
     ipv6_ra_mode: str | None = None
     service_types: tuple[str, ...] = ()
+    pool_id: str = ""
+    """The subnet pool that its range is from."""
+
+    @property
+    def is_automatic(self) -> bool:
+        """Whether ports make their addresses themselves, of the range and their MAC address."""
+        return self.ipv6_address_mode in ("slaac", "dhcpv6-stateless")
 
 
 class FixedIp(msgspec.Struct, frozen=True):
@@ -96,6 +110,14 @@ class FixedIp(msgspec.Struct, frozen=True):
 
     subnet_id: str
     ip_address: str
+
+
+class DhcpOption(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a port is told by DHCP besides its address."""
+
+    opt_name: str
+    opt_value: str | None
+    ip_version: int = 4
 
 
 class AddressPair(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -123,7 +145,8 @@ class Port(Resource, frozen=True, omit_defaults=True, kw_only=True):
     allowed_address_pairs: tuple[AddressPair, ...] = ()
     vnic_type: str = "normal"
     dns_name: str = ""
-    profile: dict[str, str] = {}
+    profile: dict[str, Any] = {}
+    dhcp_options: tuple[DhcpOption, ...] = ()
     made_for_server: bool = False
     """Made when its server was, and deleted with it."""
     turn: int = 0
@@ -149,6 +172,8 @@ class Router(Resource, frozen=True, omit_defaults=True, kw_only=True):
     distributed: bool = False
     ha: bool = False
     routes: tuple[HostRoute, ...] = ()
+    l3_agents: tuple[str, ...] | None = None
+    """The agents that an administrator chose; None: one that follows from its id."""
     availability_zone_hints: tuple[str, ...] = ()
 
 
@@ -208,6 +233,20 @@ def by_project(mirror: Mirror, kind: str) -> Index:
 def networks_open_to_all(mirror: Mirror) -> Index:
     """Networks that every project sees, under True."""
     return mirror.index(NETWORK, "open", lambda network: True if network.shared or network.external else None)
+
+
+def shared_with_project(mirror: Mirror, kind: str) -> Index:
+    """What a policy shares with a project; with all projects, under `*`."""
+    return mirror.index(kind, "shared_with", _sharers)
+
+
+def _sharers(resource: Any) -> tuple[str, ...]:
+    return (*resource.shared_with, *getattr(resource, "external_for", ()))
+
+
+def is_shared_with(resource: Any, project_id: str) -> bool:
+    """Whether a policy shares it with the project."""
+    return bool(resource.shared_with) and ("*" in resource.shared_with or project_id in resource.shared_with)
 
 
 def subnets_by_network(mirror: Mirror) -> Index:

@@ -10,6 +10,7 @@ from kilonode.cloud.openstack.network.collection import Changes, Collection, own
 from kilonode.cloud.openstack.network.default_group import default_group_changes
 from kilonode.cloud.openstack.network.faults import disallowed
 from kilonode.cloud.openstack.network.model import (
+    FLOATING_IP,
     FLOATING_IP_OWNER,
     NETWORK,
     PORT,
@@ -21,6 +22,8 @@ from kilonode.cloud.openstack.network.model import (
     ports_by_network,
     subnets_by_network,
 )
+from kilonode.cloud.openstack.network.plugging import remove_port
+from kilonode.cloud.openstack.network.pool_model import SUBNET_POOL
 from kilonode.cloud.openstack.web.access import Access
 from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.cloud.openstack.web.fields import Fields
@@ -55,6 +58,17 @@ class WantedNetwork(msgspec.Struct, frozen=True):
 
 def make_network_fields(cloud: Cloud) -> Fields[Network]:
     """The fields of a network."""
+
+    def scope(network: Network, version: int) -> str | None:
+        """The address scope of the pools that the network's subnets are from."""
+        for key in network.subnet_ids:
+            subnet = cloud.mirror.get(SUBNET, key)
+            if subnet is not None and subnet.value.ip_version == version and subnet.value.pool_id:
+                pool = cloud.mirror.get(SUBNET_POOL, subnet.value.pool_id)
+                if pool is not None and pool.value.address_scope_id:
+                    return str(pool.value.address_scope_id)
+        return None
+
     return Fields(
         {
             "id": lambda network: network.id,
@@ -62,17 +76,18 @@ def make_network_fields(cloud: Cloud) -> Fields[Network]:
             "admin_state_up": lambda network: network.admin_state_up,
             "status": lambda network: "ACTIVE",
             "subnets": lambda network: network.subnet_ids,
-            "shared": lambda network: network.shared,
+            "shared": lambda network: network.shared or "*" in network.shared_with,
             "router:external": lambda network: network.external,
             "is_default": lambda network: network.is_default,
             "mtu": lambda network: network.mtu,
             "port_security_enabled": lambda network: network.port_security_enabled,
             "availability_zone_hints": lambda network: network.availability_zone_hints,
             "availability_zones": lambda network: cloud.settings.zones,
-            "ipv4_address_scope": lambda network: None,
-            "ipv6_address_scope": lambda network: None,
+            "ipv4_address_scope": lambda network: scope(network, 4),
+            "ipv6_address_scope": lambda network: scope(network, 6),
             "dns_domain": lambda network: network.dns_domain,
             "qos_policy_id": lambda network: None,
+            "l2_adjacency": lambda network: True,
             "vlan_transparent": lambda network: None,
             "provider:network_type": lambda network: network.network_type,
             "provider:physical_network": lambda network: network.physical_network,
@@ -89,7 +104,9 @@ NETWORKS: Final[Collection[Network]] = Collection(
     type_noun="Network",
     title="Network",
     make_fields=make_network_fields,
-    sees=lambda request, network: network.shared or network.external,
+    sees=lambda request, network: (
+        network.shared or network.external or request.caller.project_id in network.external_for
+    ),
     seen=lambda request: networks_open_to_all(request.cloud.mirror).keys(True),
     indexes=(
         ("project_id", lambda mirror: by_project(mirror, NETWORK)),
@@ -123,12 +140,20 @@ async def delete_network(request: Request) -> Response:
     """`DELETE /networks/{id}`, with its subnets; not while it has ports."""
     entry = NETWORKS.find_own(request, request.params["id"], "delete")
     network, mirror = entry.value, request.cloud.mirror
-    if any(True for _ in ports_by_network(mirror).keys(network.id)):
-        raise _in_use(network.id)
+    changes: Changes = [Delete(NETWORK, network.id, entry.revision)]
+    addresses = 0
+    for key in ports_by_network(mirror).keys(network.id):
+        port = mirror.all(PORT)[key].value
+        floating_ip = mirror.get(FLOATING_IP, port.device_id) if port.device_owner == FLOATING_IP_OWNER else None
+        if floating_ip is None or floating_ip.value.port_id:
+            raise _in_use(network.id)
+        # A floating IP that stands for nothing goes with its network.
+        changes += [*remove_port(request.cloud, port), Delete(FLOATING_IP, port.device_id, floating_ip.revision)]
+        addresses += len(port.fixed_ips)
     subnets = list(subnets_by_network(mirror).keys(network.id))
-    if any(addresses_by_subnet(mirror).count(key) for key in subnets):
+    if sum(addresses_by_subnet(mirror).count(key) for key in subnets) > addresses:
         raise _in_use(network.id)
-    await mirror.commit([Delete(NETWORK, network.id, entry.revision), *(Delete(SUBNET, key) for key in subnets)])
+    await mirror.commit([*changes, *(Delete(SUBNET, key) for key in subnets)])
     return reply(None, 204)
 
 

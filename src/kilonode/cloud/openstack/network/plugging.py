@@ -9,7 +9,8 @@ from ipaddress import ip_address, ip_network
 import msgspec
 
 from kilonode.cloud.context import Cloud
-from kilonode.cloud.openstack.network.addressing import Addressing, mac_address
+from kilonode.cloud.openstack.network.addressing import Addressing, automatic_address
+from kilonode.cloud.openstack.network.addressing import mac_address as mac_address_of
 from kilonode.cloud.openstack.network.faults import address_in_use, addresses_exhausted, invalid
 from kilonode.cloud.openstack.network.model import (
     ADDRESS,
@@ -30,6 +31,8 @@ from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.control.mirror import Delete, Put
 
 FIXED_IPS_LIMIT = 16
+ROUTER_OWNERS = ("network:router_", "network:floatingip")
+"""How the owners of ports begin that never make addresses themselves."""
 MAC_TRIES_LIMIT = 64
 
 
@@ -41,19 +44,34 @@ class WantedAddress(msgspec.Struct, frozen=True):
 
 
 def choose_addresses(
-    cloud: Cloud, network: Network, wanted: Sequence[WantedAddress] | None, *, kept: Sequence[FixedIp] = ()
+    cloud: Cloud,
+    network: Network,
+    wanted: Sequence[WantedAddress] | None,
+    *,
+    kept: Sequence[FixedIp] = (),
+    owner: str = "",
 ) -> tuple[FixedIp, ...]:
     """The addresses for a port on a network. None: whatever the network has. `kept` are the port's already.
 
+    Those that a port makes itself (`automatic_addresses`) are not among them. `owner` is the port's device owner.
     Raises Fault 400 for what makes no sense, 409 for what somebody has or when there is nothing left.
     """
     if wanted is None:
-        return _automatic(cloud, network)
+        return _any_addresses(cloud, network, owner)
     if len(wanted) > FIXED_IPS_LIMIT:
         raise invalid(f"Exceeded maximum amount of fixed ips per port: {FIXED_IPS_LIMIT}.")
     chosen: list[FixedIp] = []
     for one in wanted:
         subnet = _subnet_for(cloud, network, one)
+        if subnet.is_automatic and (one.ip_address is None or not owner.startswith(ROUTER_OWNERS)):
+            if one.ip_address is not None and FixedIp(subnet.id, str(ip_address(one.ip_address))) not in kept:
+                raise Fault(
+                    400,
+                    f"IPv6 address {one.ip_address} can not be directly assigned to a port on subnet {subnet.id} since "
+                    "the subnet is configured for automatic addresses",
+                    type="AllocationOnAutoAddressSubnet",
+                )
+            continue
         if one.ip_address is None:
             address = cloud.part(Addressing).free_address(subnet)
             if not address:
@@ -75,17 +93,29 @@ def new_port(
 
     Raises Fault as `choose_addresses`, and 409 for a MAC address that the network has.
     """
-    fixed_ips = choose_addresses(cloud, network, addresses)
+    fixed_ips = choose_addresses(cloud, network, addresses, owner=port.device_owner)
     now_us = cloud.now_us()
+    mac_address = _choose_mac(cloud, network, port.id, fixed_ips, mac)
+    if addresses is None or addresses:
+        fixed_ips += automatic_addresses(cloud, network, mac_address, port.device_owner)
     port = msgspec.structs.replace(
         port,
         network_id=network.id,
-        mac_address=_choose_mac(cloud, network, port.id, fixed_ips, mac),
+        mac_address=mac_address,
         fixed_ips=fixed_ips,
         created_us=now_us,
         updated_us=now_us,
     )
     return port, [Put(PORT, port, port.id, 0), *take_addresses(port, fixed_ips)]
+
+
+def automatic_addresses(cloud: Cloud, network: Network, mac: str, owner: str) -> tuple[FixedIp, ...]:
+    """The addresses that a port makes itself: one on each subnet of its network where ports do so."""
+    if owner.startswith(ROUTER_OWNERS):
+        return ()
+    found = [cloud.mirror.get(SUBNET, key) for key in network.subnet_ids]
+    subnets = [entry.value for entry in found if entry is not None and entry.value.is_automatic]
+    return tuple(FixedIp(subnet.id, automatic_address(subnet.cidr, mac)) for subnet in subnets)
 
 
 def take_addresses(port: Port, fixed_ips: Sequence[FixedIp]) -> list[Put]:
@@ -118,13 +148,18 @@ def dissociated(cloud: Cloud, floating_ip: FloatingIp) -> FloatingIp:
     )
 
 
-def _automatic(cloud: Cloud, network: Network) -> tuple[FixedIp, ...]:
-    """One address of each IP version of which the network has subnets. Raises Fault 409 when one has none left."""
+def _any_addresses(cloud: Cloud, network: Network, owner: str) -> tuple[FixedIp, ...]:
+    """One address of each IP version of which the network has subnets. Raises Fault 409 when one has none left.
+
+    Subnets for other kinds of ports than the `owner` says are left out.
+    """
     addressing = cloud.part(Addressing)
     found: dict[int, FixedIp | None] = {}
     for subnet_id in network.subnet_ids:
         entry = cloud.mirror.get(SUBNET, subnet_id)
-        if entry is None or found.get(entry.value.ip_version) is not None:
+        if entry is None or entry.value.is_automatic or found.get(entry.value.ip_version) is not None:
+            continue
+        if entry.value.service_types and owner not in entry.value.service_types:
             continue
         address = addressing.free_address(entry.value)
         found[entry.value.ip_version] = FixedIp(subnet_id, address) if address else None
@@ -173,7 +208,7 @@ def _choose_mac(cloud: Cloud, network: Network, port_id: str, fixed_ips: Sequenc
         return mac
     first = fixed_ips[0].ip_address if fixed_ips else ""
     for turn in range(MAC_TRIES_LIMIT):
-        mac = mac_address(port_id, first, turn)
+        mac = mac_address_of(port_id, first, turn)
         if not _has_mac(cloud, network, mac):
             return mac
     raise Fault(503, f"Unable to generate unique mac on network {network.id}.", type="MacAddressGenerationFailure")

@@ -17,9 +17,11 @@ from kilonode.cloud.openstack.network.model import (
     ROUTER_INTERFACE,
     SECURITY_GROUP,
     AddressPair,
+    DhcpOption,
     Network,
     Port,
     by_project,
+    is_shared_with,
     ports_by_device,
     ports_by_mac,
     ports_by_network,
@@ -27,12 +29,15 @@ from kilonode.cloud.openstack.network.model import (
 from kilonode.cloud.openstack.network.networks import NETWORKS
 from kilonode.cloud.openstack.network.plugging import (
     WantedAddress,
+    automatic_addresses,
     choose_addresses,
     free_addresses,
     new_port,
     remove_port,
     take_addresses,
 )
+from kilonode.cloud.openstack.network.security_groups import GROUPS
+from kilonode.cloud.openstack.network.trunk_model import TRUNK, trunks_by_parent, trunks_by_sub_port
 from kilonode.cloud.openstack.web.access import Access
 from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.cloud.openstack.web.fields import Fields
@@ -59,6 +64,8 @@ class WantedPort(msgspec.Struct, frozen=True):
     allowed_address_pairs: tuple[AddressPair, ...] | UnsetType | None = UNSET
     host: str | UnsetType | None = msgspec.field(name="binding:host_id", default=UNSET)
     vnic_type: str | UnsetType = msgspec.field(name="binding:vnic_type", default=UNSET)
+    profile: dict[str, Any] | UnsetType | None = msgspec.field(name="binding:profile", default=UNSET)
+    extra_dhcp_opts: tuple[DhcpOption, ...] | UnsetType | None = UNSET
     dns_name: str | UnsetType = UNSET
     project_id: str | None = None
     tenant_id: str | None = None
@@ -67,6 +74,20 @@ class WantedPort(msgspec.Struct, frozen=True):
 
 def make_port_fields(cloud: Cloud) -> Fields[Port]:
     """The fields of a port."""
+
+    def trunk_details(port: Port) -> dict[str, Any] | None:
+        for key in trunks_by_parent(cloud.mirror).keys(port.id):
+            trunk = cloud.mirror.all(TRUNK)[key].value
+            macs = {one.port_id: cloud.mirror.get(PORT, one.port_id) for one in trunk.sub_ports}
+            return {
+                "trunk_id": key,
+                "sub_ports": [
+                    {**msgspec.structs.asdict(one), "mac_address": mac.value.mac_address if mac is not None else None}
+                    for one, mac in ((one, macs[one.port_id]) for one in trunk.sub_ports)
+                ],
+            }
+        return None
+
     return Fields(
         {
             "id": lambda port: port.id,
@@ -81,7 +102,11 @@ def make_port_fields(cloud: Cloud) -> Fields[Port]:
             "security_groups": lambda port: port.security_groups,
             "port_security_enabled": lambda port: port.port_security_enabled,
             "allowed_address_pairs": lambda port: port.allowed_address_pairs,
-            "extra_dhcp_opts": lambda port: [],
+            "extra_dhcp_opts": lambda port: [
+                {"opt_name": one.opt_name, "opt_value": one.opt_value, "ip_version": one.ip_version}
+                for one in port.dhcp_options
+            ],
+            "trunk_details": trunk_details,
             "binding:vnic_type": lambda port: port.vnic_type,
             "binding:host_id": lambda port: port.host,
             "binding:profile": lambda port: port.profile,
@@ -183,8 +208,19 @@ async def delete_port(request: Request) -> Response:
             f"Port {port.id} cannot be deleted directly via the port API: has device owner {port.device_owner}.",
             type="ServicePortInUse" if port.device_owner not in (ROUTER_INTERFACE, ROUTER_GATEWAY) else "L3PortInUse",
         )
+    _refuse_trunk(request.cloud, port)
     await request.cloud.mirror.commit(remove_port(request.cloud, port))
     return reply(None, 204)
+
+
+def _refuse_trunk(cloud: Cloud, port: Port) -> None:
+    """Raises Fault 409 for a port that belongs to a trunk."""
+    for index, words, name in (
+        (trunks_by_parent(cloud.mirror), "a parent port for trunk", "PortInUseAsTrunkParent"),
+        (trunks_by_sub_port(cloud.mirror), "a subport for trunk", "PortInUseAsSubPort"),
+    ):
+        for key in index.keys(port.id):
+            raise Fault(409, f"Port {port.id} is currently {words} {key}.", type=name)
 
 
 def _new_port(request: Request, wanted: WantedPort) -> tuple[Port, Changes]:
@@ -195,7 +231,8 @@ def _new_port(request: Request, wanted: WantedPort) -> tuple[Port, Changes]:
     project_id = owner(request, wanted.project_id or wanted.tenant_id)
     _check_rights(request, network, wanted)
     # External networks are seen by all, but ports on them are for administrators, routers and floating IPs.
-    if not (request.caller.may_see(network.project_id) or network.shared):
+    allowed = network.shared or is_shared_with(network, request.caller.project_id)
+    if not (request.caller.may_see(network.project_id) or allowed):
         raise disallowed("create_port")
     changes: Changes = []
     secured = network.port_security_enabled if wanted.port_security_enabled is UNSET else wanted.port_security_enabled
@@ -247,7 +284,11 @@ def _changed_port(request: Request, port: Port, wanted: WantedPort) -> tuple[Por
         )
     changes: Changes = []
     if wanted.fixed_ips is not UNSET:
-        fixed_ips = choose_addresses(cloud, network, wanted.fixed_ips or (), kept=port.fixed_ips)
+        fixed_ips = choose_addresses(
+            cloud, network, wanted.fixed_ips or (), kept=port.fixed_ips, owner=port.device_owner
+        )
+        if wanted.fixed_ips:
+            fixed_ips += automatic_addresses(cloud, network, port.mac_address, port.device_owner)
         changes += take_addresses(port, [fixed for fixed in fixed_ips if fixed not in port.fixed_ips])
         changes += free_addresses([fixed for fixed in port.fixed_ips if fixed not in fixed_ips])
         changed = msgspec.structs.replace(changed, fixed_ips=fixed_ips)
@@ -263,10 +304,27 @@ def _with_wishes(port: Port, wanted: WantedPort) -> Port:
     for name in ("device_id", "device_owner", "host"):
         if getattr(wanted, name) is not UNSET:
             wishes[name] = getattr(wanted, name) or ""
+    if wanted.extra_dhcp_opts is not UNSET:
+        wishes["dhcp_options"] = _dhcp_options(port.dhcp_options, wanted.extra_dhcp_opts or ())
+    if wanted.profile is not UNSET:
+        wishes["profile"] = wanted.profile or {}
     if wanted.allowed_address_pairs is not UNSET:
         wishes["allowed_address_pairs"] = wanted.allowed_address_pairs or ()
     changed = msgspec.structs.replace(port, **wishes)
     return msgspec.structs.replace(changed, status="ACTIVE" if changed.host else "DOWN")
+
+
+def _dhcp_options(known: tuple[DhcpOption, ...], wanted: tuple[DhcpOption, ...]) -> tuple[DhcpOption, ...]:
+    """The options after a change: those named are set, or go when they have no value; the others stay."""
+    options = {(one.opt_name, one.ip_version): one for one in known}
+    for one in wanted:
+        if one.ip_version not in (4, 6) or not one.opt_name.strip():
+            raise invalid(f"Invalid input for extra_dhcp_opts: {one.opt_name!r}, version {one.ip_version}.")
+        if one.opt_value is None:
+            options.pop((one.opt_name, one.ip_version), None)
+        else:
+            options[one.opt_name, one.ip_version] = one
+    return tuple(options.values())
 
 
 def _check_rights(request: Request, network: Network, wanted: WantedPort, port: Port | None = None) -> None:
@@ -276,6 +334,8 @@ def _check_rights(request: Request, network: Network, wanted: WantedPort, port: 
         return
     if wanted.host not in (UNSET, None, ""):
         raise disallowed("create_port:binding:host_id")
+    if wanted.profile not in (UNSET, None, {}):
+        raise disallowed("create_port:binding:profile")
     if network.project_id == caller.project_id:
         return
     if wanted.mac_address not in (UNSET, None):
@@ -289,7 +349,7 @@ def _check_rights(request: Request, network: Network, wanted: WantedPort, port: 
 def _checked_groups(request: Request, wanted: Sequence[str]) -> tuple[str, ...]:
     table = request.cloud.mirror.all(SECURITY_GROUP)
     for key in wanted:
-        if key not in table or not request.caller.may_see(table[key].value.project_id):
+        if key not in table or not GROUPS.is_visible(request, table[key].value):
             raise missing("SecurityGroup", "Security group", key)
     return tuple(dict.fromkeys(wanted))
 

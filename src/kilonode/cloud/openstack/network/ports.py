@@ -25,8 +25,10 @@ from kilonode.cloud.openstack.network.model import (
     Port,
     by_project,
     floating_ips_by_port,
+    is_shared_with,
     networks_open_to_all,
     ports_by_device,
+    shared_with_project,
 )
 from kilonode.cloud.openstack.network.plugging import WantedAddress, new_port, remove_port
 from kilonode.cloud.openstack.web.faults import Fault
@@ -61,7 +63,12 @@ def own_networks(cloud: Cloud, project_id: str) -> list[str]:
     External networks are not among them.
     """
     table = cloud.mirror.all(NETWORK)
-    keys = dict.fromkeys([*by_project(cloud.mirror, NETWORK).keys(project_id), *_shared(cloud)])
+    by_policy = [
+        key
+        for key in shared_with_project(cloud.mirror, NETWORK).keys(project_id)
+        if is_shared_with(table[key].value, project_id)
+    ]
+    keys = dict.fromkeys([*by_project(cloud.mirror, NETWORK).keys(project_id), *_shared(cloud), *by_policy])
     return [key for key in keys if table[key].value.admin_state_up and not table[key].value.external]
 
 
@@ -225,7 +232,12 @@ def _shared(cloud: Cloud) -> list[str]:
 
 def _network(cloud: Cloud, project_id: str, network_id: str, *, is_admin: bool) -> Network:
     entry = cloud.mirror.get(NETWORK, network_id)
-    if entry is None or not (is_admin or entry.value.shared or project_id == entry.value.project_id):
+    if entry is None or not (
+        is_admin
+        or entry.value.shared
+        or project_id == entry.value.project_id
+        or is_shared_with(entry.value, project_id)
+    ):
         raise missing("Network", "Network", network_id)
     network: Network = entry.value
     return network

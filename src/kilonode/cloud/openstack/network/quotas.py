@@ -13,6 +13,7 @@ from kilonode.cloud.openstack.network.model import (
     NETWORK,
     NETWORK_QUOTA,
     PORT,
+    RBAC_POLICY,
     ROUTER,
     SECURITY_GROUP,
     SECURITY_GROUP_RULE,
@@ -20,6 +21,8 @@ from kilonode.cloud.openstack.network.model import (
     NetworkQuota,
     by_project,
 )
+from kilonode.cloud.openstack.network.pool_model import SUBNET_POOL
+from kilonode.cloud.openstack.network.trunk_model import TRUNK
 from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.control.index import Index
 
@@ -31,9 +34,12 @@ KINDS: Final = {
     "floatingip": FLOATING_IP,
     "security_group": SECURITY_GROUP,
     "security_group_rule": SECURITY_GROUP_RULE,
+    "rbac_policy": RBAC_POLICY,
+    "subnetpool": SUBNET_POOL,
+    "trunk": TRUNK,
 }
-NAMES: Final[Sequence[str]] = (*KINDS, "rbac_policy", "subnetpool", "trunk")
-"""What has a limit, in the order in which it is shown; the last ones are accepted and mean nothing here."""
+NAMES: Final[Sequence[str]] = tuple(KINDS)
+"""What has a limit, in the order in which it is shown."""
 UNLIMITED: Final = -1
 
 

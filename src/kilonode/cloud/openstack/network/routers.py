@@ -1,6 +1,7 @@
 """`/routers`, their interfaces and gateways. An interface and a gateway are ports of the router."""
 
 from collections.abc import Sequence
+from ipaddress import ip_network
 from typing import Any, Final
 
 import msgspec
@@ -55,7 +56,7 @@ class WantedRouter(msgspec.Struct, frozen=True):
     admin_state_up: bool | UnsetType = UNSET
     distributed: bool | UnsetType | None = UNSET
     ha: bool | UnsetType | None = UNSET
-    routes: tuple[HostRoute, ...] | UnsetType = UNSET
+    routes: tuple[HostRoute, ...] | UnsetType | None = UNSET
     external_gateway_info: WantedGateway | UnsetType | None = UNSET
     availability_zone_hints: tuple[str, ...] = ()
     project_id: str | None = None
@@ -226,8 +227,10 @@ def _changed_router(request: Request, router: Router, wanted: WantedRouter) -> t
 def _with_wishes(request: Request, router: Router, wanted: WantedRouter) -> Router:
     if not request.caller.is_admin and (wanted.distributed not in (UNSET, None) or wanted.ha not in (UNSET, None)):
         raise disallowed("create_router:distributed")
-    names = ("name", "description", "admin_state_up", "routes")
-    wishes = {name: getattr(wanted, name) for name in names if getattr(wanted, name) is not UNSET}
+    names = ("name", "description", "admin_state_up")
+    wishes: dict[str, Any] = {name: getattr(wanted, name) for name in names if getattr(wanted, name) is not UNSET}
+    if wanted.routes is not UNSET:
+        wishes["routes"] = tuple(dict.fromkeys(wanted.routes or ()))
     for name in ("distributed", "ha"):
         if getattr(wanted, name) not in (UNSET, None):
             wishes[name] = getattr(wanted, name)
@@ -328,6 +331,22 @@ def _adopted_port(request: Request, router: Router, port_id: str) -> tuple[Port,
 def _refuse_second_interface(cloud: Cloud, router: Router, subnet: Subnet) -> None:
     if any(fixed.subnet_id == subnet.id for port in _interfaces(cloud, router.id) for fixed in port.fixed_ips):
         raise Fault(400, f"Router already has a port on subnet {subnet.id}", type="BadRequest")
+    _refuse_overlap(cloud, router, subnet)
+
+
+def _refuse_overlap(cloud: Cloud, router: Router, subnet: Subnet) -> None:
+    """Raises Fault 400 when the router has an interface on a subnet whose range overlaps."""
+    own = ip_network(subnet.cidr)
+    for port in _interfaces(cloud, router.id):
+        for fixed in port.fixed_ips:
+            entry = cloud.mirror.get(SUBNET, fixed.subnet_id)
+            other = ip_network(entry.value.cidr) if entry is not None else None
+            if other is not None and other.version == own.version and other.overlaps(own):
+                raise Fault(
+                    400,
+                    f"Cidr {subnet.cidr} of subnet {subnet.id} overlaps with cidr {other} of subnet {fixed.subnet_id}",
+                    type="BadRequest",
+                )
 
 
 def _refuse_interface_removal(cloud: Cloud, router: Router, port: Port) -> None:

@@ -1,5 +1,6 @@
 """`/security-groups` and `/security-group-rules`: emulated as documents; no packet is ever looked at."""
 
+from ipaddress import ip_network
 from typing import Final
 
 import msgspec
@@ -33,6 +34,12 @@ from kilonode.control.mirror import Delete, Put
 
 _PORT_LIMIT: Final = 65_535
 _DIRECTIONS: Final = ("ingress", "egress")
+_PROTOCOL_LIMIT: Final = 255
+_PROTOCOLS: Final = frozenset(
+    {"ah", "any", "dccp", "egp", "esp", "gre", "hopopt", "icmp", "icmpv6", "igmp", "ip", "ipip", "ipv6-encap",
+     "ipv6-frag", "ipv6-icmp", "ipv6-nonxt", "ipv6-opts", "ipv6-route", "ospf", "pgm", "rsvp", "sctp", "tcp", "udp",
+     "udplite", "vrrp"}
+)  # fmt: skip
 _ETHERTYPES: Final = {"ipv4": "IPv4", "ipv6": "IPv6"}
 
 
@@ -94,7 +101,7 @@ def make_group_fields(cloud: Cloud) -> Fields[SecurityGroup]:
             "id": lambda group: group.id,
             "name": lambda group: group.name,
             "stateful": lambda group: group.stateful,
-            "shared": lambda group: False,
+            "shared": lambda group: "*" in group.shared_with,
             "security_group_rules": lambda group: [rule_fields.show(rules[key].value) for key in index.keys(group.id)],
             **standard_fields(),
         }
@@ -212,6 +219,8 @@ def _new_group(request: Request, wanted: WantedGroup) -> tuple[SecurityGroup, Ch
 def _changed_group(request: Request, group: SecurityGroup, wanted: WantedGroup) -> tuple[SecurityGroup, Changes]:
     if group.id == default_group_id(group.project_id) and wanted.name not in (UNSET, group.name):
         raise Fault(409, "Updating default security group not allowed.", type="SecurityGroupCannotUpdateDefault")
+    if wanted.name == DEFAULT_NAME and group.id != default_group_id(group.project_id):
+        raise Fault(409, "Default security group already exists.", type="SecurityGroupDefaultAlreadyExists")
     return _with_wishes(group, wanted), []
 
 
@@ -235,6 +244,8 @@ def _new_rule(request: Request, wanted: WantedRule) -> tuple[SecurityGroupRule, 
     ethertype = _ETHERTYPES.get((wanted.ethertype or "IPv4").lower())
     if wanted.direction not in _DIRECTIONS or ethertype is None:
         raise invalid(f"Invalid input for direction or ethertype: {wanted.direction!r}, {wanted.ethertype!r}.")
+    _check_protocol(wanted.protocol)
+    _check_prefix(wanted.remote_ip_prefix, ethertype)
     low, high = _port(wanted.port_range_min), _port(wanted.port_range_max)
     protocol = None if wanted.protocol in (None, "", "any") else str(wanted.protocol).lower()
     if (low is not None or high is not None) and protocol is None:
@@ -265,6 +276,35 @@ def _new_rule(request: Request, wanted: WantedRule) -> tuple[SecurityGroupRule, 
     return rule, [Put(SECURITY_GROUP_RULE, rule, rule.id, 0)]
 
 
+def _check_protocol(protocol: str | int | None) -> None:
+    """A name that the service knows, or a number of a protocol. Raises Fault 400."""
+    text = str(protocol or "any").lower()
+    if text in _PROTOCOLS or (text.isascii() and text.isdigit() and int(text) <= _PROTOCOL_LIMIT):
+        return
+    raise Fault(
+        400,
+        f"Security group rule protocol {protocol} not supported. Only protocol values {sorted(_PROTOCOLS)} and integer "
+        f"representations [0 to {_PROTOCOL_LIMIT}] are supported.",
+        type="SecurityGroupRuleInvalidProtocol",
+    )
+
+
+def _check_prefix(prefix: str | None, ethertype: str) -> None:
+    """A range of the rule's own IP version. Raises Fault 400."""
+    if not prefix:
+        return
+    try:
+        version = ip_network(prefix, strict=False).version
+    except ValueError as error:
+        raise invalid(f"Invalid input for remote_ip_prefix. Reason: '{prefix}' is not a valid IP subnet.") from error
+    if f"IPv{version}" != ethertype:
+        raise Fault(
+            400,
+            f"Conflicting value ethertype {ethertype} for CIDR {prefix}",
+            type="SecurityGroupRuleParameterConflict",
+        )
+
+
 def _refuse_twin(request: Request, rule: SecurityGroupRule) -> None:
     """Raises Fault 409 when the group has a rule that says the same."""
     table = request.cloud.mirror.all(SECURITY_GROUP_RULE)
@@ -291,9 +331,9 @@ def _port(value: int | str | None) -> int | None:
     try:
         port = int(value)
     except ValueError as error:
-        raise invalid(f"Invalid port range: {value!r} is not a number.") from error
+        raise Fault(400, f"Invalid value for port {value}", type="SecurityGroupInvalidPortValue") from error
     if not 0 <= port <= _PORT_LIMIT:
-        raise invalid(f"Invalid port range: {port} is not between 0 and {_PORT_LIMIT}.")
+        raise Fault(400, f"Invalid value for port {port}", type="SecurityGroupInvalidPortValue")
     return port
 
 

@@ -3,15 +3,22 @@
 from typing import Final
 
 from kilonode.cloud.openstack.network import (
+    address_scopes,
+    agents,
+    availability,
     floating_ips,
+    metering,
     networks,
     port_routes,
     quota_routes,
+    rbac,
     routers,
     security_groups,
+    subnet_pools,
     subnets,
     surroundings,
     tags,
+    trunks,
 )
 from kilonode.cloud.openstack.network.collection import PREFIX
 from kilonode.cloud.openstack.network.faults import network_fault_format
@@ -31,6 +38,13 @@ NETWORK_SERVICE: Final = ServiceApp(
         *floating_ips.ROUTES,
         *security_groups.ROUTES,
         *quota_routes.ROUTES,
+        *subnet_pools.ROUTES,
+        *address_scopes.ROUTES,
+        *rbac.ROUTES,
+        *trunks.ROUTES,
+        *metering.ROUTES,
+        *agents.ROUTES,
+        *availability.ROUTES,
         *surroundings.ROUTES,
         *tags.ROUTES,
     ),

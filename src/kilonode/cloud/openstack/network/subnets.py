@@ -12,7 +12,9 @@ from kilonode.cloud.openstack.network.addressing import default_gateway, default
 from kilonode.cloud.openstack.network.collection import Changes, Collection, owner, standard_fields, touched
 from kilonode.cloud.openstack.network.faults import disallowed, invalid
 from kilonode.cloud.openstack.network.model import (
+    ADDRESS,
     NETWORK,
+    PORT,
     SUBNET,
     HostRoute,
     Network,
@@ -20,17 +22,23 @@ from kilonode.cloud.openstack.network.model import (
     Subnet,
     addresses_by_subnet,
     by_project,
+    is_shared_with,
     networks_open_to_all,
+    shared_with_project,
     subnets_by_network,
 )
 from kilonode.cloud.openstack.network.networks import NETWORKS
+from kilonode.cloud.openstack.network.pool_model import SubnetPool
+from kilonode.cloud.openstack.network.subnet_pools import POOLS, cut, default_pool, taken_from
 from kilonode.cloud.openstack.web.access import Access
 from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.cloud.openstack.web.fields import Fields
 from kilonode.cloud.openstack.web.request import Request
 from kilonode.cloud.openstack.web.response import Response, reply
 from kilonode.cloud.openstack.web.service import Route
-from kilonode.control.mirror import Delete, Put
+from kilonode.control.mirror import Delete, Entry, Put
+
+_MODES: Final = ("slaac", "dhcpv6-stateful", "dhcpv6-stateless")
 
 
 class WantedPool(msgspec.Struct, frozen=True):
@@ -56,6 +64,9 @@ class WantedSubnet(msgspec.Struct, frozen=True):
     service_types: tuple[str, ...] | UnsetType = UNSET
     ipv6_address_mode: str | UnsetType | None = UNSET
     ipv6_ra_mode: str | UnsetType | None = UNSET
+    subnetpool_id: str | UnsetType | None = UNSET
+    use_default_subnetpool: bool = False
+    prefixlen: int | UnsetType | None = UNSET
     project_id: str | None = None
     tenant_id: str | None = None
     tags: tuple[str, ...] = ()
@@ -81,7 +92,7 @@ def make_subnet_fields(cloud: Cloud) -> Fields[Subnet]:
             "ipv6_address_mode": lambda subnet: subnet.ipv6_address_mode,
             "ipv6_ra_mode": lambda subnet: subnet.ipv6_ra_mode,
             "service_types": lambda subnet: subnet.service_types,
-            "subnetpool_id": lambda subnet: None,
+            "subnetpool_id": lambda subnet: subnet.pool_id or None,
             "segment_id": lambda subnet: None,
             **standard_fields(),
         }
@@ -90,13 +101,15 @@ def make_subnet_fields(cloud: Cloud) -> Fields[Subnet]:
 
 def _sees(request: Request, subnet: Subnet) -> bool:
     entry = request.cloud.mirror.get(NETWORK, subnet.network_id)
-    return entry is not None and entry.value.shared
+    return entry is not None and (entry.value.shared or is_shared_with(entry.value, request.caller.project_id))
 
 
 def _seen(request: Request) -> list[str]:
     mirror = request.cloud.mirror
     table = mirror.all(NETWORK)
+    by_policy = shared_with_project(mirror, NETWORK).keys(request.caller.project_id)
     shared = [key for key in networks_open_to_all(mirror).keys(True) if table[key].value.shared]
+    shared += [key for key in by_policy if is_shared_with(table[key].value, request.caller.project_id)]
     return [key for network_id in shared for key in subnets_by_network(mirror).keys(network_id)]
 
 
@@ -141,14 +154,16 @@ async def delete_subnet(request: Request) -> Response:
     """`DELETE /subnets/{id}`: not while an address of it is in use."""
     entry = SUBNETS.find_own(request, request.params["id"], "delete")
     subnet, cloud = entry.value, request.cloud
-    if addresses_by_subnet(cloud.mirror).count(subnet.id):
+    changes: list[Put | Delete] = [Delete(SUBNET, subnet.id, entry.revision)]
+    if subnet.is_automatic:
+        changes += _without_addresses(cloud, subnet)
+    elif addresses_by_subnet(cloud.mirror).count(subnet.id):
         raise Fault(
             409,
             f"Unable to complete operation on subnet {subnet.id}: One or more ports have an IP allocation from this "
             "subnet.",
             type="SubnetInUse",
         )
-    changes: list[Put | Delete] = [Delete(SUBNET, subnet.id, entry.revision)]
     network = cloud.mirror.get(NETWORK, subnet.network_id)
     if network is not None:
         left = tuple(key for key in network.value.subnet_ids if key != subnet.id)
@@ -160,13 +175,14 @@ async def delete_subnet(request: Request) -> Response:
 
 def _new_subnet(request: Request, wanted: WantedSubnet) -> tuple[Subnet, Changes]:
     cloud = request.cloud
-    if wanted.network_id is UNSET or wanted.cidr is UNSET:
-        raise invalid("A subnet needs a network_id and a cidr; subnet pools are not emulated.")
+    if wanted.network_id is UNSET:
+        raise invalid("Failed to parse request. Required attribute 'network_id' not specified")
     entry = NETWORKS.find(request, wanted.network_id)
     network: Network = entry.value
     if not request.caller.may_see(network.project_id):
         raise disallowed("create_subnet")
-    space = _space(wanted.cidr)
+    project_id = owner(request, wanted.project_id or wanted.tenant_id or network.project_id)
+    space, pool = _wanted_space(request, wanted, project_id)
     if wanted.ip_version is not UNSET and wanted.ip_version != space.version:
         raise invalid(f"Cidr {space} is not of IP version {wanted.ip_version}.")
     _check_overlap(cloud, network, space)
@@ -178,7 +194,7 @@ def _new_subnet(request: Request, wanted: WantedSubnet) -> tuple[Subnet, Changes
     now_us = cloud.now_us()
     subnet = Subnet(
         id=cloud.new_id(),
-        project_id=owner(request, wanted.project_id or wanted.tenant_id or network.project_id),
+        project_id=project_id,
         network_id=network.id,
         ip_version=space.version,
         cidr=cidr,
@@ -187,10 +203,75 @@ def _new_subnet(request: Request, wanted: WantedSubnet) -> tuple[Subnet, Changes
         created_us=now_us,
         updated_us=now_us,
         tags=wanted.tags,
+        pool_id=pool.value.id if pool is not None else "",
     )
     subnet = _with_wishes(subnet, wanted)
+    _check_modes(subnet)
     with_subnet = touched(cloud, msgspec.structs.replace(network, subnet_ids=(*network.subnet_ids, subnet.id)))
-    return subnet, [Put(SUBNET, subnet, subnet.id, 0), Put(NETWORK, with_subnet, network.id, entry.revision)]
+    more = [] if pool is None else [taken_from(pool)]
+    return subnet, [Put(SUBNET, subnet, subnet.id, 0), Put(NETWORK, with_subnet, network.id, entry.revision), *more]
+
+
+def _wanted_space(
+    request: Request, wanted: WantedSubnet, project_id: str
+) -> tuple[IPv4Network | IPv6Network, Entry[SubnetPool] | None]:
+    """The range of a new subnet: the one that is asked for, or one cut from a pool; and the pool. Raises Fault."""
+    pool: Entry[SubnetPool] | None = None
+    if isinstance(wanted.subnetpool_id, str) and wanted.subnetpool_id:
+        pool = POOLS.find(request, wanted.subnetpool_id)
+    elif wanted.use_default_subnetpool:
+        pool = default_pool(request, 4 if wanted.ip_version is UNSET else wanted.ip_version)
+    asked = None if wanted.cidr is UNSET or not wanted.cidr else _space(wanted.cidr)
+    if pool is None:
+        if asked is None:
+            raise invalid("Invalid input for operation: a subnetpool must be specified in the absence of a cidr.")
+        return asked, None
+    if wanted.ip_version is not UNSET and wanted.ip_version != pool.value.ip_version:
+        raise invalid("Invalid input for operation: subnet IP version and subnet pool IP version differ.")
+    length = wanted.prefixlen if isinstance(wanted.prefixlen, int) else None
+    return cut(request.cloud, pool.value, project_id, length, asked), pool
+
+
+def _check_modes(subnet: Subnet) -> None:
+    """How ports come to their IPv6 addresses makes sense. Raises Fault 400."""
+    modes = (subnet.ipv6_ra_mode, subnet.ipv6_address_mode)
+    if modes == (None, None):
+        return
+    if subnet.ip_version == 4:
+        raise invalid("Invalid input for operation: ipv6_ra_mode or ipv6_address_mode cannot be set in an IPv4 subnet.")
+    for mode in modes:
+        if mode not in (None, *_MODES):
+            raise invalid(f"Invalid input for ipv6_address_mode. Reason: '{mode}' is not in {list(_MODES)}.")
+    if not subnet.enable_dhcp:
+        raise invalid("Invalid input for operation: ipv6_ra_mode or ipv6_address_mode cannot be set when enable_dhcp "
+                      "is set to False.")  # fmt: skip
+    if None not in modes and modes[0] != modes[1]:
+        raise invalid(f"Invalid input for operation: ipv6_ra_mode set to '{modes[0]}' with ipv6_address_mode set to "
+                      f"'{modes[1]}' is not valid. If both are set, they must be the same value.")  # fmt: skip
+    if subnet.is_automatic and ip_network(subnet.cidr).prefixlen != 64:
+        raise invalid("Invalid input for operation: Invalid CIDR for IPv6 address mode: the prefix length must be 64.")
+
+
+def _without_addresses(cloud: Cloud, subnet: Subnet) -> list[Put | Delete]:
+    """The changes that take from ports the addresses that they made themselves. Raises Fault 409 for a router's."""
+    mirror = cloud.mirror
+    changes: list[Put | Delete] = []
+    for key in list(addresses_by_subnet(mirror).keys(subnet.id)):
+        entry = mirror.get(PORT, mirror.all(ADDRESS)[key].value.port_id)
+        changes.append(Delete(ADDRESS, key))
+        if entry is None:
+            continue
+        if entry.value.device_owner.startswith("network:router_"):
+            raise Fault(
+                409,
+                f"Unable to complete operation on subnet {subnet.id}: One or more ports have an IP allocation from "
+                "this subnet.",
+                type="SubnetInUse",
+            )
+        left = tuple(fixed for fixed in entry.value.fixed_ips if fixed.subnet_id != subnet.id)
+        port = touched(cloud, msgspec.structs.replace(entry.value, fixed_ips=left))
+        changes.append(Put(PORT, port, port.id, entry.revision))
+    return changes
 
 
 def _changed_subnet(request: Request, subnet: Subnet, wanted: WantedSubnet) -> tuple[Subnet, Changes]:

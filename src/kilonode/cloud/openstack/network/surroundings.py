@@ -1,15 +1,12 @@
-"""What clients ask before and beside the resources: extensions, agents (one per node), zones, kinds that are empty."""
+"""What clients ask before and beside the resources: versions, extensions, zones, kinds that are empty."""
 
 from typing import Any, Final
 
-from kilonode.cloud.context import timestamp
-from kilonode.cloud.liveness import is_node_up, last_seen_us
 from kilonode.cloud.openstack.network.faults import missing
 from kilonode.cloud.openstack.web.access import Access
 from kilonode.cloud.openstack.web.request import Request
 from kilonode.cloud.openstack.web.response import Response, reply
 from kilonode.cloud.openstack.web.service import Route
-from kilonode.cloud.resources import NODE, Node
 
 _UPDATED: Final = "2016-01-01T00:00:00-00:00"
 EXTENSIONS: Final = {
@@ -44,14 +41,27 @@ EXTENSIONS: Final = {
     "standard-attr-tag": "Tag support for resources with standard attribute",
     "standard-attr-timestamp": "Resource timestamps",
     "stateful-security-group": "Stateful security group",
+    "dhcp_agent_scheduler": "DHCP Agent Scheduler",
+    "dvr": "Distributed Virtual Router",
+    "extra_dhcp_opt": "Neutron Extra DHCP options",
+    "l3_agent_scheduler": "L3 Agent Scheduler",
+    "metering": "Neutron Metering",
+    "network-ip-availability": "Network IP Availability",
+    "rbac-policies": "RBAC Policies",
+    "rbac-address-scope": "Add address_scope type to RBAC",
+    "rbac-security-groups": "Add security_group type to network RBAC",
+    "rbac-subnetpool": "Add subnetpool type to RBAC",
+    "revision-if-match": "If-Match constraints based on revision_number",
+    "service-type": "Neutron Service Type Management",
+    "subnet-service-types": "Subnet service types",
+    "subnet_allocation": "Subnet Allocation",
+    "subnetpool-prefix-ops": "Subnet Pool Prefix Operations",
+    "trunk": "Trunk Extension",
+    "trunk-details": "Trunk port details",
 }
 """Alias and name of what is emulated."""
 EMPTY: Final = {
-    "subnetpools": "subnetpools",
-    "address-scopes": "address_scopes",
     "address-groups": "address_groups",
-    "rbac-policies": "rbac_policies",
-    "trunks": "trunks",
     "segments": "segments",
     "qos/policies": "policies",
     "service-providers": "service_providers",
@@ -95,27 +105,6 @@ async def show_extension(request: Request) -> Response:
     return reply({"extension": _extension(alias)})
 
 
-async def list_agents(request: Request) -> Response:
-    """`GET /agents`: the switch agent of each node."""
-    query = request.query
-    hosts, kinds = query.all("host"), query.all("agent_type")
-    items = [
-        _agent(request, entry.value)
-        for name, entry in request.cloud.mirror.all(NODE).items()
-        if (not hosts or name in hosts) and (not kinds or "Open vSwitch agent" in kinds)
-    ]
-    return reply({"agents": items}, items=len(items))
-
-
-async def show_agent(request: Request) -> Response:
-    """`GET /agents/{agent_id}`."""
-    agent_id = request.params["agent_id"]
-    for entry in request.cloud.mirror.all(NODE).values():
-        if _agent_id(entry.value) == agent_id:
-            return reply({"agent": _agent(request, entry.value)})
-    raise missing("Agent", "Agent", agent_id)
-
-
 async def list_availability_zones(request: Request) -> Response:
     """`GET /availability_zones`."""
     zones = [
@@ -137,33 +126,6 @@ def _extension(alias: str) -> dict[str, Any]:
     return {"alias": alias, "name": name, "description": name, "updated": _UPDATED, "links": []}
 
 
-def _agent_id(node: Node) -> str:
-    """An id of its own that follows from the node's: the same digits from the other end."""
-    digits = node.uuid.replace("-", "")
-    turned = digits[16:] + digits[:16]
-    return f"{turned[:8]}-{turned[8:12]}-4{turned[13:16]}-a{turned[17:20]}-{turned[20:]}"
-
-
-def _agent(request: Request, node: Node) -> dict[str, Any]:
-    cloud = request.cloud
-    return {
-        "id": _agent_id(node),
-        "agent_type": "Open vSwitch agent",
-        "binary": "neutron-openvswitch-agent",
-        "topic": "N/A",
-        "host": node.name,
-        "admin_state_up": True,
-        "alive": is_node_up(cloud, node),
-        "availability_zone": None,
-        "created_at": timestamp(node.registered_us),
-        "started_at": timestamp(node.registered_us),
-        "heartbeat_timestamp": timestamp(last_seen_us(cloud, node)),
-        "description": None,
-        "configurations": {},
-        "resources_synced": None,
-    }
-
-
 DISCOVERY: Final = (
     Route("GET", "", list_versions, Access.PUBLIC),
     Route("GET", "/v2.0", show_resources, Access.PUBLIC),
@@ -171,8 +133,6 @@ DISCOVERY: Final = (
 ROUTES: Final = (
     Route("GET", "/extensions", list_extensions, Access.AUTHENTICATED),
     Route("GET", "/extensions/{alias}", show_extension, Access.AUTHENTICATED),
-    Route("GET", "/agents", list_agents, Access.ADMIN),
-    Route("GET", "/agents/{agent_id}", show_agent, Access.ADMIN),
     Route("GET", "/availability_zones", list_availability_zones, Access.READER),
     *(Route("GET", f"/{path}", list_nothing, Access.READER, f"list_{name}") for path, name in EMPTY.items()),
 )

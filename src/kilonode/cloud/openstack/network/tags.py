@@ -12,7 +12,9 @@ from kilonode.cloud.openstack.network.networks import NETWORKS
 from kilonode.cloud.openstack.network.port_routes import PORTS
 from kilonode.cloud.openstack.network.routers import ROUTERS
 from kilonode.cloud.openstack.network.security_groups import GROUPS
+from kilonode.cloud.openstack.network.subnet_pools import POOLS
 from kilonode.cloud.openstack.network.subnets import SUBNETS
+from kilonode.cloud.openstack.network.trunks import TRUNKS
 from kilonode.cloud.openstack.web.access import Access
 from kilonode.cloud.openstack.web.request import Request
 from kilonode.cloud.openstack.web.response import Response, reply
@@ -21,7 +23,7 @@ from kilonode.control.mirror import Entry, Put
 
 _COLLECTIONS: Final[dict[str, Collection[Any]]] = {
     collection.plural.replace("_", "-"): collection
-    for collection in (NETWORKS, SUBNETS, PORTS, ROUTERS, FLOATING_IPS, GROUPS)
+    for collection in (NETWORKS, SUBNETS, POOLS, PORTS, ROUTERS, FLOATING_IPS, GROUPS, TRUNKS)
 }
 
 
