@@ -45,7 +45,7 @@ class Secrets(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class NodeShape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What every node has. Capacity is size × allocation ratio − reserved, as Placement counts it."""
+    """What every node has. Capacity is (size − reserved) × allocation ratio, as Placement counts it."""
 
     vcpus: Annotated[int, Meta(ge=1)] = 32
     memory_mb: Annotated[int, Meta(ge=1)] = 131_072
@@ -54,6 +54,8 @@ class NodeShape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     memory_allocation_ratio: Annotated[float, Meta(gt=0)] = 1.0
     disk_allocation_ratio: Annotated[float, Meta(gt=0)] = 1.0
     reserved_memory_mb: Annotated[int, Meta(ge=0)] = 512
+    reserved_vcpus: Annotated[int, Meta(ge=0)] = 0
+    reserved_disk_gb: Annotated[int, Meta(ge=0)] = 0
 
 
 class CloudSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -36,7 +36,7 @@ class Ledger:
         instances = usage.instances + claim.instances
         if instances < 0 or used.vcpus < 0 or used.memory_mb < 0 or used.disk_gb < 0:
             raise LabError("more was given back than was taken", where=claim.node)
-        self._usages[claim.node] = NodeUsage(used, instances)
+        self._usages[claim.node] = NodeUsage(used, instances, usage.others)
 
     def changes(self) -> list[Put]:
         """The usage documents to write, each only if it is still as it was read."""

@@ -74,9 +74,9 @@ class Node(msgspec.Struct, frozen=True, omit_defaults=True):
         """How much may be taken in all."""
         shape = self.shape
         return Resources(
-            int(shape.vcpus * shape.cpu_allocation_ratio),
+            int((shape.vcpus - shape.reserved_vcpus) * shape.cpu_allocation_ratio),
             int((shape.memory_mb - shape.reserved_memory_mb) * shape.memory_allocation_ratio),
-            int(shape.disk_gb * shape.disk_allocation_ratio),
+            int((shape.disk_gb - shape.reserved_disk_gb) * shape.disk_allocation_ratio),
         )
 
 
@@ -85,7 +85,15 @@ class NodeUsage(msgspec.Struct, frozen=True, gc=False):
     """What is taken of one node, by how many instances; the key is the node's name. Absent: nothing was ever taken."""
 
     used: Resources = Resources()
+    """What servers have taken."""
     instances: int = 0
+    others: Resources = Resources()
+    """What consumers that are no servers have taken, by allocations somebody wrote to Placement."""
+
+    @property
+    def taken(self) -> Resources:
+        """All that is taken, by whomever."""
+        return self.used + self.others
 
 
 @document(HEARTBEAT)

@@ -106,8 +106,8 @@ class NodeTable:
         self._changed(row)
 
     def _set_usage(self, row: int, usage: NodeUsage) -> None:
-        used = usage.used
-        self._free[:, row] = self._capacity[:, row] - (used.vcpus, used.memory_mb, used.disk_gb)
+        taken = usage.taken
+        self._free[:, row] = self._capacity[:, row] - (taken.vcpus, taken.memory_mb, taken.disk_gb)
         self._changed(row)
 
     def _changed(self, row: int) -> None:

@@ -108,6 +108,8 @@ class Compute:
         if version:
             headers.append((b"openstack-api-version", f"{service} {version}".encode()))
         data = json.dumps(body).encode() if body is not None else b""
+        if data:
+            headers.append((b"content-type", b"application/json"))
         sent: list[Any] = []
 
         async def receive() -> Any:

@@ -1,1 +1,1 @@
-"""Placement of the emulated cloud: a view of nodes and servers as resource providers and allocations."""
+"""Placement of the emulated cloud: providers, inventories and allocations; nodes and servers as they are."""

@@ -1,108 +1,139 @@
-"""Allocations, usages, and the candidates for an allocation."""
+"""Allocations: who has taken what of which provider; how they are written, singly, together, and with inventories."""
 
-from typing import Any, Final
+import uuid as uuids
+from collections.abc import Iterator
+from typing import Any
 
-from kilonode.cloud.openstack.compute.model import SERVER, Server, servers_by_project
-from kilonode.cloud.openstack.placement.provider import (
-    Provider,
-    by_class,
-    consumers,
-    providers,
+from kilonode.cloud.openstack.placement import bodies
+from kilonode.cloud.openstack.placement.allocating import WantedConsumer, allocate, refuse_servers, release
+from kilonode.cloud.openstack.placement.door import answer, book, handler, provider_of, read
+from kilonode.cloud.openstack.placement.draft import Draft
+from kilonode.cloud.openstack.placement.inventories import GENERATION
+from kilonode.cloud.openstack.placement.model import CONSUMER, Consumer, consumers_by_provider
+from kilonode.cloud.openstack.placement.nodes import (
+    SERVER_GENERATION,
+    claims_by_consumer,
+    server_of,
+    servers_on,
     some_by_class,
 )
-from kilonode.cloud.openstack.placement.wanted import Wanted, read_wanted
+from kilonode.cloud.openstack.placement.validation import is_uuid
 from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.cloud.openstack.web.request import Request
-from kilonode.cloud.openstack.web.response import Response, reply
-from kilonode.cloud.resources import NODE, NODE_USAGE
+from kilonode.cloud.openstack.web.response import Response
+from kilonode.cloud.resources import NODE
+from kilonode.control.mirror import Entry
 
-_CONSUMER_TYPES: Final = ("INSTANCE", "MIGRATION")
+UNKNOWN_TYPE = "unknown"
 
 
+@handler()
 async def show_allocations(request: Request) -> Response:
     """What a consumer has taken; one that has nothing, or is not known, has an empty answer."""
-    mirror, consumer = request.cloud.mirror, request.params["consumer"]
-    entry = mirror.get(SERVER, consumer)
-    if entry is None:
-        movers = mirror.index(SERVER, "move", lambda server: server.move.id if server.move is not None else None)
-        entry = next((mirror.get(SERVER, key) for key in movers.keys(consumer)), None)
-    if entry is None:
-        return reply({"allocations": {}})
-    server: Server = entry.value
-    taken = {}
-    for holder, claim in consumers(server):
-        node = mirror.get(NODE, claim.node)
-        if holder == consumer and node is not None:
-            usage = mirror.get(NODE_USAGE, claim.node)
-            generation = max(node.revision, usage.revision if usage is not None else 0)
-            taken[node.value.uuid] = {"resources": some_by_class(claim.amount), "generation": generation}
+    known, uuid = book(request), request.params["consumer"]
+    consumer = _find(request, uuid)
+    if consumer is None:
+        return answer(request, {"allocations": {}})
+    taken = {
+        provider: {"resources": amounts, "generation": known.providers[provider].generation}
+        for provider, amounts in consumer.allocations.items()
+        if provider in known.providers
+    }
     body: dict[str, Any] = {"allocations": taken}
     if taken and request.microversion >= (1, 12):
-        body |= {"project_id": server.project_id, "user_id": server.user_id}
+        body |= {"project_id": consumer.project_id, "user_id": consumer.user_id}
         if request.microversion >= (1, 28):
-            body["consumer_generation"] = 1
+            body["consumer_generation"] = consumer.generation
         if request.microversion >= (1, 38):
-            body["consumer_type"] = _CONSUMER_TYPES[consumer != server.id]
-    return reply(body)
+            body["consumer_type"] = consumer.type or UNKNOWN_TYPE
+    return answer(request, body, updated_us=consumer.created_us)
 
 
-async def list_usages(request: Request) -> Response:
-    """What a project, or one user in it, has taken."""
-    project, user = request.query.one("project_id"), request.query.one("user_id")
-    if not project:
-        raise Fault(400, "Invalid query string parameters: 'project_id' is a required property")
-    mirror = request.cloud.mirror
-    total: dict[str, int] = {}
-    count = 0
-    for key in servers_by_project(mirror).keys(project):
-        entry = mirror.get(SERVER, key)
-        if entry is None or (user and entry.value.user_id != user):
-            continue
-        for _, claim in consumers(entry.value):
-            count += 1
-            for name, amount in some_by_class(claim.amount).items():
-                total[name] = total.get(name, 0) + amount
-    if request.microversion >= (1, 38):
-        return reply({"usages": {"INSTANCE": {"consumer_count": count, **total}} if count else {}})
-    return reply({"usages": total})
+@handler()
+async def list_provider_allocations(request: Request) -> Response:
+    """Who has taken what of a provider."""
+    missing = "Resource provider '{0}' not found: No resource provider with uuid {0} found"
+    provider = provider_of(request, missing)
+    generations = request.microversion >= (1, 28)
+    found: dict[str, dict[str, Any]] = {}
+    for uuid, amounts, generation in _allocations_on(request, provider.uuid, provider.node):
+        found[uuid] = {"resources": amounts}
+        if generations:
+            found[uuid]["consumer_generation"] = generation
+    return answer(request, {"allocations": found, GENERATION: provider.generation}, items=len(found))
 
 
-async def list_candidates(request: Request) -> Response:
-    """The nodes that have room for what is asked for, each as an allocation that could be made."""
-    wanted = read_wanted(request)
-    if not wanted.amounts:
-        raise Fault(400, "All request groups must specify resources.")
-    limit = request.query.integer("limit")
-    if limit == 0:
-        raise Fault(400, "Invalid query string parameters: limit must be at least 1.")
-    found: list[Provider] = []
-    for provider in providers(request):
-        if wanted.fits(provider):
-            found.append(provider)
-            if len(found) == limit:
-                break
-    body = {
-        "allocation_requests": [_allocation(request, wanted, provider) for provider in found],
-        "provider_summaries": {provider.uuid: _summary(request, wanted, provider) for provider in found},
-    }
-    return reply(body, items=len(found))
-
-
-def _allocation(request: Request, wanted: Wanted, provider: Provider) -> dict[str, Any]:
+@handler(reads=True)
+async def set_allocations(request: Request) -> Response:
+    """What one consumer is to have from now on."""
+    uuid = request.params["consumer"]
+    if not is_uuid(uuid):
+        raise Fault(400, f"Malformed consumer_uuid: {uuid}")
+    uuid = str(uuids.UUID(uuid))
+    body = read(request, bodies.set_allocations(request.microversion))
     if request.microversion < (1, 12):
-        return {"allocations": [{"resource_provider": {"uuid": provider.uuid}, "resources": wanted.amounts}]}
-    allocation: dict[str, Any] = {"allocations": {provider.uuid: {"resources": wanted.amounts}}}
-    if request.microversion >= (1, 34):
-        allocation["mappings"] = {group: [provider.uuid] for group in wanted.groups}
-    return allocation
+        listed = body["allocations"]
+        body["allocations"] = {one["resource_provider"]["uuid"]: {"resources": one["resources"]} for one in listed}
+    refused = f"Unable to allocate inventory for consumer {uuid}: "
+    return await _write(request, [WantedConsumer.of(uuid, body)], refused)
 
 
-def _summary(request: Request, wanted: Wanted, provider: Provider) -> dict[str, Any]:
-    capacity, used = by_class(provider.node.capacity()), by_class(provider.usage.used)
-    names = capacity if request.microversion >= (1, 27) else wanted.amounts
-    summary: dict[str, Any] = {"resources": {name: {"capacity": capacity[name], "used": used[name]} for name in names}}
-    if request.microversion >= (1, 17):
-        summary["traits"] = sorted(provider.traits)
-    if request.microversion >= (1, 29):
-        summary |= {"parent_provider_uuid": None, "root_provider_uuid": provider.uuid}
-    return summary
+@handler(reads=True)
+async def change_allocations(request: Request) -> Response:
+    """What several consumers are to have from now on: all of it or nothing."""
+    body = read(request, bodies.change_allocations(request.microversion))
+    wanted = [WantedConsumer.of(uuid, one) for uuid, one in body.items()]
+    return await _write(request, wanted, "Unable to allocate inventory ")
+
+
+@handler()
+async def delete_allocations(request: Request) -> Response:
+    """Have a consumer give everything back."""
+    uuid = request.params["consumer"]
+    refuse_servers(request, uuid)
+    consumer: Entry[Consumer] | None = request.cloud.mirror.get(CONSUMER, uuid)
+    if consumer is None:
+        raise Fault(404, f"No allocations for consumer '{uuid}'")
+    known = book(request)
+    draft = Draft(request.cloud, known)
+    release(known, draft, consumer)
+    await draft.commit()
+    return answer(request, None, 204, fresh=False)
+
+
+async def _write(request: Request, wanted: list[WantedConsumer], refused: str) -> Response:
+    known = book(request)
+    draft = Draft(request.cloud, known)
+    allocate(request, known, draft, wanted, refused)
+    await draft.commit()
+    return answer(request, None, 204, fresh=False)
+
+
+def _find(request: Request, uuid: str) -> Consumer | None:
+    """A consumer: one that a client wrote, a server, or a server's move."""
+    mirror = request.cloud.mirror
+    entry: Entry[Consumer] | None = mirror.get(CONSUMER, uuid)
+    if entry is not None:
+        return entry.value
+    server = server_of(mirror, uuid)
+    if server is None:
+        return None
+    taken: dict[str, dict[str, int]] = {}
+    of_type = None
+    for consumer, kind, claim in claims_by_consumer(server):
+        node = mirror.get(NODE, claim.node)
+        if consumer == uuid and node is not None:
+            taken[node.value.uuid] = some_by_class(claim.amount)
+            of_type = kind
+    return Consumer(uuid, server.project_id, server.user_id, taken, SERVER_GENERATION, of_type, server.updated_us)
+
+
+def _allocations_on(request: Request, provider: str, node: str) -> Iterator[tuple[str, dict[str, int], int]]:
+    mirror = request.cloud.mirror
+    if node:
+        for consumer, amount in servers_on(mirror, node):
+            yield consumer, some_by_class(amount), SERVER_GENERATION
+    for key in consumers_by_provider(mirror).keys(provider):
+        entry: Entry[Consumer] | None = mirror.get(CONSUMER, key)
+        if entry is not None:
+            yield key, entry.value.allocations[provider], entry.value.generation

@@ -1,24 +1,30 @@
-"""Resource providers: list, show, and what hangs on each."""
+"""Resource providers: list, show, create, change, remove; their trees."""
 
+import uuid as uuids
 from typing import Any, Final
 
-from kilonode.cloud.openstack.placement.provider import (
+from kilonode.cloud.openstack.placement import bodies
+from kilonode.cloud.openstack.placement.book import Book, Provider
+from kilonode.cloud.openstack.placement.door import (
+    DUPLICATE_NAME,
     PREFIX,
-    RESOURCE_CLASSES,
-    Provider,
-    aggregates_of,
-    allocations_on,
-    by_class,
-    find_provider,
-    inventories,
-    known_traits,
-    providers,
-    some_by_class,
+    PROVIDER_IN_USE,
+    PROVIDER_IS_PARENT,
+    answer,
+    book,
+    check_query,
+    handler,
+    provider_of,
+    read,
 )
-from kilonode.cloud.openstack.placement.wanted import read_wanted
+from kilonode.cloud.openstack.placement.draft import Draft
+from kilonode.cloud.openstack.placement.model import PROVIDER_NAME, ProviderRecord, consumers_by_provider
+from kilonode.cloud.openstack.placement.search import filter_providers
+from kilonode.cloud.openstack.placement.wanted import read_filter
 from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.cloud.openstack.web.request import Request
-from kilonode.cloud.openstack.web.response import Response, reply
+from kilonode.cloud.openstack.web.response import Response
+from kilonode.cloud.resources import NODE
 
 _RELATIONS: Final = (
     ("inventories", (1, 0)),
@@ -27,117 +33,134 @@ _RELATIONS: Final = (
     ("traits", (1, 6)),
     ("allocations", (1, 11)),
 )
-_GENERATION: Final = "resource_provider_generation"
+REPARENTING_SINCE: Final = (1, 37)
 
 
+@handler()
 async def list_providers(request: Request) -> Response:
-    """All nodes, or those that have what is asked for."""
-    query, wanted = request.query, read_wanted(request)
-    found = [
-        _view(request, provider)
-        for provider in providers(request)
-        if (not query.one("uuid") or provider.uuid == query.one("uuid"))
-        and (not query.one("name") or provider.node.name == query.one("name"))
-        and wanted.fits(provider)
-    ]
-    return reply({"resource_providers": found}, items=len(found))
+    """All providers, or those that have what is asked for."""
+    check_query(request, bodies.list_providers(request.microversion))
+    known = book(request)
+    found = filter_providers(known, read_filter(request))
+    body = {"resource_providers": [_view(request, known, provider) for provider in found]}
+    updated_us = max((provider.updated_us for provider in found), default=None)
+    return answer(request, body, updated_us=updated_us, items=len(found))
 
 
+@handler()
 async def show_provider(request: Request) -> Response:
-    """One node."""
-    return reply(_view(request, find_provider(request)))
+    """One provider."""
+    provider = provider_of(request)
+    return answer(request, _view(request, book(request), provider), updated_us=provider.updated_us)
 
 
-async def list_inventories(request: Request) -> Response:
-    """What a node has."""
-    provider = find_provider(request)
-    return reply({_GENERATION: provider.generation, "inventories": inventories(provider)})
+@handler(reads=True)
+async def create_provider(request: Request) -> Response:
+    """A new provider, alone or below another."""
+    nested = request.microversion >= (1, 14)
+    body = read(request, bodies.CREATE_PROVIDER_1_14 if nested else bodies.CREATE_PROVIDER)
+    known, cloud = book(request), request.cloud
+    uuid = str(uuids.UUID(body["uuid"])) if body.get("uuid") else cloud.new_id()
+    name, parent = body["name"], body.get("parent_provider_uuid") or ""
+    refused = f'Unable to create resource provider "{name}", {uuid}: Object action create failed because: '
+    if not name:
+        raise Fault(400, f"{refused}name is required")
+    draft = Draft(cloud, known)
+    if parent:
+        if parent == uuid:
+            raise Fault(400, f"{refused}parent provider UUID cannot be same as UUID. Choose another parent or none.")
+        if parent not in known.providers:
+            raise Fault(400, f"{refused}parent provider UUID does not exist.")
+        draft.keep(_line(known, known.providers[parent]))
+    if uuid in known.providers:
+        raise Fault(409, f"Conflicting resource provider uuid: {uuid} already exists.", type=DUPLICATE_NAME)
+    _check_name(request, name)
+    now_us = cloud.now_us()
+    draft.create(ProviderRecord(uuid, name, parent=parent, created_us=now_us, updated_us=now_us))
+    await draft.commit()
+    place = f"{PREFIX}/resource_providers/{uuid}"
+    if request.microversion < (1, 20):
+        return answer(request, None, 201, location=place, fresh=False)
+    known = book(request)
+    return answer(request, _view(request, known, known.providers[uuid]), location=place, updated_us=now_us)
 
 
-async def show_inventory(request: Request) -> Response:
-    """What a node has of one class."""
-    provider, name = find_provider(request), request.params["resource_class"]
-    found = inventories(provider).get(name)
-    if found is None:
-        raise Fault(404, f"No inventory of class {name} for {provider.uuid}")
-    return reply({_GENERATION: provider.generation, **found})
+@handler(reads=True)
+async def update_provider(request: Request) -> Response:
+    """Another name, or another place in the trees."""
+    provider, known = provider_of(request), book(request)
+    nested = request.microversion >= (1, 14)
+    body = read(request, bodies.UPDATE_PROVIDER_1_14 if nested else bodies.UPDATE_PROVIDER)
+    draft = Draft(request.cloud, known)
+    changed = draft.of(provider)
+    if body["name"] != provider.name:
+        if provider.node:
+            raise Fault(409, f"Unable to save resource provider {provider.uuid}: a node's name is compute's.")
+        _check_name(request, body["name"])
+        changed.name = body["name"]
+    if "parent_provider_uuid" in body and (body["parent_provider_uuid"] or "") != provider.parent:
+        changed.parent = _new_parent(request, known, provider, body["parent_provider_uuid"] or "", draft)
+    await draft.commit()
+    known = book(request)
+    updated = known.providers[provider.uuid]
+    return answer(request, _view(request, known, updated), updated_us=updated.updated_us)
 
 
-async def list_provider_usages(request: Request) -> Response:
-    """What is taken of a node."""
-    provider = find_provider(request)
-    return reply({_GENERATION: provider.generation, "usages": by_class(provider.usage.used)})
+@handler()
+async def delete_provider(request: Request) -> Response:
+    """Remove a provider that nobody uses and that has none below it."""
+    provider, known = provider_of(request, "No resource provider with uuid {0} found for delete"), book(request)
+    uuid = provider.uuid
+    if known.has_children(uuid):
+        words = f"Unable to delete parent resource provider {uuid}: It has child resource providers."
+        raise Fault(409, words, type=PROVIDER_IS_PARENT)
+    if provider.node or consumers_by_provider(request.cloud.mirror).count(uuid):
+        why = "It is a node of compute." if provider.node else "Resource provider has allocations."
+        raise Fault(409, f"Unable to delete resource provider {uuid}: {why}", type=PROVIDER_IN_USE)
+    draft = Draft(request.cloud, known)
+    draft.remove(provider)
+    await draft.commit()
+    return answer(request, None, 204, fresh=False)
 
 
-async def list_provider_allocations(request: Request) -> Response:
-    """Who has taken what of a node."""
-    provider = find_provider(request)
-    generation = {"consumer_generation": 1} if request.microversion >= (1, 28) else {}
-    found = {
-        consumer: {"resources": some_by_class(amount), **generation}
-        for consumer, amount in allocations_on(request, provider.node.name)
-    }
-    return reply({"allocations": found, _GENERATION: provider.generation}, items=len(found))
+def _new_parent(request: Request, known: Book, provider: Provider, parent: str, draft: Draft) -> str:
+    """The parent, if the provider may have it. Raises Fault 400."""
+    may_move = request.microversion >= REPARENTING_SINCE
+    refused = f"Unable to save resource provider {provider.uuid}: Object action update failed because: "
+    if not parent:
+        if not may_move:
+            raise Fault(400, f"{refused}un-parenting a provider is not currently allowed.")
+        return ""
+    if parent not in known.providers:
+        raise Fault(400, f"{refused}parent provider UUID does not exist.")
+    if provider.parent and not may_move:
+        raise Fault(400, f"{refused}re-parenting a provider is not currently allowed.")
+    line = _line(known, known.providers[parent])
+    if provider.uuid in {one.uuid for one in line}:
+        raise Fault(400, f"{refused}creating loop in the provider tree is not allowed.")
+    draft.keep(line)
+    return parent
 
 
-async def list_provider_traits(request: Request) -> Response:
-    """What a node can do."""
-    provider = find_provider(request)
-    return reply({"traits": sorted(provider.traits), _GENERATION: provider.generation})
+def _line(known: Book, provider: Provider) -> list[Provider]:
+    """A provider and all above it."""
+    line = [provider]
+    while line[-1].parent:
+        line.append(known.providers[line[-1].parent])
+    return line
 
 
-async def list_provider_aggregates(request: Request) -> Response:
-    """The aggregates of a node."""
-    provider = find_provider(request)
-    body: dict[str, Any] = {"aggregates": aggregates_of(request, provider.node.name)}
-    if request.microversion >= (1, 19):
-        body[_GENERATION] = provider.generation
-    return reply(body)
+def _check_name(request: Request, name: str) -> None:
+    mirror = request.cloud.mirror
+    if mirror.get(PROVIDER_NAME, name) is not None or mirror.get(NODE, name) is not None:
+        raise Fault(409, f"Conflicting resource provider name: {name} already exists.", type=DUPLICATE_NAME)
 
 
-async def list_traits(request: Request) -> Response:
-    """All traits, or those whose name is asked for."""
-    name, associated = request.query.one("name"), request.query.one("associated")
-    traits = known_traits()
-    if associated.lower() == "true":
-        used = {trait for provider in providers(request) for trait in provider.traits}
-        traits = tuple(trait for trait in traits if trait in used)
-    if name.startswith("startswith:"):
-        traits = tuple(trait for trait in traits if trait.startswith(name.removeprefix("startswith:")))
-    elif name.startswith("in:"):
-        traits = tuple(trait for trait in traits if trait in name.removeprefix("in:").split(","))
-    return reply({"traits": traits})
-
-
-async def show_trait(request: Request) -> Response:
-    """Whether a trait exists."""
-    if request.params["name"] not in known_traits():
-        raise Fault(404, f"No such trait: {request.params['name']}.")
-    return reply(None, 204)
-
-
-async def list_resource_classes(request: Request) -> Response:
-    """All resource classes."""
-    return reply({"resource_classes": [_class_view(name) for name in RESOURCE_CLASSES]})
-
-
-async def show_resource_class(request: Request) -> Response:
-    """One resource class."""
-    name = request.params["name"]
-    if name not in RESOURCE_CLASSES:
-        raise Fault(404, f"No such resource class: {name}.")
-    return reply(_class_view(name))
-
-
-def _class_view(name: str) -> dict[str, Any]:
-    return {"name": name, "links": [{"rel": "self", "href": f"{PREFIX}/resource_classes/{name}"}]}
-
-
-def _view(request: Request, provider: Provider) -> dict[str, Any]:
+def _view(request: Request, known: Book, provider: Provider) -> dict[str, Any]:
     version, place = request.microversion, f"{PREFIX}/resource_providers/{provider.uuid}"
     view: dict[str, Any] = {
         "uuid": provider.uuid,
-        "name": provider.node.name,
+        "name": provider.name,
         "generation": provider.generation,
         "links": [
             {"rel": "self", "href": place},
@@ -145,5 +168,8 @@ def _view(request: Request, provider: Provider) -> dict[str, Any]:
         ],
     }
     if version >= (1, 14):
-        view |= {"parent_provider_uuid": None, "root_provider_uuid": provider.uuid}
+        view |= {
+            "parent_provider_uuid": provider.parent or None,
+            "root_provider_uuid": known.root(provider).uuid,
+        }
     return view
