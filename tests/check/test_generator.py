@@ -120,6 +120,46 @@ def test_too_few_file_descriptors_make_the_run_unknown() -> None:
     assert "file descriptors" in results.reasons[0].text
 
 
+def exhausted(count: int) -> list[Op]:
+    message = "no connection to 10.0.0.1:80: this process has no more file descriptors (ulimit -n)"
+    return [op(number=900 + n, due=n / 10, outcome=Outcome.EXHAUSTED, error=message) for n in range(count)]
+
+
+def test_one_operation_that_the_generator_had_no_descriptor_for_makes_the_run_unknown_and_is_no_error() -> None:
+    facts = run(open_workload(end=60.0), criteria=rules("mix error_rate == 0%"))
+    results = judged([], steady(seconds=60) + exhausted(1), facts)
+    assert results.verdict is Verdict.UNKNOWN
+    assert not results.generator.trusted
+    assert "ulimit -n" in results.reasons[0].text
+    assert "ip_local_port_range" in results.reasons[0].text
+    assert results.criteria[0].verdict is Verdict.VALID, "the cloud was never asked"
+    assert results.workloads[0].steps[0].failed == 0
+    assert [(group.outcome, group.count) for group in results.workloads[0].errors] == [("exhausted", 1)]
+
+
+def test_exhaustion_inside_a_step_is_seen_also_when_the_iteration_went_on() -> None:
+    step = op("mix", "list", outcome=Outcome.EXHAUSTED, error="no more")
+    assert judged([], [*steady(seconds=60), step]).verdict is Verdict.UNKNOWN
+
+
+def test_requests_that_waited_long_for_a_connection_make_the_run_unknown() -> None:
+    waited = health("requests_waited", [min(n, 30) for n in range(60)])
+    results = judged(waited)
+    assert results.verdict is Verdict.UNKNOWN
+    assert "30 requests of generator-0 waited for a free connection, in 30 seconds" in results.reasons[0].text
+
+
+@pytest.mark.parametrize("counts", [[0] * 20 + [50] * 40, [min(n, 5) for n in range(60)]])
+def test_a_short_queue_for_connections_or_one_of_a_few_requests_is_a_note(counts: list[float]) -> None:
+    results = judged(health("requests_waited", counts))
+    assert results.verdict is Verdict.VALID
+    assert "Too little" in results.generator.notes[0]
+
+
+def test_without_a_queue_for_connections_nothing_is_said() -> None:
+    assert judged(health("requests_waited", [0] * 60)).generator.notes == ()
+
+
 def test_many_open_files_are_a_note() -> None:
     samples = [*health("open_files", [900] * 60), *health("open_files_limit", [1024] * 60)]
     results = judged(samples)

@@ -1,13 +1,17 @@
 """The life of connections: reuse, closing, races, limits, deadlines, cancellation. Nothing is sent twice unseen."""
 
 import asyncio
+import contextlib
 import errno
+import os
+import resource
 import socket
+from pathlib import Path
 
 import pytest
 
 from kilonode.base.clock import SimulatedClock
-from kilonode.base.errors import InputError, LabError, OperationError
+from kilonode.base.errors import LabError, OperationError
 from kilonode.base.outcomes import Outcome
 from kilonode.clients.http import HttpTransport
 from tests.clients.loops import on_both_loops
@@ -345,8 +349,28 @@ async def test_limits_of_this_machine_are_not_the_clouds_failures(number: int, m
 
     monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", at_the_limit)
     async with transport() as http:
-        with pytest.raises(InputError, match=r"this (process|machine) has no more"):
-            await http.request("GET", "http://127.0.0.1:9/")
+        failed = await outcome_of(http, "GET", "http://127.0.0.1:9/")
+    assert failed.outcome == Outcome.EXHAUSTED
+    assert "has no more" in failed.message
+    assert ("ulimit -n" if number == errno.EMFILE else "ip_local_port_range") in failed.message
+
+
+@pytest.mark.real_loop
+async def test_a_process_without_free_file_descriptors_is_exhausted_and_not_refused() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    held: list[int] = []
+    async with serving(lambda client: client.read()) as server, transport() as http:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (len(list(Path("/proc/self/fd").iterdir())) + 20, hard))
+        try:
+            with contextlib.suppress(OSError):
+                while True:
+                    held.append(os.dup(0))
+            failed = await outcome_of(http, "GET", server.url)
+        finally:
+            for descriptor in held:
+                os.close(descriptor)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert failed.outcome == Outcome.EXHAUSTED
 
 
 @pytest.mark.real_loop

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Outcome(StrEnum):
-    """The class of an operation's end. Every value but OK is a failure, except DROPPED and CANCELLED (see below)."""
+    """The class of an operation's end. Every value but OK is a failure of the cloud, except the last three."""
 
     OK = "ok"
     REFUSED = "refused"
@@ -28,7 +28,12 @@ class Outcome(StrEnum):
     """Due but never started, because the generator had no free virtual user: the load's fault, not the cloud's."""
     CANCELLED = "cancelled"
     """Cut off by the end of the run; its duration is censored: it would have taken at least this long."""
+    EXHAUSTED = "exhausted"
+    """The machine that made the load had no file descriptor, local port or memory for the connection: its own failure,
+    not the cloud's, which was never asked."""
 
 
-FAILURES: frozenset[str] = frozenset(set(Outcome) - {Outcome.OK, Outcome.DROPPED, Outcome.CANCELLED})
+NOT_OF_THE_CLOUD: frozenset[str] = frozenset({Outcome.DROPPED, Outcome.CANCELLED, Outcome.EXHAUSTED})
+"""The outcomes that are neither a success nor an error of the cloud under test."""
+FAILURES: frozenset[str] = frozenset(set(Outcome) - {Outcome.OK} - NOT_OF_THE_CLOUD)
 """The outcomes that count as errors of the cloud under test."""

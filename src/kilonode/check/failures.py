@@ -20,7 +20,7 @@ _VARIABLE: Final = re.compile(
 
 def group_failures(operations: Operations) -> tuple[tuple[ErrorGroup, ...], int]:
     """The most frequent groups of failures, and how many groups there are in all."""
-    failed = operations.with_outcome(*FAILURES, Outcome.CANCELLED)
+    failed = operations.with_outcome(*FAILURES, Outcome.CANCELLED, Outcome.EXHAUSTED)
     if len(failed) == 0:
         return (), 0
     codes, outcomes, finished_s = failed.error, failed.outcome, failed.finished_s

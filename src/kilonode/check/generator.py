@@ -37,6 +37,8 @@ Lateness counts against the cloud, never for it, so what is shorter than anythin
 time slice that the operating system gives to somebody else, makes no verdict unknown; it is shown all the same."""
 SILENT_S: Final = 3.5
 """Health is recorded each second: a longer gap means that the process did not run."""
+WAITED_SHARE: Final = 0.01
+"""Of the requests, for a free connection: the client's own limit then bounds what the cloud is asked."""
 OPEN_FILES_SHARE: Final = 0.95
 OPEN_FILES_NOTE_SHARE: Final = 0.8
 MOST_LINE_POINTS: Final = 600
@@ -73,10 +75,12 @@ def judge_generator(
     if not facts.simulated:
         for source in sources:
             _judge_process(samples, source, load_end_s, findings)
+            _judge_waiting(samples, source, table, load_end_s, findings)
             _note_repetitions(samples, source, findings)
         for workload in facts.workloads:
             if workload.open_model:
                 _judge_lateness(workload, table.of(OpKind.ITERATION, workload.name), load_end_s, findings)
+    _judge_exhaustion(table, findings)
     for death in facts.dead_workers:
         findings.reasons.append(Reason(verdict=Verdict.UNKNOWN, about="generator", text=_sentence(death)))
     results = GeneratorResults(
@@ -133,6 +137,40 @@ def _judge_process(samples: Samples, source: str, load_end_s: float, findings: _
         )
     elif highest >= OPEN_FILES_NOTE_SHARE:
         findings.notes.append(f"{source} had {highest:.0%} of the file descriptors open that it may have.")
+
+
+def _judge_waiting(
+    samples: Samples, source: str, table: OperationTable, load_end_s: float, findings: _Findings
+) -> None:
+    """Whether requests queued for a free connection inside the client: then the client held back the load."""
+    _, waited = _during(samples, source, "requests_waited", load_end_s)
+    more = np.diff(waited, prepend=0.0)
+    waiting_s, total = float(np.count_nonzero(more > 0)), float(more.sum())
+    asked = len(table.of_kind(OpKind.STEP)) or len(table.of_kind(OpKind.ITERATION))
+    findings.judge(
+        waiting_s,
+        load_end_s,
+        f"{total:.0f} requests of {source} waited for a free connection, in {waiting_s:.0f} seconds: its own limit of "
+        "connections to one host held back the load. More workers or fewer virtual users would help.",
+        harmful=total >= WAITED_SHARE * asked,
+    )
+
+
+def _judge_exhaustion(table: OperationTable, findings: _Findings) -> None:
+    """Whether the generator's machine could not connect. Once is enough: a limit was reached, and what was asked next
+    was not asked of the cloud; there is no small amount of that, and one setting mends it.
+    """
+    of_kinds = (table.of_kind(OpKind.ITERATION), table.of_kind(OpKind.STEP))
+    exhausted = next((found for one in of_kinds if len(found := one.with_outcome(Outcome.EXHAUSTED))), None)
+    if exhausted is None:
+        return
+    codes, counts = np.unique(exhausted.error, return_counts=True)
+    message = exhausted.error_names[int(codes[counts.argmax()])]
+    text = (
+        f"{len(exhausted):,} operations never reached the cloud, because the generator's machine was at its limits; "
+        f"most often: {message}. Raise the limit (ulimit -n, net.ipv4.ip_local_port_range) or lower the load."
+    )
+    findings.reasons.append(Reason(verdict=Verdict.UNKNOWN, about="generator", text=text))
 
 
 def _note_repetitions(samples: Samples, source: str, findings: _Findings) -> None:

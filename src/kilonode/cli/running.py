@@ -17,6 +17,7 @@ from kilonode.base.clock import Clock, RealClock
 from kilonode.base.encoding import encode_json_for_people
 from kilonode.base.errors import AbortError, InputError, KilonodeError, LabError, OperationError
 from kilonode.base.files import write_atomically
+from kilonode.base.outcomes import Outcome
 from kilonode.base.randomness import Randomness
 from kilonode.base.simulation import run_simulated
 from kilonode.check.results import Results, Verdict
@@ -183,6 +184,12 @@ def _run_point(
         record = folder.record()
         if record.state not in (RunState.FAILED, RunState.ABORTED):
             folder.write_record(msgspec.structs.replace(record, state=RunState.FAILED))
+        if isinstance(error, OperationError) and error.outcome is Outcome.EXHAUSTED:
+            raise InputError(
+                error.message,
+                where=record.cloud,
+                hint="raise the limit (ulimit -n, net.ipv4.ip_local_port_range) or lower the load",
+            ) from error
         if isinstance(error, OperationError):
             raise InputError(
                 f"the cloud failed before the load: {error.message}",

@@ -7,17 +7,18 @@ import ssl
 from collections.abc import Callable
 from typing import Final, cast
 
-from kilonode.base.errors import InputError, OperationError
+from kilonode.base.errors import OperationError
 from kilonode.base.outcomes import Outcome
 from kilonode.clients.heads import Origin
 from kilonode.clients.proxies import Proxy
 from kilonode.clients.sockets import HttpConnection
 
 _OUR_OWN_LIMITS: Final = {
-    errno.EMFILE: "this process has no more file descriptors",
-    errno.ENFILE: "this machine has no more file descriptors",
-    errno.EADDRNOTAVAIL: "this machine has no more local ports for that address",
-    errno.ENOBUFS: "this machine has no more memory for sockets",
+    errno.EMFILE: "this process has no more file descriptors (ulimit -n)",
+    errno.ENFILE: "this machine has no more file descriptors (fs.file-max)",
+    errno.EADDRNOTAVAIL: "this machine has no more local ports for that address (net.ipv4.ip_local_port_range)",
+    errno.ENOBUFS: "this machine has no more memory for sockets (net.ipv4.tcp_mem)",
+    errno.ENOMEM: "this machine has no more memory for sockets (net.ipv4.tcp_mem)",
 }
 """Failures of the generator, which must not be taken for the cloud's."""
 _MOST_TUNNEL_HEAD_BYTES: Final = 65_536
@@ -30,7 +31,7 @@ async def dial(
 ) -> HttpConnection:
     """Open a connection to `origin`. `tls` is there when the origin is https.
 
-    Raises OperationError (refused, reset, timeout, tls), or InputError when this machine is at its limits.
+    Raises OperationError: refused, reset, timeout, tls, or exhausted when this machine is at its limits.
     """
     where = f"{origin.host}:{origin.port}" if proxy is None else f"the proxy {proxy.host}:{proxy.port}"
     try:
@@ -99,15 +100,12 @@ async def _tunnel(
         raise
 
 
-def _classified(error: OSError, where: str) -> OperationError | InputError:
+def _classified(error: OSError, where: str) -> OperationError:
     text = error.strerror or str(error) or type(error).__name__
     for number, meaning in _OUR_OWN_LIMITS.items():
         # asyncio joins the failures of several addresses into one text without a number
         if error.errno == number or f"[Errno {number}]" in str(error):
-            return InputError(
-                f"no connection to {where}: {meaning}",
-                hint="raise the limit (ulimit -n, net.ipv4.ip_local_port_range) or lower the load",
-            )
+            return OperationError(Outcome.EXHAUSTED, f"no connection to {where}: {meaning}")
     if isinstance(error, ssl.SSLCertVerificationError):
         return OperationError(Outcome.TLS, f"{where}: the certificate is not trusted: {error.verify_message or text}")
     if isinstance(error, ssl.SSLError):

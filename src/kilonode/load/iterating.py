@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from kilonode.base.clock import NANOSECONDS_PER_SECOND, Clock
-from kilonode.base.outcomes import FAILURES, Outcome
+from kilonode.base.outcomes import Outcome
 from kilonode.clients.openstack.connection import Connection
 from kilonode.history.blocks import Int64s, uniform_block
 from kilonode.history.journal import JournalWriter
@@ -166,7 +166,7 @@ class IterationRunner:
         user.record_iteration(finished_ns, outcome.value, message)
         if isinstance(error, asyncio.CancelledError) and not (timed_out and self._uncancel()):
             raise error
-        if outcome in FAILURES and iteration is not None and iteration.has_made:
+        if iteration is not None and iteration.has_made:
             await iteration.clean_up()
             return self._now_ns()
         return finished_ns

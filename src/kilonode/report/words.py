@@ -32,6 +32,7 @@ OUTCOME_WORDS: Final[Mapping[str, str]] = {
     "scenario": "scenario",
     "dropped": "dropped",
     "cancelled": "cut off",
+    "exhausted": "generator exhausted",
 }
 """Outcomes for people."""
 

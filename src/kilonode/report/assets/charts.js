@@ -7,7 +7,7 @@ const Charts = (() => {
     "part-1": [7, 3], "part-2": [2, 2], "part-3": [9, 3, 2, 3], "part-4": [4, 4], "part-5": [1, 3], "part-6": [12, 4], "part-7": [5, 2, 1, 2] };
   const BINARY = Array.from({ length: 50 }, (_, power) => 2 ** power);
   const WIDTHS = { p50: 2.2, p99: 2, done: 2, latency: 2.2, service: 2, max: 1.2, started: 1.3 };
-  const OUTCOMES = ["http_5xx", "timeout", "refused", "reset", "http_4xx", "quota", "wrong_state", "scenario", "tls", "protocol"];
+  const OUTCOMES = ["http_5xx", "timeout", "refused", "reset", "http_4xx", "quota", "wrong_state", "scenario", "tls", "protocol", "exhausted"];
   const OUTCOME_COLOURS = { dropped: "--max", cancelled: "--asked", http_5xx: "--p99", timeout: "--part-3", refused: "--part-6",
     reset: "--part-4", http_4xx: "--part-1", quota: "--part-2", wrong_state: "--part-0" };
 
