@@ -355,12 +355,16 @@ async def test_limits_of_this_machine_are_not_the_clouds_failures(number: int, m
     assert ("ulimit -n" if number == errno.EMFILE else "ip_local_port_range") in failed.message
 
 
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 @pytest.mark.real_loop
 async def test_a_process_without_free_file_descriptors_is_exhausted_and_not_refused() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     held: list[int] = []
     async with serving(lambda client: client.read()) as server, transport() as http:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (len(list(Path("/proc/self/fd").iterdir())) + 20, hard))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (open_files() + 20, hard))
         try:
             with contextlib.suppress(OSError):
                 while True:
