@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from kilonode.report.campaign_page import campaign_html
 from kilonode.report.html import report_html
+from tests.report import campaigns
 from tests.report.runs import HOSTILE, metadata, results
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -101,3 +103,23 @@ async def test_every_chart_is_drawn_tables_sort_and_nothing_is_asked_for(
     assert int(facts["wide"]) <= 0
     assert facts["theme"] == ("dark" if scheme == "1" else "light")
     assert facts["steps"].startswith("delete,boot.active,boot.accepted,boot")
+
+
+@pytest.mark.parametrize(("name", "scheme"), [("boots", "1"), (HOSTILE, "0")], ids=["plain", "hostile"])
+async def test_the_page_of_a_campaign_draws_every_chart_in_light_and_dark(
+    name: str, scheme: str, tmp_path: Path
+) -> None:
+    text = campaign_html(campaigns.campaign(undone=(7,), name=name), campaigns.metadata(name=name))
+    page = tmp_path / "report.html"
+    page.write_text(text, encoding="utf-8")
+    assert console(await browse(page, f"--blink-settings=preferredColorScheme={scheme}", "--dump-dom")) == []
+    text = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", text)
+    probe = PROBE.replace("#w1 .steps", ".points")
+    page.write_text(text.replace("</body>", f"{probe}</body>"), encoding="utf-8")
+    said = await browse(page, "--dump-dom", "--virtual-time-budget=3000")
+    found = re.search(r"PROBE (.*) END", said)
+    assert found is not None, said
+    facts = dict(part.split("=", 1) for part in found[1].split(" ") if "=" in part)
+    assert facts["asked"] == "0"
+    assert facts["drawn"] == facts["canvases"] != "0"
+    assert int(facts["wide"]) <= 0

@@ -52,6 +52,9 @@ Changed together: these values never changed apart from each other here, so the 
 
 Doubtful: points whose run could not be judged (verdict unknown). They are in the line.
 
+By chance: of forty lines through figures that do not change, about one is called worse. What worsens with every value
+of the other axes is not chance.
+
 Intervals: they assume that what is not on the line is scatter, independent from run to run and of about the same size
 everywhere. Repeat points with other seeds to see whether it is. R² near one: the line explains the differences.
 """

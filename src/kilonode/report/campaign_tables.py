@@ -116,9 +116,10 @@ def fits_table(results: CampaignResults, names: Mapping[str, str]) -> Markup:
         view = results.views[fit.view]
         held = {**view.family_held, **view.tracks[fit.track].held}
         moving = [f"{names[one.path]} moves too" for one in view.together]
+        words = ", ".join(part for part in (held_words(held, names), *moving) if part)
         row = join(
             element("td", names[view.axis.path]),
-            element("td", ", ".join(part for part in (held_words(held, names), *moving) if part) or UNKNOWN),
+            element("td", words or UNKNOWN, class_="what"),
             _fit_cells(fit, view),
         )
         bodies.append(element("tbody", element("tr", row)))

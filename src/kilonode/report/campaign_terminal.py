@@ -53,7 +53,10 @@ _SHORT_METRICS: Final[Mapping[str, str]] = {"throughput_per_s": "rate", "error_r
 def print_campaign(console: Console, results: CampaignResults, metadata: CampaignMetadata) -> None:
     """Everything a person wants to see at the end of a campaign."""
     names = path_names(results)
-    console.print(Text(printable(metadata.name), style="bold").append(f"  campaign {metadata.folder}", style="dim"))
+    console.print(
+        Text(printable(metadata.name), style="bold").append(f"  campaign {metadata.folder}", style="dim"),
+        soft_wrap=True,
+    )
     shown = shown_figures(results.figures)
     for workload in dict.fromkeys(subject_of(name).partition(".")[0] for name in shown) or [""]:
         console.print()
@@ -117,7 +120,7 @@ def _print_scaling(
     console.print(Text(f"what hurts first over {view_words(view, names)}", style="bold"))
     note = view_note(view, names)
     if note:
-        console.print(Text(f"  ! {note}", style="yellow"))
+        console.print(Text(f"  ! {note}", style="yellow"), soft_wrap=True)
     told = [fit for fit in fits if has_scale(fit)][:_SHOWN_LINES]
     if told:
         _print(console, _scaling_table(view, told, names))
