@@ -119,6 +119,29 @@ def test_a_matrix_is_a_campaign_with_its_results_side_by_side(kilonode: Kilonode
     assert len(list((tmp_path / "runs").iterdir())) == 2, "a campaign that was reported is done: a new one begins"
 
 
+def test_the_sweep_of_nodes_also_runs_on_the_emulated_cloud_and_ranks_what_hurts(
+    kilonode: Kilonode, tmp_path: Path
+) -> None:
+    text = (Path(__file__).parents[2] / "experiments" / "nodes-sweep.yaml").read_text()
+    matrix = "matrix={cloud.emulated: [{nodes: 2}, {nodes: 4}, {nodes: 6}], parameters.at_once: [1, 2, 3]}"
+    sets = [
+        option
+        for setting in ("cloud={emulated: {}}", matrix, "workloads.boots.load.duration=10s")
+        for option in ("--set", setting)
+    ]
+    done = kilonode("run", "experiment.yaml", "--simulated", "--json", *sets, text=text)
+    assert done.returncode == 0, done.stderr
+    results = json.loads(done.stdout)["results"]
+    assert [(view["axis"]["path"], len(view["tracks"])) for view in results["views"]] == [
+        ("cloud.emulated.nodes", 3),
+        ("parameters.at_once", 3),
+    ]
+    by_figure = {(fit["figure"], fit["view"], fit["track"]): fit for fit in results["fits"]}
+    assert by_figure[("boots throughput_per_s", 1, 0)]["trend"] == "improves", "three at once boot more than one"
+    assert by_figure[("boots throughput_per_s", 0, 0)]["trend"] != "unknown"
+    assert "what hurts first over nodes" in done.stderr
+
+
 def test_a_history_can_be_queried_and_reported_again(kilonode: Kilonode) -> None:
     assert kilonode("run", "experiment.yaml", "--simulated").returncode == 0
     rows = kilonode("report", "latest", "--sql", "select count(*), min(due_ns) from ops", "--json")

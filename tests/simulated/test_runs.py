@@ -136,6 +136,12 @@ criteria: [boots error_rate < 1%]
 SMALLER = {
     "api-mix": ("cloud.emulated.nodes=20", "parameters.duration=10s"),
     "boot-matrix": (),
+    "nodes-sweep": (
+        "cloud={emulated: {nodes: 5}}",
+        "matrix={}",
+        "parameters.at_once=3",
+        "workloads.boots.load.duration=15s",
+    ),
     "own-scenario": (),
     "thousand-nodes": (
         "cloud.emulated.nodes=50",
