@@ -9,11 +9,12 @@ from kilonode.base.simulation import run_coroutine_simulated
 from kilonode.check.evaluation import evaluate
 from kilonode.check.results import Verdict
 from kilonode.cli.campaigning import campaign_document, campaign_results, figures_of, report_campaign
+from kilonode.history.records import Sample
 from kilonode.report.documents import write_report
 from kilonode.run.campaign import Campaign, PointResult, find_campaign, open_campaign, run_campaign
 from kilonode.run.printing import print_plain
 from kilonode.run.reading import Point, read_text
-from tests.check.histories import closed_workload, history, op, run
+from tests.check.histories import closed_workload, history, ns, op, run
 from tests.report.runs import metadata, results
 
 THEN = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -75,6 +76,17 @@ def test_the_document_is_the_index_with_the_numbers(tmp_path: Path) -> None:
     document = campaign_document(campaign, campaign_results(campaign))
     assert document["points"][0]["facts"] == {"cloud.emulated": {"nodes": 1}}
     assert document["results"]["axes"][0]["path"] == "cloud.emulated.nodes"
+
+
+def test_what_services_cost_is_a_figure_of_a_run() -> None:
+    ops = [op("boots", number=number, due=float(number), took=1.0) for number in range(5)]
+    samples = [Sample("api", "cpu_s_total", ns(at_s), 0.2 * at_s) for at_s in range(11)]
+    samples += [Sample("api", "memory_bytes", ns(at_s), 2.0**20 * at_s) for at_s in range(11)]
+    samples += [Sample("rabbitmq", "queues", ns(at_s), 3.0) for at_s in range(11)]
+    figures = figures_of(evaluate(history(ops, samples), run(closed_workload())))
+    assert figures["service.api cpu_s_per_iteration"] == pytest.approx(2.0 / 5)
+    assert figures["service.api memory_bytes_max"] == 10 * 2**20
+    assert figures["service.rabbitmq cpu_s_per_iteration"] is None
 
 
 def test_a_percentile_of_which_only_a_lower_limit_is_known_is_no_figure() -> None:

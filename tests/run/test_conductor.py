@@ -1,5 +1,6 @@
 """The conductor and a generator that does not do as it is told; on virtual time."""
 
+import os
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,10 +8,13 @@ from pathlib import Path
 import pytest
 
 from kilonode.base.clock import Clock
+from kilonode.base.processes import ProcessIdentity, identify
 from kilonode.base.simulation import run_simulated
 from kilonode.check.live import LiveReport
 from kilonode.clients.openstack.access import Access
 from kilonode.clients.openstack.connection import Connection
+from kilonode.history.archive import read_history
+from kilonode.history.columns import History
 from kilonode.load.plan import WorkerPlan
 from kilonode.load.progress import Progress
 from kilonode.run.conductor import OVERDUE_S, Conductor, Surroundings
@@ -113,3 +117,75 @@ def test_who_asks_first_and_who_asks_last_is_told_apart() -> None:
     assert (interruption.requested, interruption.at_once) == (True, False)
     interruption.request("the user (Ctrl-C)")
     assert (interruption.at_once, interruption.by_user, interruption.criterion) == (True, True, "a p(99) < 1s")
+
+
+class Roles:
+    """Two services: one that runs, and one that is down."""
+
+    def services(self) -> dict[str, tuple[ProcessIdentity, ...]]:
+        own = identify(os.getpid())
+        return {"api": (own,) if own is not None else (), "scheduler": ()}
+
+
+class Broken:
+    """A meter that is never there."""
+
+    name = "rabbitmq"
+
+    async def read(self) -> dict[str, float]:
+        raise ConnectionRefusedError("connection refused")
+
+
+def conducted(tmp_path: Path, text: str) -> tuple[RunRecord, History, list[str]]:
+    """A run beside services, on virtual time with workers that hang."""
+    experiment = read_text(text, tmp_path / "experiment.yaml").points[0].experiment
+    folder = create_run_folder(tmp_path, experiment.name, NOON)
+    record = RunRecord("0badcafe", experiment.name, RunState.PREPARING, 0, NOON, simulated=True)
+    notes: list[str] = []
+
+    async def conduct(clock: Clock) -> RunRecord:
+        interruption = Interruption()
+        watcher = Watcher(interruption, 0)
+        watcher.note = notes.append  # type: ignore[method-assign]
+        around = Surroundings(clock, None, _no_cloud, HangingWorkers(clock), watcher, 0, Roles(), (Broken(),))
+        return await Conductor(experiment, folder, record, around, interruption).run()
+
+    return run_simulated(conduct), read_history(folder.path), notes
+
+
+def phases_of(history: History) -> dict[str, tuple[float, float]]:
+    return {op.step: (op.started_ns / 1e9, op.finished_ns / 1e9) for op in history.columns.ops() if op.kind == "phase"}
+
+
+def test_services_are_sampled_from_an_idle_phase_before_setup_to_the_end(tmp_path: Path) -> None:
+    record, history, notes = conducted(tmp_path, f"{TEXT}costs: {{every: 2s, idle: 5s}}\n")
+    phases = phases_of(history)
+    assert phases["idle"] == pytest.approx((-5.3, -0.3))
+    assert phases["setup"] == pytest.approx((-0.3, 0.0))
+    assert phases["load"] == pytest.approx((0.0, LOAD_S))
+    assert phases["drain"] == pytest.approx((LOAD_S, LOAD_S + DRAIN_S + OVERDUE_S))
+    assert "cleanup" not in phases, "without a cloud there is nothing to clean"
+    assert history.samples.source_names == ("api", "sampler", "scheduler")
+    at_ns, memory = history.samples.of("api", "memory_bytes")
+    assert at_ns[0] / 1e9 == pytest.approx(-5.3)
+    assert at_ns[-1] / 1e9 == pytest.approx(LOAD_S + DRAIN_S + OVERDUE_S)
+    assert {-0.3, 0.0, LOAD_S} <= {round(at / 1e9, 6) for at in at_ns.tolist()}, "read where phases begin"
+    assert memory.min() > 2**20
+    assert set(history.samples.of("scheduler", "processes")[1].tolist()) == {0.0}
+    assert record.unmeasured == ("cannot measure rabbitmq: connection refused",)
+    assert [note for note in notes if "rabbitmq" in note] == list(record.unmeasured)
+    assert record.problems == ("worker 0 did not end",)
+
+
+def test_who_does_not_want_to_know_has_no_samples_and_no_idle_phase(tmp_path: Path) -> None:
+    record, history, notes = conducted(tmp_path, f"{TEXT}costs: unmeasured\n")
+    assert len(history.samples) == 0
+    assert set(phases_of(history)) == {"setup", "load", "drain"}
+    assert record.unmeasured == ()
+    assert not any("rabbitmq" in note for note in notes)
+
+
+def test_without_an_idle_phase_setup_begins_at_once(tmp_path: Path) -> None:
+    _, history, _ = conducted(tmp_path, f"{TEXT}costs: {{idle: 0s}}\n")
+    assert set(phases_of(history)) == {"setup", "load", "drain"}
+    assert history.samples.source_names == ("api", "sampler", "scheduler")

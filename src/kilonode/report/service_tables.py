@@ -6,7 +6,7 @@ from kilonode.base.units import format_seconds
 from kilonode.check.cost_results import ServiceCosts, ServicePhase, ServicesResults, Spread
 from kilonode.report.markup import Child, Markup, element, join
 from kilonode.report.tables import number, table
-from kilonode.report.words import bytes_words, cores_words, count_words, seconds_words, share_words
+from kilonode.report.words import UNKNOWN, bytes_words, cores_words, count_words, seconds_words, share_words
 
 _COLOURS: Final = 8
 _PHASE_METRICS: Final = (
@@ -39,7 +39,7 @@ def _cost_row(one: ServiceCosts, place: int, drawn: int) -> Markup:
         _known(seconds_words(one.cpu_s), one.cpu_s),
         [_cores_cell(one, phase) for phase in ("idle", "setup", "load", "cleanup")],
         _known(bytes_words(one.memory_bytes_max), one.memory_bytes_max),
-        _known("unknown" if one.connections_max is None else count_words(one.connections_max), one.connections_max),
+        _known(UNKNOWN if one.connections_max is None else count_words(one.connections_max), one.connections_max),
     )
 
 
@@ -120,4 +120,4 @@ def _spread(one: ServiceCosts, phase: str, metric: str) -> Spread | None:
 
 
 def _known(words: str, value: float | None, *, small: str = "") -> Markup:
-    return number(words, value, small=small, class_="number absent" if words == "unknown" else "number")
+    return number(words, value, small=small, class_="number absent" if words == UNKNOWN else "number")
