@@ -169,7 +169,9 @@ async def delete_security_group(request: Request) -> Response:
         )
     if ports_by_group(mirror).count(group.id):
         raise Fault(409, f"Security Group {group.id} in use.", type="SecurityGroupInUse")
-    rules = rules_by_group(mirror).keys(group.id)
+    # Rules of other groups that let its members in go too, as in Neutron's database.
+    naming = mirror.index(SECURITY_GROUP_RULE, "remote_group", lambda rule: rule.remote_group_id)
+    rules = dict.fromkeys([*rules_by_group(mirror).keys(group.id), *naming.keys(group.id)])
     await mirror.commit(
         [Delete(SECURITY_GROUP, group.id, entry.revision), *(Delete(SECURITY_GROUP_RULE, key) for key in rules)]
     )
