@@ -14,7 +14,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	if $$python -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; \
 	then echo $$python; break; fi; done)
 
-.PHONY: help run test check fix bench conformance docs-check clean
+.PHONY: help run test test-stack check fix bench conformance docs-check clean
 
 help: ## what each command does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -42,6 +42,9 @@ run: $(VENV)/.installed ## run the main experiment on the emulated cloud and wri
 
 test: $(VENV)/.installed-dev ## all tests, in parallel
 	@$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+
+test-stack: $(VENV)/.installed-dev ## the tests that bring up real OpenStack services (`kilonode doctor` says what they need)
+	@$(BIN)/python -m pytest -m stack -p no:xdist tests/stack $(ARGS)
 
 check: $(VENV)/.installed-dev ## style, types, the import table, dead modules, docs
 	@$(BIN)/ruff check .

@@ -280,13 +280,16 @@ class Cloud:
         )
         assert code == 0, command.said
         self.clouds_file = laboratory.state / "cloud" / name / "clouds.yaml"
-        self._auth = yaml.safe_load(self.clouds_file.read_text())["clouds"][name]["auth"]
+        self._read_login()
         self._log_in()
 
     @property
     def auth_url(self) -> str:
         """Of its identity service."""
         return str(self._auth["auth_url"])
+
+    def _read_login(self) -> None:
+        self._auth = yaml.safe_load(self.clouds_file.read_text())["clouds"][self.name]["auth"]
 
     def _log_in(self) -> None:
         domain = {"name": "Default"}

@@ -13,7 +13,7 @@ from typing import Final, NoReturn
 import typer
 
 from kilonode.base.errors import AbortError, InputError, KilonodeError, LabError
-from kilonode.cli import calibrate, check, cleanup, cloud, compare, report, run, scenarios, schema, stack
+from kilonode.cli import calibrate, check, cleanup, cloud, compare, doctor, report, run, scenarios, schema, stack
 from kilonode.cli.output import say
 from kilonode.cli.state import state_folder
 
@@ -43,6 +43,7 @@ application.command("report")(report.report)
 application.command("calibrate")(calibrate.calibrate)
 application.command("compare")(compare.compare)
 application.command("cleanup")(cleanup.cleanup)
+application.command("doctor")(doctor.doctor)
 application.add_typer(cloud.commands, name="cloud")
 application.add_typer(stack.commands, name="stack")
 

@@ -29,6 +29,7 @@ PROGRAMS: Final = {
     "memcached": "memcached",
 }
 """Programs, and the Debian packages that bring them."""
+PACKAGE: Final = "package "
 BASE_MEMORY_BYTES: Final = 2_000 * 2**20
 """What all services but the computes use, with two processes for each API; measured (docs/stack.md)."""
 COMPUTE_MEMORY_BYTES: Final = 140 * 2**20
@@ -80,6 +81,22 @@ def require(needs: Sequence[Need]) -> None:
         raise InputError(problems[0].what, problems=problems)
 
 
+def describe(needs: Sequence[Need]) -> list[str]:
+    """Lines for people: what is there, and what is not with what to do about it."""
+    lines = []
+    for need in needs:
+        if need.met:
+            lines.append(f"ok       {need.name}: {need.found}")
+            continue
+        lines.append(f"MISSING  {need.name}" + (f": {need.found}" if need.found else ""))
+        lines += [f"           expected: {need.expected}"] if need.expected else []
+        lines += [f"           hint: {need.hint}"] if need.hint else []
+    packages = [need.name.removeprefix(PACKAGE) for need in needs if not need.met and need.name.startswith(PACKAGE)]
+    if len(packages) > 1:
+        lines.append(f"all packages at once: {install_hint(packages)}")
+    return lines
+
+
 def programs() -> list[Need]:
     """The programs of the system's packages, one need for each package."""
     needs = []
@@ -88,7 +105,7 @@ def programs() -> list[Need]:
         paths = [find_program(name) for name in wanted]
         missing = [name for name, path in zip(wanted, paths, strict=True) if path is None]
         found = "" if missing else str(paths[0])
-        needs.append(Need(f"package {package}", not missing, found, ", ".join(wanted), install_hint([package])))
+        needs.append(Need(f"{PACKAGE}{package}", not missing, found, ", ".join(wanted), install_hint([package])))
     return needs
 
 
