@@ -7,6 +7,7 @@ from kilonode.check.results import Verdict
 from kilonode.check.scaling import CampaignResults, Trend, ViewResults
 from kilonode.report.campaign_charts import view_charts
 from kilonode.report.campaign_tables import (
+    MOST_LINES,
     figures_table,
     fits_table,
     points_table,
@@ -218,8 +219,14 @@ def _details_section(results: CampaignResults, names: Mapping[str, str]) -> Mark
         "details",
         "All numbers",
         _folded("Every figure of every point", figures_table(results, names)) if results.figures else None,
-        _folded("Every line that was fitted", fits_table(results, names)) if results.fits else None,
+        _folded(_lines_title(len(results.fits)), fits_table(results, names)) if results.fits else None,
     )
+
+
+def _lines_title(count: int) -> str:
+    if count <= MOST_LINES:
+        return "Every line that was fitted"
+    return f"The first {MOST_LINES:,} of {count:,} lines that were fitted; kilonode report --json has all"
 
 
 def _folded(title: str, body: Markup) -> Markup:

@@ -27,6 +27,8 @@ from kilonode.report.markup import Child, Markup, element, join
 from kilonode.report.tables import number, table, verdict_mark
 from kilonode.report.words import UNKNOWN
 
+MOST_LINES: Final = 1_000
+"""Lines in the table of all; more would make a page that nobody reads and no browser likes."""
 _REPORT: Final = "report.html"
 _TREND_CLASSES: Final[Mapping[Trend, str]] = {
     Trend.WORSENS: "invalid",
@@ -108,11 +110,11 @@ def summary_table(
 
 
 def fits_table(results: CampaignResults, names: Mapping[str, str]) -> Markup:
-    """Every line that was fitted."""
+    """Every line that was fitted, of very many the first."""
     heads = [("over", False), ("held", False), ("figure", False), ("trend", False), ("twice as bad at", True)]
     heads += [("each further one", True), ("at zero", True), ("R²", True), ("points", True)]
     bodies = []
-    for fit in results.fits:
+    for fit in results.fits[:MOST_LINES]:
         view = results.views[fit.view]
         held = {**view.family_held, **view.tracks[fit.track].held}
         moving = [f"{names[one.path]} moves too" for one in view.together]
