@@ -136,6 +136,17 @@ class Broken:
         raise ConnectionRefusedError("connection refused")
 
 
+class Listener(Watcher):
+    """Keeps what is noted."""
+
+    def __init__(self, interruption: Interruption, notes: list[str]) -> None:
+        super().__init__(interruption, 0)
+        self._notes = notes
+
+    def note(self, text: str) -> None:
+        self._notes.append(text)
+
+
 def conducted(tmp_path: Path, text: str) -> tuple[RunRecord, History, list[str]]:
     """A run beside services, on virtual time with workers that hang."""
     experiment = read_text(text, tmp_path / "experiment.yaml").points[0].experiment
@@ -145,8 +156,7 @@ def conducted(tmp_path: Path, text: str) -> tuple[RunRecord, History, list[str]]
 
     async def conduct(clock: Clock) -> RunRecord:
         interruption = Interruption()
-        watcher = Watcher(interruption, 0)
-        watcher.note = notes.append  # type: ignore[method-assign]
+        watcher = Listener(interruption, notes)
         around = Surroundings(clock, None, _no_cloud, HangingWorkers(clock), watcher, 0, Roles(), (Broken(),))
         return await Conductor(experiment, folder, record, around, interruption).run()
 
