@@ -101,7 +101,7 @@ def do_run(
         interruption = Interruption()
         watcher = Watcher(interruption, interrupt_at_stage, interrupt_at_s, times)
         async with (
-            target_of(experiment, RUN_ID, first.seed, clock, interruption) as target,
+            target_of(experiment, RUN_ID, first.seed, clock, interruption, note=watcher.note) as target,
             Connections(clock, target.open_transport) as connections,
         ):
             generator = open_generator(clock, target.open_transport)

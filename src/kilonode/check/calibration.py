@@ -116,8 +116,8 @@ def calibrate(history: History, overhead_s: float, gap: PollGap) -> Calibration:
     sums: list[SumCheck] = []
     for name, (wait, waitings) in by_wait.items():
         polled = answer_s.get(wait.polled)
-        first_look_s = overhead_s + (0.0 if polled is None else float(polled.quantile(np.array([0.5]))[0]))
-        fitted, check = _fit_wait(name, wait, waitings, first_look_s)
+        typical_s = overhead_s + (0.0 if polled is None else float(polled.quantile(np.array([0.5]))[0]))
+        fitted, check = _fit_wait(name, wait, waitings, typical_s)
         stages.extend(fitted)
         if check is not None:
             sums.append(check)
@@ -188,10 +188,10 @@ def _fit_polls(
 
 
 def _fit_wait(
-    name: str, wait: Wait, waitings: Sequence[Waiting], first_look_s: float
+    name: str, wait: Wait, waitings: Sequence[Waiting], typical_s: float
 ) -> tuple[list[FittedStage], SumCheck | None]:
     kept, seen = kept_stages(wait, waitings)
-    observed = durations_by_stage(wait, waitings, kept, first_look_s)
+    observed = durations_by_stage(wait, waitings, kept, typical_s)
     fits = {stage: fit(intervals) for stage, intervals in observed.items()}
     couplings = couple({stage: observed[stage].middle for stage in kept if fits[stage] is not None}, waitings)
     last = max((place for place, stage in enumerate(wait.stages) if stage in kept), default=len(wait.stages) - 1)

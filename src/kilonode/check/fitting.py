@@ -40,7 +40,8 @@ _COST_OF_AN_END: Final = 2.995732
 _LOWEST_PROBABILITY: Final = 1e-300
 _EM_ROUNDS: Final = 100
 _SEARCHES: Final = 7
-_SHIFTS: Final = np.array([0.1, 0.3, 0.5, 0.7, 0.9])
+_SHIFTS: Final = 5
+_GOLDEN: Final = 0.6180339887498949
 _DOUBLINGS: Final = 12
 
 
@@ -93,7 +94,9 @@ class Intervals:
         least = np.maximum(self.low, 0.0)
         self.middle = np.where(np.isfinite(high), (least + self.high + self.blur) / 2, least)
         self.width_s = float(np.median((self.high - self.low)[np.isfinite(high)])) if np.isfinite(high).any() else 0.0
-        shifts = _SHIFTS if self.blur.any() else np.zeros(1)
+        # Each observation has shifts of its own, so that together they lie densely.
+        offsets = np.arange(len(low)) * _GOLDEN % 1
+        shifts = [(number + offsets) / _SHIFTS for number in range(_SHIFTS)] if self.blur.any() else [offsets * 0]
         self.shifted = [
             (np.maximum(self.low + shift * self.blur, 0.0), self.high + shift * self.blur) for shift in shifts
         ]
@@ -143,7 +146,7 @@ def fit(observed: Intervals) -> Fitted | None:
     family, best = min(found, key=lambda one: 2 * _cost(one[0], one[1], thinned) + len(one[1]) * math.log(len(thinned)))
     fitted = Fitted(
         family=family.name,
-        parameters=dict(zip(family.names, best.tolist(), strict=True)),
+        parameters={name: _or_zero(value) for name, value in zip(family.names, best.tolist(), strict=True)},
         intervals=_profile(family, best, thinned),
         samples=len(observed),
         fitted=len(thinned),
@@ -200,13 +203,19 @@ def _best(family: Family, observed: Intervals) -> Floats | None:
     return best
 
 
+def _or_zero(value: float) -> float:
+    """The value, or zero when no clock can tell it from that."""
+    return 0.0 if value < CLOCK_S else value
+
+
 def _profile(family: Family, best: Floats, observed: Intervals) -> dict[str, Interval]:
     floor = _cost(family, best, observed)
     found = {}
     for place, name in enumerate(family.names):
         limit = floor + (_COST_OF_AN_END if name in family.ends else _COST)
         ends = [_profile_end(family, best, place, sign, limit, observed) for sign in (-1, 1)]
-        found[name] = Interval(low=ends[0], high=ends[1])
+        low, high = (None if end is None else _or_zero(end) for end in ends)
+        found[name] = Interval(low=low, high=high)
     return found
 
 
@@ -269,5 +278,6 @@ def _misses(fitted: Fitted, observed: Intervals) -> float:
     places = np.ceil(shares * len(observed)).astype(np.int64) - 1
     values = fitted.quantile(shares)
     under = (low[places] - values) / np.maximum(low[places], CLOCK_S)
-    over = np.where(np.isfinite(high[places]), (values - high[places]) / np.maximum(high[places], CLOCK_S), 0.0)
+    highest = np.where(np.isfinite(high[places]), high[places], values)  # without an upper end nothing is too high
+    over = (values - highest) / np.maximum(highest, CLOCK_S)
     return max(0.0, float(under.max()), float(over.max()))

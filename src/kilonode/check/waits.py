@@ -4,6 +4,10 @@ Each wait is one life: its phases as polls showed them, in order. A phase lasted
 where another word was seen; both instants are known only up to the resolution of the poll that showed the change. A
 phase that no poll showed began somewhere between two polls, anywhere with the same probability, and was over before the
 second of them.
+
+A resolution reaches from the sending of one poll to the answer of the next, because nobody knows when in between the
+cloud looked. Here it is taken to look when it answers, as the emulated cloud does: then one answer's time less remains,
+and the gaps between polls lie side by side instead of overlapping.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,6 +22,8 @@ from kilonode.check.step_meanings import Wait
 
 SEEN_OFTEN_ENOUGH: Final = 0.05
 """A phase that polls showed in fewer lives than this has no distribution of its own."""
+
+_ONE_ANSWER: Final = 1.5
 
 Phase = tuple[int, float, float, float]
 """Place among the stages, start, finish, resolution of the finish."""
@@ -65,31 +71,32 @@ def kept_stages(wait: Wait, waitings: Sequence[Waiting]) -> tuple[tuple[str, ...
 
 
 def durations_by_stage(
-    wait: Wait, waitings: Sequence[Waiting], kept: Sequence[str], first_look_s: float
+    wait: Wait, waitings: Sequence[Waiting], kept: Sequence[str], answer_s: float
 ) -> dict[str, Intervals]:
-    """How long each stage that is kept took in each life; `first_look_s` is when the first poll was answered."""
+    """How long each stage that is kept took in each life; `answer_s` is how long a poll is answered, typically."""
     bounds: dict[str, list[tuple[float, float, float]]] = {stage: [] for stage in kept}
     places = [wait.stages.index(stage) for stage in kept]
     for waiting in waitings:
         for life in waiting.lives(wait.phases):
-            for stage, found in zip(kept, _life_bounds(life, places, first_look_s), strict=True):
+            for stage, found in zip(kept, _life_bounds(life, places, answer_s), strict=True):
                 bounds[stage].append(found)
     columns = {stage: np.array(found).reshape(-1, 3).T for stage, found in bounds.items()}
     return {stage: Intervals(low, high, blur) for stage, (low, high, blur) in columns.items()}
 
 
 def _life_bounds(
-    life: tuple[float, float, float, list[Phase]], places: Sequence[int], first_look_s: float
+    life: tuple[float, float, float, list[Phase]], places: Sequence[int], answer_s: float
 ) -> list[tuple[float, float, float]]:
     """Of each kept stage in one life: low, high, and how much longer it was if it began earlier than it was seen to."""
     start, finish, resolution, phases = life
+    resolution = _gap(resolution, answer_s)
     kept = [phase for phase in phases if phase[0] in places]
     if not kept:
         # Nothing was seen of the parts: one stage that is kept took all of it, any other none that could be seen.
         whole = (max(0.0, finish - start - resolution), finish - start)
         return [_unseen(resolution) if place != places[-1] else (*whole, 0.0) for place in places]
     # What is not kept lies between two that are: it is counted to the one after it, at the end to the last.
-    ends = [(place, finished, sharp) for place, _, finished, sharp in kept]
+    ends = [(place, finished, _gap(sharp, answer_s)) for place, _, finished, sharp in kept]
     ends[-1] = (ends[-1][0], finish, resolution)
     by_place: dict[int, tuple[float, float, float]] = {}
     begun, blurred = start, 0.0
@@ -105,8 +112,13 @@ def _life_bounds(
             found.append(by_place[place])
             continue
         before = [sharp for other, _, sharp in ends if other < place]
-        found.append(_unseen(before[-1] if before else first_look_s))
+        found.append(_unseen(before[-1] if before else answer_s))
     return found
+
+
+def _gap(resolution_s: float, answer_s: float) -> float:
+    """From answer to answer; a wait whose first poll saw the end has but one."""
+    return resolution_s - answer_s if resolution_s > _ONE_ANSWER * answer_s else resolution_s
 
 
 def _unseen(gap_s: float) -> tuple[float, float, float]:
