@@ -143,6 +143,50 @@ def test_cleanup_by_run_id_alone_touches_no_look_alike(laboratory: Laboratory, c
         cloud.ask("network", "DELETE", f"/v2.0/networks/{made[name]}")
 
 
+def leave(laboratory: Laboratory, cloud: str, run_id: str) -> None:
+    """A run that says it has left something on this cloud."""
+    folder = laboratory.runs / f"20300101-000000-{run_id}"
+    folder.mkdir(parents=True)
+    record = {"run_id": run_id, "name": "left", "state": "aborted", "pid": 1, "created_utc": "2030-01-01T00:00:00Z"}
+    (folder / "run.json").write_text(json.dumps(record | {"cloud": cloud, "left_behind": True}))
+
+
+def test_a_cloud_that_cannot_be_reached_is_not_in_the_way_of_the_others_in_a_list_of_leftovers(
+    laboratory: Laboratory, cloud: Cloud
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    gone = CLOUDS.replace("URL", f"http://127.0.0.1:{port}/v3").replace("apart", "gone").replace("clouds:\n", "")
+    (laboratory.folder / "clouds.yaml").write_text(cloud.clouds_file.read_text() + gone.lstrip("\n"))
+    made = cloud.ask("network", "POST", "/v2.0/networks", {"network": {"name": "kn-1badcafe-network-0"}})
+    leave(laboratory, "apart", "1badcafe")
+    leave(laboratory, "gone", "2badcafe")
+    leave(laboratory, "unheard-of", "3badcafe")
+    code, listing = laboratory.run("cleanup")
+    assert code == 0, listing.said
+    assert "run 1badcafe left 1: 1 network" in listing.said
+    assert "cloud gone, with what is left of run 2badcafe" in listing.said
+    assert "cloud unheard-of, with what is left of run 3badcafe" in listing.said
+    code, unheard_of = laboratory.run("cleanup", "3badcafe")
+    assert code == 2, unheard_of.said
+    assert "there is no cloud 'unheard-of'" in unheard_of.said
+    code, cleanup = laboratory.run("cleanup", "1badcafe")
+    assert code == 0, cleanup.said
+    assert made["network"]["id"] not in {identity for _, identity, _ in cloud.things()}
+
+
+def test_two_cleanups_of_one_run_at_once_are_both_well(laboratory: Laboratory, cloud: Cloud) -> None:
+    before = cloud.things()
+    for number in range(20):
+        cloud.ask("network", "POST", "/v2.0/networks", {"network": {"name": f"kn-4badcafe-network-{number}"}})
+    environment = {"OS_CLIENT_CONFIG_FILE": str(cloud.clouds_file)}
+    both = [laboratory.start("cleanup", "4badcafe", "--cloud", "apart", **environment) for _ in range(2)]
+    for command in both:
+        assert command.wait() == 0, command.said
+        assert "Traceback" not in command.said
+    assert cloud.things() == before
+
+
 def test_a_folder_for_runs_that_cannot_be_made_is_bad_input(laboratory: Laboratory) -> None:
     (laboratory.folder / "occupied").write_text("a file")
     file = laboratory.write(SMALL)

@@ -43,12 +43,14 @@ async def look(cloud: str | None, runs: Path, run_id: str | None = None) -> Foun
     """
     unfinished = [] if cloud else _unfinished(runs)
     clouds = [cloud] if cloud else sorted({record.cloud for record in unfinished if not _own(record)})
-    stacks = {record.cloud for record in unfinished if record.stack}
+    stacks = {record.cloud: _state_of(record) for record in unfinished if record.stack}
     leftovers: list[Found] = []
     for name in clouds:
         try:
             async with Connections(RealClock()) as connections:
-                connection = await connections.connect(stack_access(name) if name in stacks else real_access(name))
+                connection = await connections.connect(
+                    stack_access(name, stacks[name]) if name in stacks else real_access(name)
+                )
                 leftovers.append(await find_leftovers(connection, run_id))
         except (InputError, OperationError) as error:
             if cloud:
@@ -76,12 +78,12 @@ async def clean_run(run_id: str, cloud: str | None, folder: RunFolder | None) ->
             hint=f"it cleans up by itself; to end it now: kill -INT {record.pid}",
         )
     if record is not None and record.own_stack:
-        removed = await remove_own_stack(record.cloud, say)
+        removed = await remove_own_stack(record.cloud, _state_of(record), say)
         report = CleanupReport(run_id, {"stack": 1} if removed else {}, (), (), ())
     elif record is not None and record.emulated:
         report = await _remove_own_cloud(record)
     else:
-        report = await _remove_from(run_id, cloud, stack=record is not None and record.stack)
+        report = await _remove_from(run_id, cloud, _state_of(record) if record is not None and record.stack else None)
     if folder is not None and record is not None and report.complete:
         folder.write_record(msgspec.structs.replace(record, left_behind=False, removed_utc=RealClock().utc()))
     return report
@@ -89,15 +91,21 @@ async def clean_run(run_id: str, cloud: str | None, folder: RunFolder | None) ->
 
 async def _remove_own_cloud(record: RunRecord) -> CleanupReport:
     """The cloud of a run that brought up its own goes as a whole, if it is still there."""
-    state = state_folder()
-    if record.cloud != own_cloud_name(record.run_id) or not StateFolder(state, record.cloud).exists:
+    state = _state_of(record)
+    if record.cloud != own_cloud_name(record.run_id):
         return CleanupReport(record.run_id, {}, (), (), ())
+    if not StateFolder(state, record.cloud).exists:
+        hint = (
+            f"cloud {record.cloud}: the run does not say where its state was, and it is not in {state}; "
+            "if it was elsewhere, name that folder in KILONODE_STATE"
+        )
+        return CleanupReport(record.run_id, {}, (), (), () if record.state_folder else (hint,))
     await launch.down(state, record.cloud, say, purge=True)
     return CleanupReport(record.run_id, {"cloud": 1}, (), (), ())
 
 
-async def _remove_from(run_id: str, cloud: str | None, *, stack: bool) -> CleanupReport:
-    """On a cloud that stays, everything with the run's name goes."""
+async def _remove_from(run_id: str, cloud: str | None, stacks: Path | None) -> CleanupReport:
+    """On a cloud that stays, everything with the run's name goes. `stacks`: it is a stack, with its state there."""
     if not cloud:
         raise InputError(
             "the run does not say on which cloud it ran",
@@ -106,7 +114,7 @@ async def _remove_from(run_id: str, cloud: str | None, *, stack: bool) -> Cleanu
         )
     clock = RealClock()
     async with Connections(clock) as connections:
-        connection = await connections.connect(stack_access(cloud) if stack else real_access(cloud))
+        connection = await connections.connect(stack_access(cloud, stacks) if stacks else real_access(cloud))
         return await clean(connection, run_id, clock, lambda op: None)
 
 
@@ -144,6 +152,11 @@ def _unfinished(runs: Path) -> list[RunRecord]:
 
 def _has_cloud(record: RunRecord) -> bool:
     return bool(record.cloud) and not record.simulated
+
+
+def _state_of(record: RunRecord) -> Path:
+    """Where the state of the run's emulated cloud or stack is: where it was then, whatever is set now."""
+    return Path(record.state_folder) if record.state_folder else state_folder()
 
 
 def _own(record: RunRecord) -> bool:

@@ -27,6 +27,7 @@ from kilonode.cli.output import give_json, say
 from kilonode.cli.reporting import report_run
 from kilonode.cli.signals import finishing_despite_signals, listening_for_signals, minding_signals
 from kilonode.cli.stacks import StackKeeper
+from kilonode.cli.state import state_folder
 from kilonode.cli.target import Target, cloud_name, target_of
 from kilonode.clients.openstack.connections import Connections
 from kilonode.report.campaign_words import flat_facts
@@ -120,6 +121,11 @@ def exit_code(record: RunRecord, results: Results | None) -> int:
     return EXIT_CODES[results.verdict] if results is not None else LabError.exit_code
 
 
+def is_on_this_machine(experiment: Experiment) -> bool:
+    """Whether Kilonode itself keeps the state of the experiment's cloud, where cleanup has to find it again."""
+    return experiment.cloud is not None and experiment.cloud.openstack is None
+
+
 def _drive(coroutine: Coroutine[Any, Any, Result]) -> Result:
     """Run a coroutine that never waits for anything: campaigns are sequential."""
     try:
@@ -164,6 +170,7 @@ def _run_point(
         emulated=experiment.cloud is not None and experiment.cloud.emulated is not None,
         stack=stack is not None,
         own_stack=stack is not None and not stack.name,
+        state_folder=str(state_folder()) if is_on_this_machine(experiment) and not wishes.simulated else "",
         simulated=wishes.simulated,
         workers=choose_workers(experiment, simulated=wishes.simulated),
         facts=point.facts,

@@ -115,9 +115,9 @@ def stack_name(experiment: Experiment, run_id: str, keeper: StackKeeper | None) 
     return experiment.cloud.stack.name or (keeper.name if keeper is not None else own_stack_name(run_id))
 
 
-def stack_access(name: str) -> Access:
+def stack_access(name: str, state: Path) -> Access:
     """How to log in to a stack of this machine. Raises InputError."""
-    return admin_access(launch.site_of(state_folder(), name))
+    return admin_access(launch.site_of(state, name))
 
 
 def stack_meters(site: Site, clock: Clock) -> tuple[RabbitMeter, MariaMeter]:
@@ -152,11 +152,11 @@ def stack_facts(site: Site) -> dict[str, str | int | bool]:
     }
 
 
-async def remove_own_stack(name: str, note: Note) -> bool:
+async def remove_own_stack(name: str, state: Path, note: Note) -> bool:
     """Remove a stack that a run made for itself; False when it is gone already."""
-    if not StackFolder(state_folder(), name).exists:
+    if not StackFolder(state, name).exists:
         return False
-    await launch.down(state_folder(), name, Steps(note), purge=True)
+    await launch.down(state, name, Steps(note), purge=True)
     return True
 
 

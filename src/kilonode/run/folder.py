@@ -73,6 +73,8 @@ class RunRecord(msgspec.Struct, frozen=True):
     """The cloud is a stack of this machine: real services with emulated nodes."""
     own_stack: bool = False
     """The stack was brought up for this run, or for its campaign."""
+    state_folder: str = ""
+    """Where Kilonode kept the state of the emulated cloud or stack, an absolute path; empty: it was about neither."""
     simulated: bool = False
     """The run was on virtual time."""
     workers: int = 1
