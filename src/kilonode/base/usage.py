@@ -8,7 +8,7 @@ network namespace. What may not be seen (another user's descriptors) is None; a 
 It keeps no history: rates and sums over restarts are made by who asks again and again.
 """
 
-# ruff: noqa: PTH115, PTH123, PTH208  (paths as objects would cost more than what is read by them)
+# ruff: noqa: PTH123, PTH208  (paths as objects would cost more than what is read by them)
 
 import os
 import time
@@ -154,22 +154,25 @@ def _stat(pid: str) -> list[str] | None:
 
 def _descriptors(pid: int, established: frozenset[int]) -> tuple[int | None, int | None]:
     """How many descriptors the process has, and how many of them are established connections."""
-    folder = f"/proc/{pid}/fd"
     try:
-        names = os.listdir(folder)
+        folder = os.open(f"/proc/{pid}/fd", os.O_RDONLY | os.O_DIRECTORY)
     except OSError:
         return None, None  # it ended just now, or belongs to somebody else
-    connections = 0
-    for name in names:
-        try:
-            target = os.readlink(f"{folder}/{name}")
-        except FileNotFoundError:
-            continue  # closed meanwhile
-        except OSError:
-            return len(names), None
-        if target.startswith(_SOCKET) and int(target[len(_SOCKET) : -1]) in established:
-            connections += 1
-    return len(names), connections
+    try:
+        names = os.listdir(folder)
+        connections = 0
+        for name in names:
+            try:
+                target = os.readlink(name, dir_fd=folder)
+            except FileNotFoundError:
+                continue  # closed meanwhile
+            if target.startswith(_SOCKET) and int(target[len(_SOCKET) : -1]) in established:
+                connections += 1
+        return len(names), connections
+    except OSError:
+        return None, None
+    finally:
+        os.close(folder)
 
 
 def _owner(pid: int, parents: Mapping[int, int], owners: Mapping[int, str]) -> str | None:
