@@ -215,10 +215,52 @@ async def test_volumes_that_come_with_a_server_go_as_they_were_told_to() -> None
 async def test_a_volume_that_is_in_use_is_refused() -> None:
     async with running() as compute:
         volume_id = await volume(compute)
-        devices = [{"boot_index": 0, "source_type": "volume", "destination_type": "volume", "uuid": volume_id}]
-        await compute.rest(await compute.boot("first", imageRef="", block_device_mapping_v2=devices))
+        devices = [{"boot_index": -1, "source_type": "volume", "destination_type": "volume", "uuid": volume_id}]
+        await compute.rest(await compute.boot("first", block_device_mapping_v2=devices))
         await compute.clock.sleep(1)
-        body = {"server": {"name": "second", "flavorRef": "1", "networks": "none", "block_device_mapping_v2": devices}}
+        server = {"name": "second", "flavorRef": "1", "imageRef": "some-image", "networks": "none"}
+        body = {"server": {**server, "block_device_mapping_v2": devices}}
         refused = await compute.call("POST", "/servers", body, version="2.74")
         assert refused.status == 400
         assert "status must be 'available'" in refused.body["badRequest"]["message"]
+
+
+async def test_a_server_cannot_boot_from_a_volume_without_an_image_on_it() -> None:
+    async with running() as compute:
+        root = {"boot_index": 0, "source_type": "volume", "destination_type": "volume", "uuid": await volume(compute)}
+        body = {"server": {"name": "s", "flavorRef": "1", "networks": "none", "block_device_mapping_v2": [root]}}
+        refused = await compute.call("POST", "/servers", body, version="2.74")
+        assert refused.status == 400
+        assert "not bootable" in refused.body["badRequest"]["message"]
+
+
+async def test_a_volume_takes_the_place_of_another() -> None:
+    async with running() as compute:
+        server_id = await compute.boot()
+        await compute.rest(server_id)
+        old, new = await volume(compute), await volume(compute)
+        place = f"/servers/{server_id}/os-volume_attachments"
+        await compute.ok("POST", place, {"volumeAttachment": {"volumeId": old}})
+        await compute.clock.sleep(1)
+        body = {"volumeAttachment": {"volumeId": new}}
+        assert (await compute.call("PUT", f"{place}/{old}", body)).status == 403
+        assert (await compute.call("PUT", f"{place}/{old}", body, as_="admin")).status == 202
+        await compute.clock.sleep(1)
+        assert (await volume_status(compute, old), await volume_status(compute, new)) == ("available", "in-use")
+        assert [one["volumeId"] for one in (await compute.ok("GET", place))["volumeAttachments"]] == [new]
+        nobody = {"volumeAttachment": {"volumeId": "00000000-0000-4000-8000-000000000000"}}
+        assert (await compute.call("PUT", f"{place}/{new}", nobody, as_="admin")).status == 400
+
+
+async def test_a_shelved_server_can_be_given_a_volume_but_no_interface() -> None:
+    async with running() as compute:
+        server_id = await compute.boot()
+        await compute.rest(server_id)
+        await compute.act(server_id, "shelve")
+        await compute.rest(server_id)
+        body = {"volumeAttachment": {"volumeId": await volume(compute)}}
+        place = f"/servers/{server_id}/os-volume_attachments"
+        assert (await compute.call("POST", place, body)).status == 200
+        assert (await compute.call("POST", f"/servers/{server_id}/os-interface")).status == 409
+        actions = (await compute.ok("GET", f"/servers/{server_id}/os-instance-actions"))["instanceActions"]
+        assert actions[0]["action"] == "attach_volume"

@@ -7,14 +7,17 @@ from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from kilonode.cloud.openstack.compute import neighbours
+from kilonode.cloud.openstack.compute.acting import check_state
+from kilonode.cloud.openstack.compute.bodies import is_uuid
 from kilonode.cloud.openstack.compute.lookup import find_server
 from kilonode.cloud.openstack.compute.model import SERVER, BlockDevice, RequestedNetwork, Server
 from kilonode.cloud.openstack.compute.requests import Flag, is_true
-from kilonode.cloud.openstack.compute.servers import check_unlocked
-from kilonode.cloud.openstack.compute.states import ACTIVE, PAUSED, RESIZED, STOPPED, SUSPENDED
+from kilonode.cloud.openstack.compute.servers import instant_action, new_action
+from kilonode.cloud.openstack.compute.states import ACTIVE, PAUSED, RESIZED, SHELVED, SHELVED_OFFLOADED, STOPPED
 from kilonode.cloud.openstack.network.model import PORT, Port
 from kilonode.cloud.openstack.network.ports import release_port, server_ports
-from kilonode.cloud.openstack.volume.attachments import attach_changes, detach_changes, find_free_volume
+from kilonode.cloud.openstack.volume.attachments import attach_changes, detach_changes
+from kilonode.cloud.openstack.volume.model import AVAILABLE, VOLUME
 from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.cloud.openstack.web.request import Request
 from kilonode.cloud.openstack.web.response import Response, reply
@@ -24,7 +27,10 @@ SILENT_SINCE: Final = (2, 101)
 """Since then the answer to an attachment says nothing."""
 DEVICES_LIMIT: Final = 25
 _LETTERS: Final = "bcdefghijklmnopqrstuvwxyz"
-_STATES: Final = frozenset({ACTIVE, PAUSED, STOPPED, RESIZED, SUSPENDED})
+_VOLUME_STATES: Final = frozenset({ACTIVE, PAUSED, STOPPED, RESIZED, SHELVED, SHELVED_OFFLOADED})
+_SWAP_STATES: Final = frozenset({ACTIVE, PAUSED, RESIZED})
+_INTERFACE_STATES: Final = frozenset({ACTIVE, PAUSED, STOPPED})
+CHANGED_SINCE: Final = (2, 85)
 
 
 class WantedAttachment(msgspec.Struct, frozen=True):
@@ -82,13 +88,13 @@ async def attach_volume(request: Request) -> Response:
     """Give a server a volume."""
     entry = find_server(request)
     server, cloud = entry.value, request.cloud
-    _check(request, server, "attach_volume")
+    check_state(request, server, "attach_volume", _VOLUME_STATES)
     wanted = request.json(WriteAttachment).volume_attachment
     if wanted.volume_id is UNSET:
         raise Fault(400, "Invalid input for field/attribute volumeAttachment. 'volumeId' is a required property")
     if any(device.volume_id == wanted.volume_id for device in server.devices):
         raise Fault(400, f"Invalid volume: volume {wanted.volume_id} is already attached to instance {server.id}")
-    volume = find_free_volume(cloud, server.project_id, wanted.volume_id)
+    volume = neighbours.free_volume(cloud, request.caller, server, wanted.volume_id)
     device = BlockDevice(
         volume_id=wanted.volume_id,
         device=wanted.device or _free_device(server),
@@ -98,7 +104,7 @@ async def attach_volume(request: Request) -> Response:
         mapping_id=cloud.new_id(),
     )
     changes = attach_changes(cloud, volume, server.id, server.node, device.device, device.attachment_id)
-    grown = replace(server, devices=(*server.devices, device), updated_us=cloud.now_us())
+    grown = replace(instant_action(server, new_action(request, "attach_volume")), devices=(*server.devices, device))
     await cloud.mirror.commit([*changes, Put(SERVER, grown, server.id, entry.revision)])
     if request.microversion >= SILENT_SINCE:
         return reply(None, 202)
@@ -106,10 +112,14 @@ async def attach_volume(request: Request) -> Response:
 
 
 async def update_volume_attachment(request: Request) -> Response:
-    """Say whether a volume goes with its server; the only thing that can change."""
+    """Put another volume in the place of one, or (from 2.85) say whether a volume goes with its server."""
     entry = find_server(request)
-    device = _device(request, entry.value)
     wanted = request.json(WriteAttachment).volume_attachment
+    if wanted.volume_id is UNSET:
+        raise Fault(400, "Invalid input for field/attribute volumeAttachment. 'volumeId' is a required property")
+    if request.microversion < CHANGED_SINCE or wanted.volume_id != request.params["volume_id"]:
+        return await _swap(request, entry, wanted.volume_id)
+    device = _device(request, entry.value)
     if wanted.delete_on_termination is not UNSET:
         changed = replace(device, delete_on_termination=is_true(wanted.delete_on_termination))
         devices = tuple(changed if one is device else one for one in entry.value.devices)
@@ -118,16 +128,47 @@ async def update_volume_attachment(request: Request) -> Response:
     return reply(None, 202)
 
 
+async def _swap(request: Request, entry: Entry[Server], volume_id: str) -> Response:
+    """Another volume takes the place of one, which is free again."""
+    if not request.caller.is_admin:
+        raise Fault(403, "Policy doesn't allow os_compute_api:os-volumes-attachments:swap to be performed.")
+    server, cloud = entry.value, request.cloud
+    if not is_uuid(volume_id):
+        raise Fault(400, f"Invalid input for field/attribute volumeId. Value: {volume_id}. It is not a 'uuid'")
+    old = cloud.mirror.get(VOLUME, request.params["volume_id"])
+    if old is None:
+        raise Fault(404, f"Volume {request.params['volume_id']} could not be found.")
+    new = cloud.mirror.get(VOLUME, volume_id)
+    if new is None:
+        # Nova calls a new volume that is not there a bad request, an old one not found.
+        raise Fault(400, f"Volume {volume_id} could not be found.")
+    device = _device(request, server)
+    check_state(request, server, "swap_volume", _SWAP_STATES)
+    if new.value.status != AVAILABLE:
+        raise Fault(400, f"Invalid volume: volume {volume_id} status must be 'available'.")
+    if new.value.size_gb < old.value.size_gb:
+        raise Fault(400, "Invalid volume: New volume must be at least as large as the current volume.")
+    swapped = replace(device, volume_id=volume_id, attachment_id=cloud.new_id())
+    devices = tuple(swapped if one is device else one for one in server.devices)
+    changes = [
+        *detach_changes(cloud, device.volume_id, server.id),
+        *attach_changes(cloud, new, server.id, server.node, device.device, swapped.attachment_id),
+    ]
+    after = replace(instant_action(server, new_action(request, "swap_volume")), devices=devices)
+    await cloud.mirror.commit([*changes, Put(SERVER, after, server.id, entry.revision)])
+    return reply(None, 202)
+
+
 async def detach_volume(request: Request) -> Response:
     """Take a volume from a server."""
     entry = find_server(request)
     server = entry.value
-    _check(request, server, "detach_volume")
+    check_state(request, server, "detach_volume", _VOLUME_STATES)
     device = _device(request, server)
     if device.boot_index == 0:
         raise Fault(403, "Cannot detach a root device volume")
     devices = tuple(one for one in server.devices if one is not device)
-    shrunk = replace(server, devices=devices, updated_us=request.cloud.now_us())
+    shrunk = replace(instant_action(server, new_action(request, "detach_volume")), devices=devices)
     changes = detach_changes(request.cloud, device.volume_id, server.id)
     await request.cloud.mirror.commit([*changes, Put(SERVER, shrunk, server.id, entry.revision)])
     return reply(None, 202)
@@ -148,7 +189,7 @@ async def attach_interface(request: Request) -> Response:
     """Give a server one more network interface."""
     entry = find_server(request)
     server, cloud = entry.value, request.cloud
-    _check(request, server, "attach_interface")
+    check_state(request, server, "attach_interface", _INTERFACE_STATES)
     wanted = request.json(AttachInterface).interface if request.body else WantedInterface()
     if wanted.port_id and wanted.net_id:
         raise Fault(400, "Must not input both network_id and port_id")
@@ -161,7 +202,9 @@ async def attach_interface(request: Request) -> Response:
         raise Fault(400, "No available networks to attach an interface to.")
     before = {port.id for port in server_ports(cloud, server.id)}
     changes = neighbours.plug_interfaces(cloud, server, networks, turn=len(before))
-    grown = replace(server, networks=(*server.networks, *networks), updated_us=cloud.now_us())
+    grown = replace(
+        instant_action(server, new_action(request, "attach_interface")), networks=(*server.networks, *networks)
+    )
     await cloud.mirror.commit([*changes, Put(SERVER, grown, server.id, entry.revision)])
     added = [port for port in server_ports(cloud, server.id) if port.id not in before]
     return reply({"interfaceAttachment": _interface_view(request, added[0])})
@@ -170,19 +213,12 @@ async def attach_interface(request: Request) -> Response:
 async def detach_interface(request: Request) -> Response:
     """Take a network interface from a server."""
     entry = find_server(request)
-    _check(request, entry.value, "detach_interface")
+    check_state(request, entry.value, "detach_interface", _INTERFACE_STATES)
     port = _port(request, entry)
-    server = replace(entry.value, updated_us=request.cloud.now_us())
+    server = instant_action(entry.value, new_action(request, "detach_interface"))
     changes = release_port(request.cloud, port)
     await request.cloud.mirror.commit([*changes, Put(SERVER, server, server.id, entry.revision)])
     return reply(None, 202)
-
-
-def _check(request: Request, server: Server, word: str) -> None:
-    check_unlocked(request, server)
-    if server.state not in _STATES or server.task is not None:
-        wrong = ("vm_state", server.state) if server.state not in _STATES else ("task_state", server.task)
-        raise Fault(409, f"Cannot '{word}' instance {server.id} while it is in {wrong[0]} {wrong[1]}")
 
 
 def _free_device(server: Server) -> str:

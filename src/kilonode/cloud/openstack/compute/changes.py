@@ -15,11 +15,13 @@ from kilonode.cloud.openstack.compute.model import (
     ServerAction,
     ServerFault,
 )
-from kilonode.cloud.openstack.compute.states import ERROR
+from kilonode.cloud.openstack.compute.states import ERROR, SCHEDULING
 from kilonode.cloud.stages import ANY, Stage
 
 NO_VALID_HOST: Final = "No valid host was found. There are not enough hosts available."
 FAULT_CODE: Final = 500
+BUILDS_TRIED: Final = 3
+"""How many nodes may refuse a server before it fails: Nova's `max_attempts`."""
 
 
 def begin(server: Server, task: str, action: ServerAction) -> Server:
@@ -66,6 +68,26 @@ def fail(server: Server, message: str, now_us: int, *, state: str = ERROR, detai
         updated_us=now_us,
         fault=ServerFault(FAULT_CODE, message, now_us, details),
         actions=_ended(server, now_us, message),
+    )
+
+
+def try_elsewhere(server: Server, now_us: int) -> Server | None:
+    """The server looking for another node after its own refused it, or None when it has tried often enough.
+
+    What its node, ports and volumes gave it must be given back with it. A server with volumes of its own does not try
+    again: they may have been made for it.
+    """
+    refused_by = (*server.refused_by, server.node)
+    if len(refused_by) >= BUILDS_TRIED or server.devices:
+        return None
+    return replace(
+        server,
+        node="",
+        task=SCHEDULING,
+        task_since_us=now_us,
+        updated_us=now_us,
+        turn=server.turn + 1,
+        refused_by=refused_by,
     )
 
 

@@ -32,6 +32,8 @@ from kilonode.cloud.resources import NODE
 from kilonode.control.mirror import Put
 
 NETWORKS_REQUIRED_SINCE: Final = (2, 37)
+_SOURCES: Final = ("volume", "image", "snapshot", "blank", None)
+_DESTINATIONS: Final = ("local", "volume", None)
 SERVERS_AT_ONCE_LIMIT: Final = 10_000
 DEFAULT_GROUP: Final = "default"
 _NOT_IN_A_HOSTNAME: Final = re.compile(r"[^a-z0-9.-]+")
@@ -80,6 +82,8 @@ def _template(request: Request, body: CreateServer) -> Server:
     if wanted.key_name is not None and cloud.mirror.get(KEYPAIR, keypair_key(caller.user_id, wanted.key_name)) is None:
         raise Fault(400, "Invalid key_name provided.")
     check_metadata(request, wanted.metadata)
+    groups = _security_groups(wanted)
+    neighbours.check_security_groups(cloud, caller, groups)
     zone, node = _place(request, wanted)
     now_us = cloud.now_us()
     server_id = cloud.new_id()
@@ -98,7 +102,7 @@ def _template(request: Request, body: CreateServer) -> Server:
         zone=zone,
         wanted_node=node,
         networks=_networks(request, wanted),
-        security_groups=_security_groups(wanted),
+        security_groups=groups,
         devices=devices,
         key_name=wanted.key_name,
         metadata=wanted.metadata,
@@ -213,6 +217,9 @@ def _devices(request: Request, wanted: WantedServer) -> tuple[tuple[BlockDevice,
     devices: list[BlockDevice] = []
     for one in wanted.block_device_mapping_v2:
         index = int(one.boot_index) if one.boot_index not in (None, "") else None
+        if one.source_type not in _SOURCES or one.destination_type not in _DESTINATIONS:
+            words = f"source_type is one of {_SOURCES[:-1]}, destination_type is local or volume."
+            raise Fault(400, f"Invalid input for field/attribute block_device_mapping_v2. {words}")
         destination = one.destination_type or ("volume" if one.source_type in ("volume", "snapshot") else "local")
         if destination == "local":
             if one.source_type == "image" and index == 0:

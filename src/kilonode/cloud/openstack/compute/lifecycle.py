@@ -15,7 +15,7 @@ from kilonode.cloud.batches import BatchController, Decision
 from kilonode.cloud.context import Cloud
 from kilonode.cloud.ledger import Claim
 from kilonode.cloud.openstack.compute import neighbours, server_images
-from kilonode.cloud.openstack.compute.changes import fail, migration_record, move_on, rest
+from kilonode.cloud.openstack.compute.changes import fail, migration_record, move_on, rest, try_elsewhere
 from kilonode.cloud.openstack.compute.deleted import bury
 from kilonode.cloud.openstack.compute.model import (
     DELETED_SERVER,
@@ -123,7 +123,11 @@ class Lifecycle:
                 # A server that never ran takes nothing: its node and ports are free for others.
                 result.claims.extend(given_back(claims(server)))
                 result.changes.extend(neighbours.release(self._cloud, server))
-                result.server = replace(result.server, node="", devices=())
+                result.server = replace(
+                    result.server, node="", devices=(), refused_by=(*server.refused_by, server.node)
+                )
+                if stage.failure is not None and stage.failure.elsewhere:
+                    result.server = try_elsewhere(server, now_us) or result.server
 
     def _change_state(self, result: Outcome, server: Server, stage: Stage, now_us: int) -> None:
         result.server = move_on(server, stage, now_us)
@@ -138,7 +142,8 @@ class Lifecycle:
         result.server = replace(move_on(server, stage, now_us), devices=devices)
 
     def _launch(self, result: Outcome, server: Server, stage: Stage, now_us: int) -> None:
-        result.server = replace(move_on(server, stage, now_us), launched_us=server.launched_us or now_us)
+        launched_us = server.launched_us or now_us
+        result.server = replace(move_on(server, stage, now_us), launched_us=launched_us, refused_by=())
 
     def _delete(self, result: Outcome, server: Server, stage: Stage, now_us: int) -> None:
         result.changes.extend(neighbours.release(self._cloud, server))

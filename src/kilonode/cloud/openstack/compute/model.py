@@ -198,6 +198,8 @@ class Server(msgspec.Struct, frozen=True, omit_defaults=True):
     shelved_us: int = 0
     """Since when it is shelved; 0: it is not."""
     trusted_certificates: tuple[str, ...] = ()
+    refused_by: tuple[str, ...] = ()
+    """The nodes that would not build it, while it is being built."""
     actions: tuple[ServerAction, ...] = ()
 
 

@@ -31,7 +31,7 @@ from kilonode.cloud.openstack.volume.model import (
 from kilonode.cloud.openstack.volume.quotas import check_room
 from kilonode.cloud.openstack.web.access import Caller
 from kilonode.cloud.openstack.web.faults import Fault
-from kilonode.control.mirror import Delete, Put
+from kilonode.control.mirror import Delete, Entry, Put
 
 KINDS: Final = (*ports.KINDS, IMAGE, VOLUME, SNAPSHOT, VOLUME_TYPE, VOLUME_QUOTA)
 """What a role that calls these functions must mirror."""
@@ -96,10 +96,25 @@ def check_devices(cloud: Cloud, caller: Caller, devices: Sequence[BlockDevice], 
             check_image(cloud, caller, device.source_id, flavor, boots_from_volume=True)
         if device.volume_id:
             try:
-                find_free_volume(cloud, caller.project_id, device.volume_id)
+                volume = find_free_volume(cloud, caller.project_id, device.volume_id).value
+                if device.boot_index == 0 and not volume.bootable:
+                    raise Fault(400, f"Block Device Mapping is Invalid: Volume {volume.id} is not bootable.")
             except Fault as fault:
                 words = f"Block Device Mapping is Invalid: failed to get volume {device.volume_id}."
                 raise Fault(400, words if fault.status == 404 else fault.message) from fault
+
+
+def check_security_groups(cloud: Cloud, caller: Caller, names: Sequence[str]) -> None:
+    """Refuse security groups that the project does not have. Raises Fault 400."""
+    if tuple(names) != DEFAULT_GROUPS:
+        ports.group_ids(cloud, caller.project_id, names)
+
+
+def free_volume(cloud: Cloud, caller: Caller, server: Server, volume_id: str) -> Entry[Volume]:
+    """A volume that a server can take: one of its project, or any for an administrator. Raises Fault 400 or 404."""
+    entry = cloud.mirror.get(VOLUME, volume_id)
+    owner = entry.value.project_id if entry is not None and caller.is_admin else server.project_id
+    return find_free_volume(cloud, owner, volume_id)
 
 
 def plug(cloud: Cloud, server: Server) -> Changes:

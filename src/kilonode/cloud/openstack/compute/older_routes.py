@@ -6,6 +6,7 @@ Tools of that age still use them, and so do conformance tests. What Nova removed
 from typing import Final
 
 from kilonode.cloud.openstack.compute import (
+    assisted,
     hosts,
     older_addresses,
     older_images,
@@ -102,6 +103,8 @@ _HOSTS: Final = (
         Route("GET", f"/os-hosts/{{host}}/{word}", hosts.act_on_host_power, ADMIN, until=hosts.LAST)
         for word in ("startup", "shutdown", "reboot")
     ),
+    Route("POST", "/os-assisted-volume-snapshots", assisted.create_assisted_snapshot, ADMIN),
+    Route("DELETE", "/os-assisted-volume-snapshots/{snapshot_id}", assisted.delete_assisted_snapshot, ADMIN),
     Route("GET", "/os-instance_usage_audit_log", hosts.list_audit_logs, ADMIN),
     Route("GET", "/os-instance_usage_audit_log/{before}", hosts.show_audit_log, ADMIN),
     Route("GET", "/servers/{server_id}/os-virtual-interfaces", list_virtual_interfaces, READ, until=(2, 43)),

@@ -11,7 +11,6 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from kilonode.base.randomness import Randomness
 from kilonode.cloud.batches import BatchController, Decision
 from kilonode.cloud.context import Cloud
 from kilonode.cloud.ledger import Claim
@@ -22,25 +21,32 @@ from kilonode.cloud.openstack.compute.changes import (
     migration_record,
     move_on,
 )
+from kilonode.cloud.openstack.compute.demands import KINDS as DEMANDED_KINDS
+from kilonode.cloud.openstack.compute.demands import Demands
+from kilonode.cloud.openstack.compute.group_rules import with_group
+from kilonode.cloud.openstack.compute.labels import KINDS as LABEL_KINDS
+from kilonode.cloud.openstack.compute.labels import NodeLabels
 from kilonode.cloud.openstack.compute.model import (
     MIGRATION,
     SERVER,
     SERVER_GROUP,
     Move,
     Server,
+    ServerFlavor,
     ServerGroup,
     flavor_amount,
     servers_by_group,
 )
-from kilonode.cloud.openstack.compute.states import BUILDING, ERROR
+from kilonode.cloud.openstack.compute.states import ACTIVE, BUILDING, ERROR
 from kilonode.cloud.resources import HEARTBEAT, NO_USAGE, NODE, NODE_USAGE
-from kilonode.cloud.scheduler import NodeTable, Request
+from kilonode.cloud.schedulers import make_scheduler
+from kilonode.cloud.scheduling import Request
 from kilonode.cloud.stages import Stage
 from kilonode.control.mirror import Put
 from kilonode.control.queue import WorkQueue
 
 ROLE: Final = "scheduler"
-KINDS: Final = (SERVER, SERVER_GROUP, MIGRATION, NODE, NODE_USAGE, HEARTBEAT)
+KINDS: Final = (SERVER, SERVER_GROUP, MIGRATION, NODE, NODE_USAGE, HEARTBEAT, *LABEL_KINDS, *DEMANDED_KINDS)
 PLACE: Final = "place"
 PLACE_MOVE: Final = "place-move"
 _MICROSECONDS_PER_SECOND: Final = 1_000_000
@@ -61,10 +67,16 @@ class Placing:
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
         self._mirror = cloud.mirror
-        self._table = NodeTable(Randomness(cloud.settings.seed, "ties", cloud.role))
+        self._table = make_scheduler(cloud.settings, cloud.role)
         self._tentative: dict[str, tuple[str, str]] = {}
         """Node and group of servers that were decided on and whose commit has not been seen yet."""
+        self._refusals: dict[str, int] = {}
+        """How often a server was refused by a node, as far as it was counted."""
+        self._failures: dict[str, int] = {}
+        """How many builds failed on a node since one went well; forgotten with the role, as Nova's are."""
         self._groups = servers_by_group(cloud.mirror)
+        self._labels = NodeLabels(cloud.mirror, self._enter_node)
+        self._demands = Demands(cloud.mirror, self._labels)
         self.liveness = Liveness(cloud, self._enter_node)
         self.controller = BatchController(cloud.role, WorkQueue(cloud.clock), cloud.mirror, self.decide, undo=self.undo)
         cloud.mirror.subscribe(self._on_change, known=(NODE, SERVER))
@@ -96,7 +108,8 @@ class Placing:
 
     def _place(self, server: Server, revision: int, stage: Stage, failure: str, now_us: int) -> Decision:
         amount = flavor_amount(server, server.flavor)
-        request = self._with_group(server, Request(amount, zone=server.zone, node=server.wanted_node))
+        request = Request(amount, zone=server.zone, node=server.wanted_node, avoid=server.refused_by)
+        request = self._with_wishes(server, server.flavor, request)
         node = None if failure else self._table.choose(request)
         if node is None:
             # A new server is in error then; one that is on the shelf stays there.
@@ -112,7 +125,7 @@ class Placing:
     ) -> Decision:
         amount = flavor_amount(server, move.new_flavor)
         request = Request(amount, zone=server.zone, node=move.wanted_node, avoid=(move.source,))
-        request = self._with_group(server, request)
+        request = self._with_wishes(server, move.new_flavor, request)
         node = None if failure else self._table.choose(request)
         if node is None:
             failed = replace(fail(server, failure or NO_VALID_HOST, now_us, state=move.from_state), move=None)
@@ -129,8 +142,9 @@ class Placing:
         self._table.take(node, request.amount)
         self._tentative[server.id] = (node, server.group_id)
 
-    def _with_group(self, server: Server, request: Request) -> Request:
-        """Narrow a request by the policy of the server's group."""
+    def _with_wishes(self, server: Server, flavor: ServerFlavor, request: Request) -> Request:
+        """Narrow a request by all that the server asks for, and by the policy of its group."""
+        request = self._demands.narrow(request, server, flavor)
         entry = self._mirror.get(SERVER_GROUP, server.group_id) if server.group_id else None
         if entry is None:
             return request
@@ -143,18 +157,13 @@ class Placing:
         for key, (node, group_id) in self._tentative.items():
             if group_id == group.id and key != server.id:
                 nodes[node] = nodes.get(node, 0) + 1
-        if group.policy == "affinity" and nodes:
-            return replace(request, only=tuple(nodes))
-        if group.policy == "anti-affinity":
-            limit = group.rules.get("max_server_per_host", 1)
-            full = tuple(node for node, count in nodes.items() if count >= limit)
-            return replace(request, avoid=request.avoid + full)
-        return request
+        return with_group(request, group, nodes, self._cloud.settings.weights.soft_affinity)
 
     def _on_change(self, kind: str, key: str) -> None:
         if kind == SERVER:
             self._tentative.pop(key, None)
             entry = self._mirror.get(SERVER, key)
+            self._count_failures(key, entry.value if entry is not None else None)
             if entry is not None and entry.value.task is not None:
                 stage = self._cloud.stages.find(SERVER, entry.value.state, entry.value.task)
                 if stage is not None and stage.does in (PLACE, PLACE_MOVE):
@@ -164,6 +173,19 @@ class Placing:
         elif kind == NODE:
             self._enter_node(key)
 
+    def _count_failures(self, key: str, server: Server | None) -> None:
+        """Remember which nodes refuse servers; one that launches a server is good again."""
+        if server is None or not server.refused_by:
+            self._refusals.pop(key, None)
+        else:
+            for name in server.refused_by[self._refusals.get(key, 0) :]:
+                self._failures[name] = self._failures.get(name, 0) + 1
+                self._enter_node(name)
+            self._refusals[key] = len(server.refused_by)
+        if self._failures and server is not None and server.state == ACTIVE and server.node in self._failures:
+            del self._failures[server.node]
+            self._enter_node(server.node)
+
     def _enter_node(self, name: str) -> None:
         entry = self._mirror.get(NODE, name)
         if entry is None:
@@ -171,7 +193,13 @@ class Placing:
             return
         usage = self._mirror.get(NODE_USAGE, name)
         alive = is_node_up(self._cloud, entry.value)
-        self._table.put_node(entry.value, usage.value if usage is not None else NO_USAGE, alive=alive)
+        self._table.put_node(
+            entry.value,
+            usage.value if usage is not None else NO_USAGE,
+            alive=alive,
+            labels=self._labels.of(entry.value),
+            failures=self._failures.get(name, 0),
+        )
 
     def _enter_usage(self, name: str) -> None:
         usage = self._mirror.get(NODE_USAGE, name)

@@ -89,7 +89,7 @@ _ATTACHMENTS: Final = (
     Route("GET", _VOLUMES, attachments.list_volume_attachments, READ),
     Route("POST", _VOLUMES, attachments.attach_volume, WRITE),
     Route("GET", f"{_VOLUMES}/{{volume_id}}", attachments.show_volume_attachment, READ),
-    Route("PUT", f"{_VOLUMES}/{{volume_id}}", attachments.update_volume_attachment, WRITE, since=(2, 85)),
+    Route("PUT", f"{_VOLUMES}/{{volume_id}}", attachments.update_volume_attachment, WRITE),
     Route("DELETE", f"{_VOLUMES}/{{volume_id}}", attachments.detach_volume, WRITE),
     Route("GET", _INTERFACES, attachments.list_interfaces, READ),
     Route("POST", _INTERFACES, attachments.attach_interface, WRITE),

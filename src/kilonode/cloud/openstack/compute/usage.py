@@ -1,10 +1,10 @@
-"""What projects have used over a time: hours of servers. A server that is gone is forgotten: only living ones count."""
+"""What projects have used over a time: hours of servers, those that were deleted lately among them."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from kilonode.cloud.context import timestamp_with_microseconds
-from kilonode.cloud.openstack.compute.model import SERVER, Server, servers_by_project
+from kilonode.cloud.openstack.compute.model import DELETED_SERVER, SERVER, Server, servers_by_project
 from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.cloud.openstack.web.request import Request
 from kilonode.cloud.openstack.web.response import Response, reply
@@ -16,7 +16,9 @@ _MICROSECONDS_PER_HOUR: Final = 3_600_000_000
 async def list_usages(request: Request) -> Response:
     """Every project that has servers."""
     span = _span(request)
-    projects = dict.fromkeys(entry.value.project_id for entry in request.cloud.mirror.all(SERVER).values())
+    mirror = request.cloud.mirror
+    gone = (entry.value.server.project_id for entry in mirror.all(DELETED_SERVER).values())
+    projects = dict.fromkeys([*(entry.value.project_id for entry in mirror.all(SERVER).values()), *gone])
     detailed = request.query.flag("detailed")
     found = [_usage(request, project, span, detailed=detailed) for project in projects]
     return reply({"tenant_usages": found}, items=len(found))
@@ -33,9 +35,12 @@ async def show_usage(request: Request) -> Response:
 
 
 def _usage(request: Request, project: str, span: tuple[int, int], *, detailed: bool) -> dict[str, Any]:
-    table = request.cloud.mirror.all(SERVER)
-    servers = [table[key].value for key in servers_by_project(request.cloud.mirror).keys(project)]
-    rows = [_server(server, span) for server in servers if server.launched_us and server.launched_us < span[1]]
+    mirror = request.cloud.mirror
+    table = mirror.all(SERVER)
+    gone = [one.value for one in mirror.all(DELETED_SERVER).values() if one.value.server.project_id == project]
+    lives = [(one.server, one.deleted_us) for one in gone if one.deleted_us > span[0]]
+    lives += [(table[key].value, 0) for key in servers_by_project(mirror).keys(project)]
+    rows = [_server(server, span, ended) for server, ended in lives if 0 < server.launched_us < span[1]]
     usage: dict[str, Any] = {
         "tenant_id": project,
         "start": timestamp_with_microseconds(span[0]),
@@ -50,21 +55,22 @@ def _usage(request: Request, project: str, span: tuple[int, int], *, detailed: b
     return usage
 
 
-def _server(server: Server, span: tuple[int, int]) -> dict[str, Any]:
+def _server(server: Server, span: tuple[int, int], ended_us: int) -> dict[str, Any]:
     flavor = server.flavor
+    end_us = min(ended_us, span[1]) if ended_us else span[1]
     return {
         "instance_id": server.id,
         "name": server.name,
         "tenant_id": server.project_id,
-        "state": server.state,
+        "state": "terminated" if ended_us else server.state,
         "flavor": flavor.name,
         "vcpus": flavor.vcpus,
         "memory_mb": flavor.memory_mb,
         "local_gb": flavor.disk_gb + flavor.ephemeral_gb,
         "started_at": timestamp_with_microseconds(server.launched_us),
-        "ended_at": None,
-        "uptime": (span[1] - server.launched_us) // 1_000_000,
-        "hours": (span[1] - max(span[0], server.launched_us)) / _MICROSECONDS_PER_HOUR,
+        "ended_at": timestamp_with_microseconds(ended_us) if ended_us else None,
+        "uptime": (end_us - server.launched_us) // 1_000_000,
+        "hours": (end_us - max(span[0], server.launched_us)) / _MICROSECONDS_PER_HOUR,
     }
 
 
