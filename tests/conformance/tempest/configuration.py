@@ -1,7 +1,7 @@
 """Tempest's configuration for one cloud: tempest.ini, and what only the running cloud knows.
 
-Tempest makes its own projects and users with the administrator's login. It wants two images and two flavors; the second
-image is made here, once for a cloud.
+Tempest makes its own projects and users with the administrator's login. It wants two images and two flavors, and a type
+of volumes that several servers can have; the second image and the type are made here, once for a cloud.
 """
 
 import configparser
@@ -13,6 +13,7 @@ from openstack.config import OpenStackConfig
 
 TEMPLATE: Final = Path(__file__).with_name("tempest.ini")
 SECOND_IMAGE: Final = "cirros-second"
+MULTIATTACH_TYPE: Final = "multiattach"
 _MEBIBYTE: Final = 1024 * 1024
 
 
@@ -30,6 +31,7 @@ def write_configuration(workspace: Path, clouds_file: Path, cloud: str) -> Path:
             "flavor_ref_alt": connection.compute.find_flavor("m1.micro", ignore_missing=False).id,
             "min_compute_nodes": str(min(len(list(connection.compute.hypervisors())), 2)),
         }
+        multiattach = _multiattach_type(connection)
         public = connection.network.find_network("public", ignore_missing=False)
     finally:
         connection.close()
@@ -49,6 +51,7 @@ def write_configuration(workspace: Path, clouds_file: Path, cloud: str) -> Path:
     _add(told, "identity", uri_v3=uri if uri.endswith("/v3") else f"{uri}/v3", region=region.get_region_name())
     _add(told, "compute", **found)
     _add(told, "network", public_network_id=public.id, floating_network_name=public.name)
+    _add(told, "volume", volume_type_multiattach=multiattach)
     path = workspace / "tempest.conf"
     with path.open("w") as file:
         path.chmod(0o600)
@@ -70,3 +73,9 @@ def _second_image(connection: Any) -> str:
         )
     image_id: str = found.id
     return image_id
+
+
+def _multiattach_type(connection: Any) -> str:
+    if connection.block_storage.find_type(MULTIATTACH_TYPE) is None:
+        connection.block_storage.create_type(name=MULTIATTACH_TYPE, extra_specs={"multiattach": "<is> True"})
+    return MULTIATTACH_TYPE
