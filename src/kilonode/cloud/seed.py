@@ -21,6 +21,7 @@ from kilonode.cloud.openstack.identity.model import (
     PROJECT,
     REGION,
     ROLE,
+    ROLE_INFERENCE,
     SERVICE,
     SYSTEM,
     USER,
@@ -30,6 +31,7 @@ from kilonode.cloud.openstack.identity.model import (
     Project,
     Region,
     Role,
+    RoleInference,
     Service,
     User,
     take_name,
@@ -45,6 +47,8 @@ SEED: Final = "seed"
 _DONE: Final = "done"
 
 ROLES: Final = ("admin", "manager", "member", "reader", "service")
+IMPLIED: Final = (("admin", "manager"), ("manager", "member"), ("member", "reader"))
+"""Who has the first role has the second one too, as a Keystone sets it up."""
 CATALOG: Final = (
     ("identity", "keystone", "/identity"),
     ("compute", "nova", "/compute/v2.1"),
@@ -107,6 +111,9 @@ def _people(cloud: Cloud) -> tuple[dict[str, str], list[Put | Delete]]:
     roles = {name: Role(cloud.new_hexadecimal_id(), name) for name in ROLES}
     for role in roles.values():
         changes += [Put(ROLE, role, role.id, 0), take_name(ROLE, "", role.name, role.id)]
+    for prior, implied in IMPLIED:
+        inference = RoleInference(roles[prior].id, roles[implied].id)
+        changes.append(Put(ROLE_INFERENCE, inference, inference.key, 0))
     projects = {
         name: Project(cloud.new_hexadecimal_id(), name, domain.id, description)
         for name, description in (

@@ -68,6 +68,8 @@ def outcomes(selected: list[str], results: list[dict[str, Any]]) -> list[Outcome
     of_test: dict[str, Outcome] = {}
     of_class: dict[str, Outcome] = {}
     for result in results:
+        if result["status"] == "exists":
+            continue  # said of a test before its class is prepared
         preparation = _PREPARATION.match(result["id"])
         name = preparation.group(1) if preparation else _bare(result["id"])
         outcome = {"success": "passed", "skip": "skipped"}.get(result["status"], "failed")

@@ -1,6 +1,6 @@
 """How the identity service answers: links, lists, and the faults it shares. Keystone's words and forms."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -14,6 +14,8 @@ from kilonode.control.mirror import Entry
 
 PREFIX: Final = "/identity/v3"
 NAME_LIMIT: Final = 255
+SHORT_NAME_LIMIT: Final = 64
+"""Of domains, projects and groups."""
 
 Record = TypeVar("Record", bound=msgspec.Struct)
 
@@ -25,14 +27,50 @@ def link(request: Request, path: str) -> dict[str, str]:
 
 def show(request: Request, noun: str, collection: str, fields: Fields[Any], value: Any, status: int = 200) -> Response:
     """Answer with one resource."""
-    return reply({noun: {**fields.show(value), "links": link(request, f"/{collection}/{value.id}")}}, status)
+    return reply({noun: shown(request, collection, fields, value)}, status)
+
+
+def shown(request: Request, collection: str, fields: Fields[Any], value: Any) -> dict[str, Any]:
+    """One resource as plain values: its fields, what its clients added, its link."""
+    body = {**getattr(value, "extra", {}), **fields.show(value)}
+    body["links"] = link(request, f"/{collection}/{value.id}")
+    return body
 
 
 def listing(request: Request, collection: str, fields: Fields[Any], values: Iterable[Any]) -> Response:
     """Answer with those of the resources that the query asks for by any of their fields."""
-    found = matching(values, fields.tests(request.query))
-    items = [{**fields.show(value), "links": link(request, f"/{collection}/{value.id}")} for value in found]
-    return items_reply(request, collection, items)
+    found = matching(values, [*fields.tests(request.query), *_comparisons(request, fields)])
+    return items_reply(request, collection, [shown(request, collection, fields, value) for value in found])
+
+
+_COMPARISONS: Final[dict[str, Callable[[str, str], bool]]] = {
+    "contains": lambda value, wanted: wanted in value,
+    "startswith": lambda value, wanted: value.startswith(wanted),
+    "endswith": lambda value, wanted: value.endswith(wanted),
+    "equals": lambda value, wanted: value == wanted,
+}
+
+
+def _comparisons(request: Request, fields: Fields[Any]) -> list[Callable[[Any], bool]]:
+    """The tests of a query like `name__contains=x`; with an i before the word, upper and lower case are the same."""
+    tests: list[Callable[[Any], bool]] = []
+    for parameter, wanted in request.query:
+        name, _, word = parameter.partition("__")
+        folded = word[:1] == "i" and word[1:] in _COMPARISONS
+        compare = _COMPARISONS.get(word[1:] if folded else word)
+        if compare is not None and name in fields:
+            tests.append(_comparison(fields, name, compare, wanted, folded=folded))
+    return tests
+
+
+def _comparison(
+    fields: Fields[Any], name: str, compare: Callable[[str, str], bool], wanted: str, *, folded: bool
+) -> Callable[[Any], bool]:
+    def holds(value: Any) -> bool:
+        found = str(fields.show(value, (name,))[name] or "")
+        return compare(found.lower(), wanted.lower()) if folded else compare(found, wanted)
+
+    return holds
 
 
 def items_reply(request: Request, collection: str, items: list[dict[str, Any]]) -> Response:
@@ -81,8 +119,30 @@ def name_taken(noun: str, name: str) -> Fault:
     )
 
 
-def checked_name(noun: str, name: str) -> str:
+def checked_name(noun: str, name: str, limit: int = NAME_LIMIT) -> str:
     """The name, if it may be one. Raises Fault 400."""
-    if not name.strip() or len(name) > NAME_LIMIT:
-        raise Fault(400, f"Invalid input for field 'name' of {noun}: expected 1 to {NAME_LIMIT} characters.")
+    if not name.strip() or len(name) > limit:
+        raise Fault(400, f"Invalid input for field 'name' of {noun}: expected 1 to {limit} characters.")
     return name
+
+
+def extra_of(request: Request, noun: str, known: type[msgspec.Struct], fields: Fields[Any]) -> dict[str, Any]:
+    """What the request says beyond the fields there are. Raises Fault 400 for what cannot be kept."""
+    body = request.json_object()[noun]
+    names = {field.encode_name for field in msgspec.structs.fields(known)}
+    extra = {
+        name: value for name, value in body.items() if name not in names and name not in fields and name != "links"
+    }
+    try:
+        msgspec.msgpack.encode(extra)
+    except (OverflowError, RecursionError, UnicodeEncodeError) as error:
+        raise Fault(400, f"Invalid input for {noun}: a value cannot be kept: {error}.") from error
+    return extra
+
+
+def require_manager(request: Request, action: str, domain_id: str | None) -> None:
+    """Let administrators pass, and who has a token of a manager for this very domain. Raises Fault 403."""
+    caller = request.caller
+    if caller.is_admin or (domain_id and caller.domain_id == domain_id and caller.access >= Access.MANAGER):
+        return
+    raise forbidden(request, action)

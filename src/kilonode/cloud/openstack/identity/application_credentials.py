@@ -1,13 +1,15 @@
 """`/users/{id}/application_credentials`: secrets of their own with which programs log in for a user."""
 
-from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from kilonode.cloud.context import timestamp_with_microseconds
-from kilonode.cloud.openstack.identity.answers import checked_name, find, forbidden, link, listing, require, show
+from kilonode.cloud.openstack.identity.access_rules import ACCESS_RULE_FIELDS, WantedRule, rules_for
+from kilonode.cloud.openstack.identity.answers import checked_name, find, forbidden, link, listing, require, shown
 from kilonode.cloud.openstack.identity.authority import Authority
+from kilonode.cloud.openstack.identity.delegation_model import ACCESS_RULE, AccessRule
+from kilonode.cloud.openstack.identity.instants import future_us
 from kilonode.cloud.openstack.identity.model import (
     APPLICATION_CREDENTIAL,
     ROLE,
@@ -56,6 +58,7 @@ class WantedCredential(msgspec.Struct, frozen=True):
     expires_at: str | None = None
     roles: tuple[NamedRole, ...] | None = None
     unrestricted: bool = False
+    access_rules: tuple[WantedRule, ...] | None = None
 
 
 class CreateCredential(msgspec.Struct, frozen=True):
@@ -85,6 +88,7 @@ async def create_application_credential(request: Request) -> Response:
         raise Fault(409, f"Conflict occurred attempting to store application_credential - Duplicate entry {name}.")
     held = {role.name: role.id for role in cloud.part(Authority).roles(caller.user_id, "project", caller.project_id)}
     role_ids = tuple(held.values()) if wanted.roles is None else _role_ids(request, wanted.roles, held)
+    rules, changes = rules_for(request, wanted.access_rules or ())
     secret = wanted.secret or f"{cloud.new_hexadecimal_id()}{cloud.new_hexadecimal_id()}"
     credential = ApplicationCredential(
         cloud.new_hexadecimal_id(),
@@ -94,12 +98,13 @@ async def create_application_credential(request: Request) -> Response:
         role_ids,
         hash_password(secret, cloud.new_hexadecimal_id()),
         wanted.description,
-        _instant_us(request, wanted.expires_at) if wanted.expires_at else 0,
+        future_us(request, wanted.expires_at, "application credential") if wanted.expires_at else 0,
         wanted.unrestricted,
+        tuple(rule.id for rule in rules) if wanted.access_rules is not None else None,
     )
-    await cloud.mirror.commit([Put(APPLICATION_CREDENTIAL, credential, credential.id, 0)])
+    await cloud.mirror.commit([Put(APPLICATION_CREDENTIAL, credential, credential.id, 0), *changes])
     links = link(request, f"/users/{caller.user_id}/application_credentials/{credential.id}")
-    body = {**CREDENTIAL_FIELDS.show(credential), "secret": secret, "links": links}
+    body = {**CREDENTIAL_FIELDS.show(credential), **_shown_rules(credential, rules), "secret": secret, "links": links}
     return reply({"application_credential": body}, 201)
 
 
@@ -107,7 +112,10 @@ async def show_application_credential(request: Request) -> Response:
     """`GET /users/{user_id}/application_credentials/{credential_id}`."""
     require(request, "get_application_credential", user_id=request.params["user_id"])
     credential = _find_credential(request).value
-    return show(request, "application_credential", "application_credentials", CREDENTIAL_FIELDS, credential)
+    rules = request.cloud.mirror.all(ACCESS_RULE)
+    held = [rules[key].value for key in credential.access_rule_ids or () if key in rules]
+    body = shown(request, f"users/{credential.user_id}/application_credentials", CREDENTIAL_FIELDS, credential)
+    return reply({"application_credential": {**body, **_shown_rules(credential, held)}})
 
 
 async def delete_application_credential(request: Request) -> Response:
@@ -147,17 +155,10 @@ def _role_ids(request: Request, wanted: tuple[NamedRole, ...], held: dict[str, s
     return tuple(ids)
 
 
-def _instant_us(request: Request, text: str) -> int:
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise Fault(400, f"Invalid input for field 'expires_at': {text!r} is not a time.") from error
-    if instant.tzinfo is None:
-        instant = instant.replace(tzinfo=UTC)
-    instant_us = round(instant.timestamp() * 1_000_000)
-    if instant_us <= request.cloud.now_us():
-        raise Fault(400, "The application credential would have expired already.")
-    return instant_us
+def _shown_rules(credential: ApplicationCredential, rules: list[AccessRule]) -> dict[str, Any]:
+    if credential.access_rule_ids is None:
+        return {}
+    return {"access_rules": [ACCESS_RULE_FIELDS.show(rule) for rule in rules]}
 
 
 _COLLECTION: Final = "/users/{user_id}/application_credentials"

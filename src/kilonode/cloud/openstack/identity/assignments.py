@@ -1,25 +1,23 @@
 """Who has which role where: `/projects/{id}/users/{id}/roles/{id}` and its like, and `/role_assignments`.
 
-The paths of users and groups on projects, domains and the system are twelve times the same four operations; they are
-made from one table. Inherited assignments are not emulated.
+The paths of users and groups on projects, domains and the system, and of inherited roles on projects and domains, are ten
+times the same four operations; they are made from one table. How assignments are listed is `assignment_lists`.
 """
 
-from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
-from kilonode.cloud.openstack.identity.answers import find, items_reply, link, listing, require
-from kilonode.cloud.openstack.identity.authority import Authority
+from kilonode.cloud.openstack.identity.answers import find, listing, require, require_manager
+from kilonode.cloud.openstack.identity.assignment_lists import INHERITED, TARGETS
 from kilonode.cloud.openstack.identity.model import (
     ASSIGNMENT,
-    DOMAIN,
     GROUP,
     PROJECT,
     ROLE,
     SYSTEM,
     USER,
     Assignment,
+    Role,
     assignments_by_actor,
-    assignments_by_target,
 )
 from kilonode.cloud.openstack.identity.roles import ROLE_FIELDS
 from kilonode.cloud.openstack.web.access import Access
@@ -29,7 +27,10 @@ from kilonode.cloud.openstack.web.response import Response, reply
 from kilonode.cloud.openstack.web.service import Route
 from kilonode.control.mirror import Delete, Put
 
-_TARGETS: Final = {"project": PROJECT, "domain": DOMAIN}
+MANAGED_ROLES: Final = ("manager", "member", "reader")
+"""What the manager of a domain may give and take."""
+_INHERIT: Final = "/OS-INHERIT"
+_PLACES: Final = ("/projects/{project_id}", "/domains/{domain_id}")
 
 
 async def list_assigned_roles(request: Request) -> Response:
@@ -43,6 +44,7 @@ async def list_assigned_roles(request: Request) -> Response:
         for assignment in held
         if assignment.target_kind == wanted.target_kind
         and assignment.target_id == wanted.target_id
+        and assignment.inherited == wanted.inherited
         and assignment.role_id in mirror.all(ROLE)
     ]
     return listing(request, "roles", ROLE_FIELDS, roles)
@@ -51,10 +53,16 @@ async def list_assigned_roles(request: Request) -> Response:
 async def assign_role(request: Request) -> Response:
     """`PUT …/roles/{role_id}`."""
     assignment = _assignment(request)
+    _require_grant(request, "create_grant", assignment)
     find(request, GROUP if assignment.group else USER, "group" if assignment.group else "user", assignment.actor_id)
-    find(request, ROLE, "role", assignment.role_id)
-    if assignment.target_kind in _TARGETS:
-        find(request, _TARGETS[assignment.target_kind], assignment.target_kind, assignment.target_id)
+    role: Role = find(request, ROLE, "role", assignment.role_id).value
+    if assignment.target_kind in TARGETS:
+        target = find(request, TARGETS[assignment.target_kind], assignment.target_kind, assignment.target_id).value
+        domain_id = target.id if assignment.target_kind == "domain" else target.domain_id
+        if role.domain_id and role.domain_id != domain_id:
+            raise Fault(403, f"Project {target.id} must be in the same domain as the role {role.id} being assigned.")
+    elif role.domain_id:
+        raise Fault(400, f"Role {role.id} is a domain-specific role. Unable to use one in a system assignment.")
     if request.cloud.mirror.get(ASSIGNMENT, assignment.key) is None:
         await request.cloud.mirror.commit([Put(ASSIGNMENT, assignment, assignment.key)])
     return reply(None, 204)
@@ -71,97 +79,10 @@ async def check_role(request: Request) -> Response:
 async def unassign_role(request: Request) -> Response:
     """`DELETE …/roles/{role_id}`."""
     wanted = _assignment(request)
+    _require_grant(request, "revoke_grant", wanted)
     _find_assignment(request, wanted)
     await request.cloud.mirror.commit([Delete(ASSIGNMENT, wanted.key)])
     return reply(None, 204)
-
-
-async def list_role_assignments(request: Request) -> Response:
-    """`GET /role_assignments`, with `effective` and `include_names`."""
-    query = request.query
-    require(request, "list_role_assignments", domain_id=query.one("scope.domain.id"), user_id=query.one("user.id"))
-    effective = "effective" in query and query.one("effective") not in ("0", "false", "False")
-    names = "include_names" in query and query.one("include_names") not in ("0", "false", "False")
-    found = _effective(request, _candidates(request)) if effective else list(_candidates(request))
-    wanted_user = query.one("user.id")
-    wanted = {
-        "role_id": query.one("role.id"),
-        "target_id": query.one("scope.project.id") or query.one("scope.domain.id"),
-        "target_kind": "system" if query.one("scope.system") else "",
-    }
-    items = []
-    for assignment in found:
-        if any(value and getattr(assignment, name) != value for name, value in wanted.items()):
-            continue
-        if wanted_user and (assignment.group or assignment.actor_id != wanted_user):
-            continue
-        items.append(_assignment_item(request, assignment, names=names))
-    return items_reply(request, "role_assignments", items)
-
-
-def _candidates(request: Request) -> Iterable[Assignment]:
-    """The assignments that can be among those asked for, by the best index there is."""
-    mirror, query = request.cloud.mirror, request.query
-    user_id, group_id = query.one("user.id"), query.one("group.id")
-    target_id = query.one("scope.project.id") or query.one("scope.domain.id")
-    if user_id:
-        return request.cloud.part(Authority).assignments(user_id)
-    if group_id:
-        keys: Iterable[str] = assignments_by_actor(mirror).keys(group_id)
-    elif target_id:
-        keys = assignments_by_target(mirror).keys(target_id)
-    else:
-        keys = mirror.all(ASSIGNMENT)
-    return [mirror.all(ASSIGNMENT)[key].value for key in keys]
-
-
-def _effective(request: Request, assignments: Iterable[Assignment]) -> list[Assignment]:
-    """What the assignments come to: those of groups as their members', and implied roles; each once."""
-    mirror = request.cloud.mirror
-    authority = request.cloud.part(Authority)
-    found: dict[str, Assignment] = {}
-    for assignment in assignments:
-        actors = [assignment.actor_id]
-        if assignment.group:
-            group = mirror.get(GROUP, assignment.actor_id)
-            actors = list(group.value.user_ids) if group is not None else []
-        for actor_id in actors:
-            for role in authority.with_implied([assignment.role_id]):
-                one = Assignment(actor_id, assignment.target_kind, assignment.target_id, role.id)
-                found[one.key] = one
-    return list(found.values())
-
-
-def _assignment_item(request: Request, assignment: Assignment, *, names: bool) -> dict[str, Any]:
-    actor_kind = "group" if assignment.group else "user"
-    actor = _named(request, GROUP if assignment.group else USER, assignment.actor_id, names=names)
-    scope: dict[str, Any] = {"system": {"all": True}}
-    if assignment.target_kind in _TARGETS:
-        named = _named(request, _TARGETS[assignment.target_kind], assignment.target_id, names=names)
-        scope = {assignment.target_kind: named}
-    return {
-        actor_kind: actor,
-        "role": _named(request, ROLE, assignment.role_id, names=names),
-        "scope": scope,
-        "links": {"assignment": link(request, _path(assignment))["self"]},
-    }
-
-
-def _named(request: Request, kind: str, key: str, *, names: bool) -> dict[str, Any]:
-    entry = request.cloud.mirror.get(kind, key) if names else None
-    if entry is None:
-        return {"id": key}
-    named: dict[str, Any] = {"id": key, "name": entry.value.name}
-    domain = request.cloud.mirror.get(DOMAIN, getattr(entry.value, "domain_id", None) or "")
-    if domain is not None:
-        named["domain"] = {"id": domain.value.id, "name": domain.value.name}
-    return named
-
-
-def _path(assignment: Assignment) -> str:
-    actors = "groups" if assignment.group else "users"
-    place = "system" if assignment.target_kind == "system" else f"{assignment.target_kind}s/{assignment.target_id}"
-    return f"/{place}/{actors}/{assignment.actor_id}/roles/{assignment.role_id}"
 
 
 def _assignment(request: Request) -> Assignment:
@@ -170,10 +91,28 @@ def _assignment(request: Request) -> Assignment:
     role_id = params.get("role_id", "")
     group = "group_id" in params
     actor_id = params["group_id"] if group else params["user_id"]
-    for kind in _TARGETS:
+    inherited = request.path.rstrip("/").endswith(INHERITED)
+    for kind in TARGETS:
         if f"{kind}_id" in params:
-            return Assignment(actor_id, kind, params[f"{kind}_id"], role_id, group)
+            return Assignment(actor_id, kind, params[f"{kind}_id"], role_id, group, inherited)
     return Assignment(actor_id, "system", SYSTEM, role_id, group)
+
+
+def _require_grant(request: Request, action: str, assignment: Assignment) -> None:
+    """Let administrators pass, and managers of the domain of actor and target, for roles up to their own.
+
+    Raises Fault 403.
+    """
+    mirror = request.cloud.mirror
+    actor = mirror.get(GROUP if assignment.group else USER, assignment.actor_id)
+    role = mirror.get(ROLE, assignment.role_id)
+    domain_id = _domain_of(assignment)
+    if assignment.target_kind == "project":
+        project = mirror.get(PROJECT, assignment.target_id)
+        domain_id = project.value.domain_id if project is not None else ""
+    within = actor is not None and actor.value.domain_id == domain_id and role is not None
+    allowed = within and role is not None and role.value.name in MANAGED_ROLES
+    require_manager(request, action, domain_id if allowed else None)
 
 
 def _domain_of(assignment: Assignment) -> str:
@@ -186,21 +125,20 @@ def _find_assignment(request: Request, wanted: Assignment) -> None:
 
 
 def _routes_of(target: str, actor: str) -> tuple[Route, ...]:
+    inherited = target.startswith(_INHERIT)
+    end = f"/{INHERITED}" if inherited else ""
     place = f"{target}/{actor}s/{{{actor}_id}}/roles"
     return (
-        Route("GET", place, list_assigned_roles, Access.AUTHENTICATED),
-        Route("PUT", f"{place}/{{role_id}}", assign_role, Access.ADMIN),
-        Route("HEAD", f"{place}/{{role_id}}", check_role, Access.AUTHENTICATED),
-        Route("DELETE", f"{place}/{{role_id}}", unassign_role, Access.ADMIN),
+        Route("GET", f"{place}{end}", list_assigned_roles, Access.AUTHENTICATED),
+        Route("PUT", f"{place}/{{role_id}}{end}", assign_role, Access.MANAGER),
+        Route("HEAD", f"{place}/{{role_id}}{end}", check_role, Access.AUTHENTICATED),
+        Route("DELETE", f"{place}/{{role_id}}{end}", unassign_role, Access.MANAGER),
     )
 
 
-ROUTES = (
-    Route("GET", "/role_assignments", list_role_assignments, Access.AUTHENTICATED),
-    *(
-        route
-        for target in ("/projects/{project_id}", "/domains/{domain_id}", "/system")
-        for actor in ("user", "group")
-        for route in _routes_of(target, actor)
-    ),
+ROUTES = tuple(
+    route
+    for target in (*_PLACES, "/system", *(f"{_INHERIT}{place}" for place in _PLACES))
+    for actor in ("user", "group")
+    for route in _routes_of(target, actor)
 )

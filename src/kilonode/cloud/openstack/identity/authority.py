@@ -9,15 +9,16 @@ from typing import Final
 import msgspec
 
 from kilonode.cloud.context import Cloud
+from kilonode.cloud.openstack.identity.delegation_model import ACCESS_RULE, TRUST, Trust
 from kilonode.cloud.openstack.identity.model import (
     APPLICATION_CREDENTIAL,
     ASSIGNMENT,
     DOMAIN,
     GROUP,
-    IMPLIED_ROLES,
     PROJECT,
     REVOCATION,
     ROLE,
+    ROLE_INFERENCE,
     SYSTEM,
     USER,
     ApplicationCredential,
@@ -26,15 +27,20 @@ from kilonode.cloud.openstack.identity.model import (
     Role,
     User,
     assignments_by_actor,
-    find_by_name,
     groups_by_member,
+    inferences_by_prior,
 )
 from kilonode.cloud.openstack.identity.passwords import PasswordChecker
 from kilonode.cloud.openstack.identity.tokens import Token, TokenSigner, refused
 from kilonode.cloud.openstack.web.access import Caller, access_of
 
 REMEMBERED_LIMIT: Final = 20_000
-_DECIDING_KINDS: Final = frozenset({DOMAIN, PROJECT, USER, GROUP, ROLE, ASSIGNMENT, APPLICATION_CREDENTIAL, REVOCATION})
+_DECIDING_KINDS: Final = frozenset(
+    {
+        DOMAIN, PROJECT, USER, GROUP, ROLE, ROLE_INFERENCE, ASSIGNMENT, APPLICATION_CREDENTIAL, REVOCATION, TRUST,
+        ACCESS_RULE,
+    }
+)  # fmt: skip
 
 
 class Session(msgspec.Struct, frozen=True, gc=False):
@@ -53,6 +59,7 @@ class Authority:
         self._mirror = cloud.mirror
         self._assignments = assignments_by_actor(cloud.mirror)
         self._groups = groups_by_member(cloud.mirror)
+        self._inferences = inferences_by_prior(cloud.mirror)
         self._sessions: dict[str, Session] = {}
         self.signer = TokenSigner(cloud.settings.secrets.token_key)
         self.passwords = PasswordChecker()
@@ -126,29 +133,62 @@ class Authority:
         actors = [user_id, *self._groups.keys(user_id)]
         return [self._mirror.all(ASSIGNMENT)[key].value for actor in actors for key in self._assignments.keys(actor)]
 
+    def above(self, project_id: str) -> list[str]:
+        """What is above a project: its parent, the parent's parent, and so on, and at last its domain."""
+        found: list[str] = []
+        entry = self._mirror.get(PROJECT, project_id)
+        while entry is not None:
+            project: Project = entry.value
+            parent_id = project.parent_id or project.domain_id
+            found.append(parent_id)
+            entry = self._mirror.get(PROJECT, parent_id) if project.parent_id else None
+        return found
+
     def roles(self, user_id: str, target_kind: str, target_id: str) -> tuple[Role, ...]:
-        """The roles a user has on a target, with those they imply, each once."""
+        """The roles a user has on a target: its own, inherited ones, and those they imply, each once."""
+        above = self.above(target_id) if target_kind == "project" else []
         ids = [
             assignment.role_id
             for assignment in self.assignments(user_id)
-            if assignment.target_kind == target_kind and assignment.target_id == target_id
+            if (
+                assignment.target_id in above
+                if assignment.inherited
+                else assignment.target_kind == target_kind and assignment.target_id == target_id
+            )
         ]
         return self.with_implied(ids)
 
     def with_implied(self, role_ids: list[str]) -> tuple[Role, ...]:
-        """These roles and those they imply, each once; roles that are gone are left out."""
+        """These roles and those they imply, each once, without those that are gone and those of a domain."""
         found: dict[str, Role] = {}
-        for role_id in role_ids:
-            entry = self._mirror.get(ROLE, role_id)
-            while entry is not None and entry.value.id not in found:
-                found[entry.value.id] = entry.value
-                implied = IMPLIED_ROLES.get(entry.value.name, "")
-                entry = self._mirror.get(ROLE, find_by_name(self._cloud, ROLE, "", implied)) if implied else None
-        return tuple(found.values())
+        waiting = list(reversed(role_ids))
+        while waiting:
+            entry = self._mirror.get(ROLE, waiting.pop())
+            if entry is None or entry.value.id in found:
+                continue
+            found[entry.value.id] = entry.value
+            rules = (self._mirror.all(ROLE_INFERENCE)[key].value for key in self._inferences.keys(entry.value.id))
+            waiting += [rule.implied_role_id for rule in rules]
+        return tuple(role for role in found.values() if not role.domain_id)
+
+    def projects_of(self, user_id: str) -> list[str]:
+        """The projects on which a user has any role, also by inheritance."""
+        assignments = self.assignments(user_id)
+        found = dict.fromkeys(
+            assignment.target_id
+            for assignment in assignments
+            if assignment.target_kind == "project" and not assignment.inherited
+        )
+        inherited = {assignment.target_id for assignment in assignments if assignment.inherited}
+        if inherited:
+            found |= dict.fromkeys(key for key in self._mirror.all(PROJECT) if inherited & set(self.above(key)))
+        return list(found)
 
     def _roles_of_token(self, token: Token) -> tuple[Role, ...]:
         if token.credential_id:
             return self._roles_of_credential(token)
+        if token.trust_id:
+            return self._roles_of_trust(token)
         if token.project_id:
             if self.enabled_project(token.project_id) is None:
                 return ()
@@ -167,6 +207,24 @@ class Authority:
         credential: ApplicationCredential = entry.value
         had = {role.id for role in self.roles(token.user_id, "project", token.project_id)}
         return self.with_implied([role_id for role_id in credential.role_ids if role_id in had])
+
+    def _roles_of_trust(self, token: Token) -> tuple[Role, ...]:
+        """The roles of a trust that the trustor still has; none when either of the two is disabled."""
+        trust = self.open_trust(token.trust_id)
+        if trust is None or self.enabled_project(trust.project_id) is None:
+            return ()
+        if self.enabled_user(trust.trustor_user_id) is None or self.enabled_user(trust.trustee_user_id) is None:
+            return ()
+        had = {role.id for role in self.roles(trust.trustor_user_id, "project", trust.project_id)}
+        return self.with_implied([role_id for role_id in trust.role_ids if role_id in had])
+
+    def open_trust(self, trust_id: str) -> Trust | None:
+        """The trust, if it is there and has not ended."""
+        entry = self._mirror.get(TRUST, trust_id)
+        if entry is None or 0 < entry.value.expires_us <= self._cloud.now_us():
+            return None
+        trust: Trust = entry.value
+        return trust
 
     def _on_change(self, kind: str, key: str) -> None:
         if kind in _DECIDING_KINDS and self._sessions:

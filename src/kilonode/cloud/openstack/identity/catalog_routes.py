@@ -1,11 +1,12 @@
-"""`/services`, `/endpoints`, `/regions`: what the catalog is made of."""
+"""`/services` and `/endpoints`: what the catalog is made of, beside `regions`."""
 
 from typing import Final
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from kilonode.cloud.openstack.identity.answers import find, listing, show
+from kilonode.cloud.openstack.identity.answers import extra_of, find, listing, show
+from kilonode.cloud.openstack.identity.catalog import absolute
 from kilonode.cloud.openstack.identity.model import (
     ENDPOINT,
     INTERFACES,
@@ -23,13 +24,6 @@ from kilonode.cloud.openstack.web.response import Response, reply
 from kilonode.cloud.openstack.web.service import Route
 from kilonode.control.mirror import Delete, Put
 
-REGION_FIELDS: Final[Fields[Region]] = Fields(
-    {
-        "id": lambda region: region.id,
-        "description": lambda region: region.description,
-        "parent_region_id": lambda region: region.parent_region_id,
-    }
-)
 SERVICE_FIELDS: Final[Fields[Service]] = Fields(
     {
         "id": lambda service: service.id,
@@ -74,6 +68,8 @@ class WantedEndpoint(msgspec.Struct, frozen=True):
     interface: str | UnsetType = UNSET
     url: str | UnsetType = UNSET
     region_id: str | UnsetType | None = UNSET
+    region: str | UnsetType | None = UNSET
+    """The older name of `region_id`: such a region is made when there is none."""
     enabled: bool | UnsetType = UNSET
 
 
@@ -81,20 +77,6 @@ class EndpointBody(msgspec.Struct, frozen=True):
     """The body of `POST /endpoints` and `PATCH /endpoints/{endpoint_id}`."""
 
     endpoint: WantedEndpoint
-
-
-class WantedRegion(msgspec.Struct, frozen=True):
-    """The `region` of a create request."""
-
-    id: str | None = None
-    description: str = ""
-    parent_region_id: str | None = None
-
-
-class CreateRegion(msgspec.Struct, frozen=True):
-    """The body of `POST /regions`."""
-
-    region: WantedRegion
 
 
 async def list_services(request: Request) -> Response:
@@ -108,7 +90,7 @@ async def create_service(request: Request) -> Response:
     wanted = request.json(ServiceBody).service
     if wanted.type is UNSET or not wanted.type:
         raise Fault(400, "'type' is a required property of a service.")
-    service = _changed_service(Service(request.cloud.new_hexadecimal_id(), wanted.type), wanted)
+    service = _changed_service(request, Service(request.cloud.new_hexadecimal_id(), wanted.type), wanted)
     await request.cloud.mirror.commit([Put(SERVICE, service, service.id, 0)])
     return show(request, "service", "services", SERVICE_FIELDS, service, 201)
 
@@ -122,7 +104,7 @@ async def show_service(request: Request) -> Response:
 async def update_service(request: Request) -> Response:
     """`PATCH /services/{service_id}`."""
     entry = find(request, SERVICE, "service", request.params["service_id"])
-    service = _changed_service(entry.value, request.json(ServiceBody).service)
+    service = _changed_service(request, entry.value, request.json(ServiceBody).service)
     await request.cloud.mirror.commit([Put(SERVICE, service, service.id, entry.revision)])
     return show(request, "service", "services", SERVICE_FIELDS, service)
 
@@ -139,7 +121,7 @@ async def delete_service(request: Request) -> Response:
 
 async def list_endpoints(request: Request) -> Response:
     """`GET /endpoints`."""
-    values = (_shown(request, entry.value) for entry in request.cloud.mirror.all(ENDPOINT).values())
+    values = (absolute(request.cloud, entry.value) for entry in request.cloud.mirror.all(ENDPOINT).values())
     return listing(request, "endpoints", ENDPOINT_FIELDS, values)
 
 
@@ -149,23 +131,24 @@ async def create_endpoint(request: Request) -> Response:
     for name in ("service_id", "interface", "url"):
         if getattr(wanted, name) is UNSET:
             raise Fault(400, f"'{name}' is a required property of an endpoint.")
-    endpoint = _changed_endpoint(request, Endpoint(request.cloud.new_hexadecimal_id(), "", "public", "", ""), wanted)
-    await request.cloud.mirror.commit([Put(ENDPOINT, endpoint, endpoint.id, 0)])
-    return show(request, "endpoint", "endpoints", ENDPOINT_FIELDS, _shown(request, endpoint), 201)
+    new = Endpoint(request.cloud.new_hexadecimal_id(), "", "public", "", "")
+    endpoint, changes = _changed_endpoint(request, new, wanted)
+    await request.cloud.mirror.commit([Put(ENDPOINT, endpoint, endpoint.id, 0), *changes])
+    return show(request, "endpoint", "endpoints", ENDPOINT_FIELDS, absolute(request.cloud, endpoint), 201)
 
 
 async def show_endpoint(request: Request) -> Response:
     """`GET /endpoints/{endpoint_id}`."""
     endpoint = find(request, ENDPOINT, "endpoint", request.params["endpoint_id"]).value
-    return show(request, "endpoint", "endpoints", ENDPOINT_FIELDS, _shown(request, endpoint))
+    return show(request, "endpoint", "endpoints", ENDPOINT_FIELDS, absolute(request.cloud, endpoint))
 
 
 async def update_endpoint(request: Request) -> Response:
     """`PATCH /endpoints/{endpoint_id}`."""
     entry = find(request, ENDPOINT, "endpoint", request.params["endpoint_id"])
-    endpoint = _changed_endpoint(request, entry.value, request.json(EndpointBody).endpoint)
-    await request.cloud.mirror.commit([Put(ENDPOINT, endpoint, endpoint.id, entry.revision)])
-    return show(request, "endpoint", "endpoints", ENDPOINT_FIELDS, _shown(request, endpoint))
+    endpoint, changes = _changed_endpoint(request, entry.value, request.json(EndpointBody).endpoint)
+    await request.cloud.mirror.commit([Put(ENDPOINT, endpoint, endpoint.id, entry.revision), *changes])
+    return show(request, "endpoint", "endpoints", ENDPOINT_FIELDS, absolute(request.cloud, endpoint))
 
 
 async def delete_endpoint(request: Request) -> Response:
@@ -175,71 +158,39 @@ async def delete_endpoint(request: Request) -> Response:
     return reply(None, 204)
 
 
-async def list_regions(request: Request) -> Response:
-    """`GET /regions`."""
-    values = (entry.value for entry in request.cloud.mirror.all(REGION).values())
-    return listing(request, "regions", REGION_FIELDS, values)
-
-
-async def create_region(request: Request) -> Response:
-    """`POST /regions`."""
-    wanted = request.json(CreateRegion).region
-    region_id = wanted.id or request.cloud.new_hexadecimal_id()
-    if request.cloud.mirror.get(REGION, region_id) is not None:
-        raise Fault(409, f"Conflict occurred attempting to store region - Duplicate ID, {region_id}.")
-    region = Region(region_id, wanted.description, wanted.parent_region_id)
-    await request.cloud.mirror.commit([Put(REGION, region, region.id, 0)])
-    return show(request, "region", "regions", REGION_FIELDS, region, 201)
-
-
-async def show_region(request: Request) -> Response:
-    """`GET /regions/{region_id}`."""
-    region = find(request, REGION, "region", request.params["region_id"]).value
-    return show(request, "region", "regions", REGION_FIELDS, region)
-
-
-async def delete_region(request: Request) -> Response:
-    """`DELETE /regions/{region_id}`: not while an endpoint is in it."""
-    entry = find(request, REGION, "region", request.params["region_id"])
-    mirror = request.cloud.mirror
-    if any(endpoint.value.region_id == entry.value.id for endpoint in mirror.all(ENDPOINT).values()):
-        raise Fault(403, f"Unable to delete region {entry.value.id} because it or its child regions have endpoints.")
-    await mirror.commit([Delete(REGION, entry.value.id, entry.revision)])
-    return reply(None, 204)
-
-
-def _changed_service(service: Service, wanted: WantedService) -> Service:
+def _changed_service(request: Request, service: Service, wanted: WantedService) -> Service:
     return Service(
         service.id,
         service.type if wanted.type is UNSET else wanted.type,
         service.name if wanted.name is UNSET else wanted.name,
         service.description if wanted.description is UNSET else wanted.description or "",
         service.enabled if wanted.enabled is UNSET else wanted.enabled,
+        {**service.extra, **extra_of(request, "service", WantedService, SERVICE_FIELDS)},
     )
 
 
-def _changed_endpoint(request: Request, endpoint: Endpoint, wanted: WantedEndpoint) -> Endpoint:
+def _changed_endpoint(
+    request: Request, endpoint: Endpoint, wanted: WantedEndpoint
+) -> tuple[Endpoint, list[Put | Delete]]:
+    """The endpoint after a request, and the change that makes its region. Raises Fault."""
+    older = None if wanted.region is UNSET or wanted.region_id is not UNSET else wanted.region
+    changes: list[Put | Delete] = []
+    if older and request.cloud.mirror.get(REGION, older) is None:
+        changes.append(Put(REGION, Region(older), older, 0))
     changed = Endpoint(
         endpoint.id,
         endpoint.service_id if wanted.service_id is UNSET else wanted.service_id,
         endpoint.interface if wanted.interface is UNSET else wanted.interface,
-        endpoint.region_id if wanted.region_id is UNSET else wanted.region_id or "",
+        older or (endpoint.region_id if wanted.region_id is UNSET else wanted.region_id or ""),
         endpoint.url if wanted.url is UNSET else wanted.url,
         endpoint.enabled if wanted.enabled is UNSET else wanted.enabled,
     )
     find(request, SERVICE, "service", changed.service_id)
-    if changed.region_id:
+    if changed.region_id and not changes:
         find(request, REGION, "region", changed.region_id)
     if changed.interface not in INTERFACES:
         raise Fault(400, f"Invalid input for field 'interface': expected one of {', '.join(INTERFACES)}.")
-    return changed
-
-
-def _shown(request: Request, endpoint: Endpoint) -> Endpoint:
-    """The endpoint with its whole address."""
-    if not endpoint.url.startswith("/"):
-        return endpoint
-    return msgspec.structs.replace(endpoint, url=request.cloud.settings.public_url + endpoint.url)
+    return changed, changes
 
 
 ROUTES = (
@@ -253,8 +204,4 @@ ROUTES = (
     Route("GET", "/endpoints/{endpoint_id}", show_endpoint, Access.READER),
     Route("PATCH", "/endpoints/{endpoint_id}", update_endpoint, Access.ADMIN),
     Route("DELETE", "/endpoints/{endpoint_id}", delete_endpoint, Access.ADMIN),
-    Route("GET", "/regions", list_regions, Access.AUTHENTICATED),
-    Route("POST", "/regions", create_region, Access.ADMIN),
-    Route("GET", "/regions/{region_id}", show_region, Access.AUTHENTICATED),
-    Route("DELETE", "/regions/{region_id}", delete_region, Access.ADMIN),
 )

@@ -1,30 +1,40 @@
 """`/domains`: realms of users and projects."""
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from kilonode.cloud.openstack.identity.answers import checked_name, find, listing, name_taken, require, show
+from kilonode.cloud.openstack.identity.answers import (
+    SHORT_NAME_LIMIT,
+    checked_name,
+    extra_of,
+    find,
+    forbidden,
+    listing,
+    name_taken,
+    require,
+    show,
+)
 from kilonode.cloud.openstack.identity.model import (
+    DEFAULT_DOMAIN,
     DOMAIN,
-    GROUP,
     PROJECT,
-    USER,
     Domain,
-    assignments_by_target,
     find_by_name,
     free_name,
     take_name,
 )
-from kilonode.cloud.openstack.identity.removal import assignments_on
+from kilonode.cloud.openstack.identity.options import RESOURCE_OPTIONS, changed_options, refuse_immutable
+from kilonode.cloud.openstack.identity.removal import of_domain
+from kilonode.cloud.openstack.identity.tags import checked_tags
 from kilonode.cloud.openstack.web.access import Access
 from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.cloud.openstack.web.fields import Fields
 from kilonode.cloud.openstack.web.request import Request
 from kilonode.cloud.openstack.web.response import Response, reply
 from kilonode.cloud.openstack.web.service import Route
-from kilonode.control.mirror import Delete, Put
+from kilonode.control.mirror import Delete, Entry, Put
 
 DOMAIN_FIELDS: Final[Fields[Domain]] = Fields(
     {
@@ -32,8 +42,8 @@ DOMAIN_FIELDS: Final[Fields[Domain]] = Fields(
         "name": lambda domain: domain.name,
         "description": lambda domain: domain.description,
         "enabled": lambda domain: domain.enabled,
-        "tags": lambda domain: [],
-        "options": lambda domain: {},
+        "tags": lambda domain: domain.tags,
+        "options": lambda domain: domain.options,
     }
 )
 
@@ -44,6 +54,8 @@ class WantedDomain(msgspec.Struct, frozen=True):
     name: str
     description: str | None = None
     enabled: bool = True
+    tags: tuple[str, ...] = ()
+    options: dict[str, Any] = {}
 
 
 class CreateDomain(msgspec.Struct, frozen=True):
@@ -58,6 +70,8 @@ class ChangedDomain(msgspec.Struct, frozen=True):
     name: str | UnsetType = UNSET
     description: str | UnsetType | None = UNSET
     enabled: bool | UnsetType = UNSET
+    tags: tuple[str, ...] | UnsetType = UNSET
+    options: dict[str, Any] = {}
 
 
 class UpdateDomain(msgspec.Struct, frozen=True):
@@ -76,33 +90,61 @@ async def list_domains(request: Request) -> Response:
 async def create_domain(request: Request) -> Response:
     """`POST /domains`."""
     wanted = request.json(CreateDomain).domain
-    cloud = request.cloud
-    name = checked_name("domain", wanted.name)
-    if find_by_name(cloud, DOMAIN, "", name):
-        raise name_taken("domain", name)
-    domain = Domain(cloud.new_hexadecimal_id(), name, wanted.description or "", wanted.enabled)
-    await cloud.mirror.commit([Put(DOMAIN, domain, domain.id, 0), take_name(DOMAIN, "", name, domain.id)])
+    domain = await new_domain(request, wanted, extra_of(request, "domain", WantedDomain, DOMAIN_FIELDS))
     return show(request, "domain", "domains", DOMAIN_FIELDS, domain, 201)
 
 
+async def new_domain(request: Request, wanted: WantedDomain, extra: dict[str, Any]) -> Domain:
+    """Make a domain. Raises Fault."""
+    cloud = request.cloud
+    name = checked_name("domain", wanted.name, SHORT_NAME_LIMIT)
+    if find_by_name(cloud, DOMAIN, "", name):
+        raise name_taken("domain", name)
+    domain = Domain(
+        cloud.new_hexadecimal_id(),
+        name,
+        wanted.description or "",
+        wanted.enabled,
+        checked_tags(wanted.tags),
+        changed_options({}, wanted.options, RESOURCE_OPTIONS),
+        extra,
+    )
+    await cloud.mirror.commit([Put(DOMAIN, domain, domain.id, 0), take_name(DOMAIN, "", name, domain.id)])
+    return domain
+
+
 async def show_domain(request: Request) -> Response:
-    """`GET /domains/{domain_id}`."""
+    """`GET /domains/{domain_id}`: also to whoever has a token for one of its projects."""
     domain_id = request.params["domain_id"]
-    require(request, "get_domain", domain_id=domain_id)
+    project = request.cloud.mirror.get(PROJECT, request.caller.project_id)
+    if project is None or project.value.domain_id != domain_id:
+        require(request, "get_domain", domain_id=domain_id)
     return show(request, "domain", "domains", DOMAIN_FIELDS, find(request, DOMAIN, "domain", domain_id).value)
 
 
 async def update_domain(request: Request) -> Response:
     """`PATCH /domains/{domain_id}`."""
     entry = find(request, DOMAIN, "domain", request.params["domain_id"])
-    changed = request.json(UpdateDomain).domain
-    old: Domain = entry.value
-    name = old.name if changed.name is UNSET else checked_name("domain", changed.name)
+    extra = extra_of(request, "domain", ChangedDomain, DOMAIN_FIELDS)
+    domain = await change_domain(request, entry, request.json(UpdateDomain).domain, extra)
+    return show(request, "domain", "domains", DOMAIN_FIELDS, domain)
+
+
+async def change_domain(
+    request: Request, entry: Entry[Domain], changed: ChangedDomain, extra: dict[str, Any]
+) -> Domain:
+    """Change a domain. Raises Fault."""
+    old = entry.value
+    refuse_immutable("domain", old.id, old.options, changed.options)
+    name = old.name if changed.name is UNSET else checked_name("domain", changed.name, SHORT_NAME_LIMIT)
     domain = Domain(
         old.id,
         name,
         old.description if changed.description is UNSET else changed.description or "",
         old.enabled if changed.enabled is UNSET else changed.enabled,
+        old.tags if changed.tags is UNSET else checked_tags(changed.tags),
+        changed_options(old.options, changed.options, RESOURCE_OPTIONS),
+        {**old.extra, **extra},
     )
     changes: list[Put | Delete] = [Put(DOMAIN, domain, domain.id, entry.revision)]
     if name != old.name:
@@ -110,28 +152,24 @@ async def update_domain(request: Request) -> Response:
             raise name_taken("domain", name)
         changes += [free_name(DOMAIN, "", old.name), take_name(DOMAIN, "", name, domain.id)]
     await request.cloud.mirror.commit(changes)
-    return show(request, "domain", "domains", DOMAIN_FIELDS, domain)
+    return domain
 
 
 async def delete_domain(request: Request) -> Response:
-    """`DELETE /domains/{domain_id}`: only a disabled one, and here only one that is empty."""
-    entry = find(request, DOMAIN, "domain", request.params["domain_id"])
-    domain: Domain = entry.value
-    mirror = request.cloud.mirror
+    """`DELETE /domains/{domain_id}`: only a disabled one, with all that is in it."""
+    await remove_domain(request, find(request, DOMAIN, "domain", request.params["domain_id"]))
+    return reply(None, 204)
+
+
+async def remove_domain(request: Request, entry: Entry[Domain]) -> None:
+    """Delete a domain with all that is in it. Raises Fault."""
+    domain = entry.value
+    refuse_immutable("domain", domain.id, domain.options)
+    if domain.id == DEFAULT_DOMAIN:
+        raise forbidden(request, "delete_domain, since it is the default domain")
     if domain.enabled:
         raise Fault(403, "Cannot delete a domain that is enabled, please disable it first.")
-    if any(
-        value.value.domain_id == domain.id for kind in (PROJECT, USER, GROUP) for value in mirror.all(kind).values()
-    ):
-        raise Fault(409, f"Domain {domain.id} still has users, groups or projects.")
-    await mirror.commit(
-        [
-            Delete(DOMAIN, domain.id, entry.revision),
-            free_name(DOMAIN, "", domain.name),
-            *assignments_on(assignments_by_target(mirror).keys(domain.id)),
-        ]
-    )
-    return reply(None, 204)
+    await request.cloud.mirror.commit(of_domain(request.cloud.mirror, entry))
 
 
 ROUTES = (

@@ -5,7 +5,17 @@ from typing import Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from kilonode.cloud.openstack.identity.answers import checked_name, find, listing, name_taken, require, show
+from kilonode.cloud.openstack.identity.answers import (
+    SHORT_NAME_LIMIT,
+    checked_name,
+    find,
+    is_domain_reader,
+    listing,
+    name_taken,
+    require,
+    require_manager,
+    show,
+)
 from kilonode.cloud.openstack.identity.model import (
     DEFAULT_DOMAIN,
     DOMAIN,
@@ -24,7 +34,7 @@ from kilonode.cloud.openstack.web.fields import Fields
 from kilonode.cloud.openstack.web.request import Request
 from kilonode.cloud.openstack.web.response import Response, reply
 from kilonode.cloud.openstack.web.service import Route
-from kilonode.control.mirror import Delete, Put
+from kilonode.control.mirror import Delete, Entry, Put
 
 GROUP_FIELDS: Final[Fields[Group]] = Fields(
     {
@@ -65,8 +75,13 @@ class UpdateGroup(msgspec.Struct, frozen=True):
 
 async def list_groups(request: Request) -> Response:
     """`GET /groups`."""
-    require(request, "list_groups")
-    return listing(request, "groups", GROUP_FIELDS, (entry.value for entry in request.cloud.mirror.all(GROUP).values()))
+    caller = request.caller
+    values = (entry.value for entry in request.cloud.mirror.all(GROUP).values())
+    if is_domain_reader(caller) and not caller.is_admin:
+        values = (group for group in values if group.domain_id == caller.domain_id)
+    else:
+        require(request, "list_groups")
+    return listing(request, "groups", GROUP_FIELDS, values)
 
 
 async def list_user_groups(request: Request) -> Response:
@@ -82,8 +97,9 @@ async def create_group(request: Request) -> Response:
     """`POST /groups`."""
     wanted = request.json(CreateGroup).group
     cloud = request.cloud
-    name = checked_name("group", wanted.name)
+    name = checked_name("group", wanted.name, SHORT_NAME_LIMIT)
     domain_id = wanted.domain_id or request.caller.domain_id or DEFAULT_DOMAIN
+    require_manager(request, "create_group", domain_id)
     find(request, DOMAIN, "domain", domain_id)
     if find_by_name(cloud, GROUP, domain_id, name):
         raise name_taken("group", name)
@@ -94,7 +110,8 @@ async def create_group(request: Request) -> Response:
 
 async def show_group(request: Request) -> Response:
     """`GET /groups/{group_id}`."""
-    require(request, "get_group")
+    known = request.cloud.mirror.get(GROUP, request.params["group_id"])
+    require(request, "get_group", domain_id=known.value.domain_id if known is not None else "")
     return show(
         request, "group", "groups", GROUP_FIELDS, find(request, GROUP, "group", request.params["group_id"]).value
     )
@@ -102,10 +119,10 @@ async def show_group(request: Request) -> Response:
 
 async def update_group(request: Request) -> Response:
     """`PATCH /groups/{group_id}`."""
-    entry = find(request, GROUP, "group", request.params["group_id"])
+    entry = _managed(request, "update_group")
     changed = request.json(UpdateGroup).group
     old: Group = entry.value
-    name = old.name if changed.name is UNSET else checked_name("group", changed.name)
+    name = old.name if changed.name is UNSET else checked_name("group", changed.name, SHORT_NAME_LIMIT)
     description = old.description if changed.description is UNSET else changed.description or ""
     group = msgspec.structs.replace(old, name=name, description=description)
     changes: list[Put | Delete] = [Put(GROUP, group, group.id, entry.revision)]
@@ -119,7 +136,7 @@ async def update_group(request: Request) -> Response:
 
 async def delete_group(request: Request) -> Response:
     """`DELETE /groups/{group_id}`, with its roles."""
-    entry = find(request, GROUP, "group", request.params["group_id"])
+    entry = _managed(request, "delete_group")
     group: Group = entry.value
     mirror = request.cloud.mirror
     await mirror.commit(
@@ -134,7 +151,7 @@ async def delete_group(request: Request) -> Response:
 
 async def add_group_user(request: Request) -> Response:
     """`PUT /groups/{group_id}/users/{user_id}`."""
-    entry = find(request, GROUP, "group", request.params["group_id"])
+    entry = _managed(request, "add_user_to_group")
     user_id = find(request, USER, "user", request.params["user_id"]).value.id
     group: Group = entry.value
     if user_id not in group.user_ids:
@@ -152,12 +169,19 @@ async def check_group_user(request: Request) -> Response:
 
 async def remove_group_user(request: Request) -> Response:
     """`DELETE /groups/{group_id}/users/{user_id}`."""
-    entry = find(request, GROUP, "group", request.params["group_id"])
+    entry = _managed(request, "remove_user_from_group")
     user_id = _member(entry.value, request.params["user_id"])
     left = tuple(member for member in entry.value.user_ids if member != user_id)
     group = msgspec.structs.replace(entry.value, user_ids=left)
     await request.cloud.mirror.commit([Put(GROUP, group, group.id, entry.revision)])
     return reply(None, 204)
+
+
+def _managed(request: Request, action: str) -> Entry[Group]:
+    """The group, if the caller may change it. Raises Fault."""
+    known = request.cloud.mirror.get(GROUP, request.params["group_id"])
+    require_manager(request, action, known.value.domain_id if known is not None else None)
+    return find(request, GROUP, "group", request.params["group_id"])
 
 
 def _member(group: Group, user_id: str) -> str:
@@ -168,12 +192,12 @@ def _member(group: Group, user_id: str) -> str:
 
 ROUTES = (
     Route("GET", "/groups", list_groups, Access.AUTHENTICATED),
-    Route("POST", "/groups", create_group, Access.ADMIN),
+    Route("POST", "/groups", create_group, Access.MANAGER),
     Route("GET", "/groups/{group_id}", show_group, Access.AUTHENTICATED),
-    Route("PATCH", "/groups/{group_id}", update_group, Access.ADMIN),
-    Route("DELETE", "/groups/{group_id}", delete_group, Access.ADMIN),
-    Route("PUT", "/groups/{group_id}/users/{user_id}", add_group_user, Access.ADMIN),
+    Route("PATCH", "/groups/{group_id}", update_group, Access.MANAGER),
+    Route("DELETE", "/groups/{group_id}", delete_group, Access.MANAGER),
+    Route("PUT", "/groups/{group_id}/users/{user_id}", add_group_user, Access.MANAGER),
     Route("HEAD", "/groups/{group_id}/users/{user_id}", check_group_user, Access.AUTHENTICATED),
-    Route("DELETE", "/groups/{group_id}/users/{user_id}", remove_group_user, Access.ADMIN),
+    Route("DELETE", "/groups/{group_id}/users/{user_id}", remove_group_user, Access.MANAGER),
     Route("GET", "/users/{user_id}/groups", list_user_groups, Access.AUTHENTICATED),
 )

@@ -7,8 +7,9 @@ from typing import Final, Literal
 
 import msgspec
 
-from kilonode.cloud.context import Cloud
+from kilonode.cloud.context import Changes, Cloud
 from kilonode.cloud.openstack.identity.authority import Authority
+from kilonode.cloud.openstack.identity.delegation_model import TRUST, Trust
 from kilonode.cloud.openstack.identity.model import (
     APPLICATION_CREDENTIAL,
     DEFAULT_DOMAIN,
@@ -20,8 +21,10 @@ from kilonode.cloud.openstack.identity.model import (
     credentials_by_user,
     find_by_name,
 )
+from kilonode.cloud.openstack.identity.options import satisfies_rules
 from kilonode.cloud.openstack.identity.tokens import Token, new_token, refused
 from kilonode.cloud.openstack.web.faults import Fault
+from kilonode.control.mirror import Put
 
 
 class NamedDomain(msgspec.Struct, frozen=True):
@@ -84,12 +87,19 @@ class WholeSystem(msgspec.Struct, frozen=True):
     all: bool = False
 
 
+class NamedTrust(msgspec.Struct, frozen=True):
+    """`scope.OS-TRUST:trust`."""
+
+    id: str
+
+
 class Scope(msgspec.Struct, frozen=True):
     """What for."""
 
     project: NamedProject | None = None
     domain: NamedDomain | None = None
     system: WholeSystem | None = None
+    trust: NamedTrust | None = msgspec.field(default=None, name="OS-TRUST:trust")
 
 
 class Login(msgspec.Struct, frozen=True):
@@ -118,22 +128,32 @@ class Who(msgspec.Struct, frozen=True):
 METHODS: Final = ("password", "token", "application_credential")
 
 
-def log_in(cloud: Cloud, login: Login) -> Token:
-    """The token asked for. Raises Fault 401, or 400 for a request that makes no sense."""
+def log_in(cloud: Cloud, login: Login) -> tuple[Token, Changes]:
+    """The token asked for, and what must be written with it. Raises Fault 401, or 400 for what makes no sense."""
     who = _prove(cloud, login.identity)
     scope = login.scope
     user = who.user
+    if not satisfies_rules(user.options, who.methods):
+        raise refused()
+    trust: Trust | None = None
+    changes: Changes = ()
     project_id, domain_id, system = "", "", False
     if who.credential is not None:
         if scope is not None:
             raise Fault(400, "Application credentials cannot request a scope.")
         project_id = who.credential.project_id
+    elif isinstance(scope, Scope) and scope.trust is not None:
+        trust, changes = _use_trust(cloud, user, scope)
+        project_id = trust.project_id
     elif isinstance(scope, Scope):
         project_id, domain_id, system = _scope(cloud, scope)
     elif scope is None and who.earlier is None:
         project_id = _default_project(cloud, user)
     # A password changed at this very instant voids the tokens before it, not this one.
-    issued_us = max(cloud.now_us(), user.tokens_since_us)
+    acting = user
+    if trust is not None and trust.impersonation:
+        acting = cloud.mirror.all(USER)[trust.trustor_user_id].value
+    issued_us = max(cloud.now_us(), acting.tokens_since_us)
     audit_ids: tuple[str, ...] = (cloud.new_hexadecimal_id()[:22],)
     expires_us = 0
     if who.earlier is not None:
@@ -141,8 +161,10 @@ def log_in(cloud: Cloud, login: Login) -> Token:
         expires_us = who.earlier.expires_us
     if who.credential is not None:
         expires_us = who.credential.expires_us
-    return new_token(
-        user.id,
+    if trust is not None and trust.expires_us:
+        expires_us = min(expires_us or trust.expires_us, trust.expires_us)
+    token = new_token(
+        acting.id,
         who.methods,
         issued_us,
         audit_ids,
@@ -151,7 +173,9 @@ def log_in(cloud: Cloud, login: Login) -> Token:
         domain_id=domain_id,
         system=system,
         credential_id=who.credential.id if who.credential is not None else "",
+        trust_id=trust.id if trust is not None else "",
     )
+    return token, changes
 
 
 def _prove(cloud: Cloud, identity: Identity) -> Who:
@@ -192,6 +216,8 @@ def _by_token(cloud: Cloud, text: str) -> Who:
     session = authority.session(text)
     if session.token.credential_id:
         raise Fault(403, "A token of an application credential cannot be used for another scope.")
+    if session.token.trust_id:
+        raise Fault(403, "A token of a trust cannot be used for another scope.")
     user = authority.enabled_user(session.token.user_id)
     if user is None:
         raise refused()
@@ -249,6 +275,26 @@ def _scope(cloud: Cloud, scope: Scope) -> tuple[str, str, bool]:
             raise refused()
         return "", domain_id, False
     return "", "", True
+
+
+def _use_trust(cloud: Cloud, user: User, scope: Scope) -> tuple[Trust, Changes]:
+    """The trust, and the change that counts its use. Raises Fault 401, 403 when it was used as often as it may be."""
+    assert scope.trust is not None  # noqa: S101 - the caller saw it
+    if scope.project is not None or scope.domain is not None or scope.system is not None:
+        raise Fault(400, "Expecting exactly one scope.")
+    authority = cloud.part(Authority)
+    trust = authority.open_trust(scope.trust.id)
+    if trust is None or trust.trustee_user_id != user.id:
+        raise refused()
+    trustor = authority.enabled_user(trust.trustor_user_id)
+    if trustor is None:
+        raise refused()
+    if trust.remaining_uses is None:
+        return trust, ()
+    if trust.remaining_uses == 0:
+        raise Fault(403, f"No remaining uses for trust: {trust.id}.")
+    used = msgspec.structs.replace(trust, remaining_uses=trust.remaining_uses - 1)
+    return trust, [Put(TRUST, used, trust.id, cloud.mirror.all(TRUST)[trust.id].revision)]
 
 
 def _default_project(cloud: Cloud, user: User) -> str:

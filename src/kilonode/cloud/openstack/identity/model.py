@@ -5,7 +5,7 @@ written in the same commit as its owner, so two requests at one instant, in one 
 it is also how an owner is found by name. Instants are `_us`.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -25,14 +25,12 @@ REVOCATION: Final = "token_revocation"
 REGION: Final = "region"
 SERVICE: Final = "catalog_service"
 ENDPOINT: Final = "catalog_endpoint"
+ROLE_INFERENCE: Final = "role_inference"
 NAME: Final = "identity_name"
 
 DEFAULT_DOMAIN: Final = "default"
 SYSTEM: Final = "system"
 """The target of assignments on the whole system."""
-
-IMPLIED_ROLES: Final = {"admin": "manager", "manager": "member", "member": "reader"}
-"""Who has the first role has the second one too, as a Keystone sets it up."""
 
 INTERFACES: Final = ("public", "internal", "admin")
 
@@ -45,6 +43,10 @@ class Domain(msgspec.Struct, frozen=True, omit_defaults=True):
     name: str
     description: str = ""
     enabled: bool = True
+    tags: tuple[str, ...] = ()
+    options: dict[str, Any] = {}
+    extra: dict[str, Any] = {}
+    """What a client gave beyond the fields of the API; kept and shown, as Keystone does."""
 
 
 @document(PROJECT)
@@ -57,7 +59,12 @@ class Project(msgspec.Struct, frozen=True, omit_defaults=True):
     description: str = ""
     enabled: bool = True
     parent_id: str = ""
+    """The project above; empty: it is directly below its domain."""
     tags: tuple[str, ...] = ()
+    options: dict[str, Any] = {}
+    extra: dict[str, Any] = {}
+    is_domain: bool = False
+    """Never in a document: a domain is shown so where a project is asked for."""
 
 
 @document(USER)
@@ -75,6 +82,8 @@ class User(msgspec.Struct, frozen=True, omit_defaults=True):
     default_project_id: str | None = None
     tokens_since_us: int = 0
     """Tokens issued before this are void: the password changed, or the user was disabled."""
+    options: dict[str, Any] = {}
+    extra: dict[str, Any] = {}
 
 
 @document(GROUP)
@@ -96,6 +105,22 @@ class Role(msgspec.Struct, frozen=True, omit_defaults=True):
     name: str
     description: str | None = None
     domain_id: str | None = None
+    """A role of a domain is never in a token: it is there to imply others."""
+    options: dict[str, Any] = {}
+    extra: dict[str, Any] = {}
+
+
+@document(ROLE_INFERENCE)
+class RoleInference(msgspec.Struct, frozen=True):
+    """Who has the prior role has the implied one too; its key is `key`."""
+
+    prior_role_id: str
+    implied_role_id: str
+
+    @property
+    def key(self) -> str:
+        """The key of its document: the rule itself."""
+        return f"{self.prior_role_id}/{self.implied_role_id}"
 
 
 @document(ASSIGNMENT)
@@ -109,11 +134,14 @@ class Assignment(msgspec.Struct, frozen=True, omit_defaults=True):
     target_id: str
     role_id: str
     group: bool = False
+    inherited: bool = False
+    """It is not for the target but for all projects below it."""
 
     @property
     def key(self) -> str:
         """The key of its document: the assignment itself."""
-        return f"{self.actor_id}/{self.target_kind}/{self.target_id}/{self.role_id}"
+        end = "/inherited" if self.inherited else ""
+        return f"{self.actor_id}/{self.target_kind}/{self.target_id}/{self.role_id}{end}"
 
 
 @document(APPLICATION_CREDENTIAL)
@@ -131,6 +159,8 @@ class ApplicationCredential(msgspec.Struct, frozen=True, omit_defaults=True):
     """0: never."""
     unrestricted: bool = False
     """May make and delete application credentials itself."""
+    access_rule_ids: tuple[str, ...] | None = None
+    """The only requests its tokens may make; None: all."""
 
 
 @document(REVOCATION)
@@ -148,6 +178,7 @@ class Region(msgspec.Struct, frozen=True, omit_defaults=True):
     id: str
     description: str = ""
     parent_region_id: str | None = None
+    extra: dict[str, Any] = {}
 
 
 @document(SERVICE)
@@ -159,6 +190,7 @@ class Service(msgspec.Struct, frozen=True, omit_defaults=True):
     name: str = ""
     description: str = ""
     enabled: bool = True
+    extra: dict[str, Any] = {}
 
 
 @document(ENDPOINT)
@@ -182,7 +214,7 @@ class Name(msgspec.Struct, frozen=True):
 
 
 def name_key(kind: str, domain_id: str, name: str) -> str:
-    """The key of a name: unique for a kind in a domain (roles, domains: in no domain)."""
+    """The key of a name: unique for a kind in a domain (domains, and roles of no domain: an empty one)."""
     return f"{kind}/{domain_id}/{name}"
 
 
@@ -210,6 +242,21 @@ def assignments_by_actor(mirror: Mirror) -> Index:
 def assignments_by_target(mirror: Mirror) -> Index:
     """The role assignments on a project, a domain, or `SYSTEM`."""
     return mirror.index(ASSIGNMENT, "target", lambda assignment: assignment.target_id)
+
+
+def inferences_by_prior(mirror: Mirror) -> Index:
+    """What roles a role implies by itself."""
+    return mirror.index(ROLE_INFERENCE, "prior", lambda inference: inference.prior_role_id)
+
+
+def projects_by_domain(mirror: Mirror) -> Index:
+    """The projects of a domain."""
+    return mirror.index(PROJECT, "domain", lambda project: project.domain_id)
+
+
+def projects_by_parent(mirror: Mirror) -> Index:
+    """The projects directly below a project."""
+    return mirror.index(PROJECT, "parent", lambda project: project.parent_id or None)
 
 
 def groups_by_member(mirror: Mirror) -> Index:

@@ -3,14 +3,25 @@
 from typing import Final
 
 from kilonode.cloud.openstack.identity import (
+    access_rules,
     application_credentials,
+    assignment_lists,
     assignments,
     catalog_routes,
+    credentials,
+    domain_configuration,
     domains,
+    endpoint_filters,
     groups,
+    operator_routes,
+    project_tags,
     projects,
+    regions,
+    role_inferences,
     roles,
     token_routes,
+    trusts,
+    unified_limits,
     users,
 )
 from kilonode.cloud.openstack.identity.answers import PREFIX
@@ -47,5 +58,16 @@ IDENTITY: Final = ServiceApp(
         *assignments.ROUTES,
         *catalog_routes.ROUTES,
         *application_credentials.ROUTES,
+        *access_rules.ROUTES,
+        *assignment_lists.ROUTES,
+        *credentials.ROUTES,
+        *domain_configuration.ROUTES,
+        *endpoint_filters.ROUTES,
+        *operator_routes.ROUTES,
+        *project_tags.ROUTES,
+        *regions.ROUTES,
+        *role_inferences.ROUTES,
+        *trusts.ROUTES,
+        *unified_limits.ROUTES,
     ),
 )

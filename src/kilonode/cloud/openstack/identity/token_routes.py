@@ -6,6 +6,7 @@ from kilonode.cloud.context import Cloud, timestamp_with_microseconds
 from kilonode.cloud.openstack.identity.answers import forbidden, items_reply, link, listing
 from kilonode.cloud.openstack.identity.authority import Authority, Session
 from kilonode.cloud.openstack.identity.catalog import Catalog
+from kilonode.cloud.openstack.identity.delegation_model import TRUST, Trust
 from kilonode.cloud.openstack.identity.domains import DOMAIN_FIELDS
 from kilonode.cloud.openstack.identity.login import LoginRequest, log_in
 from kilonode.cloud.openstack.identity.model import (
@@ -16,7 +17,7 @@ from kilonode.cloud.openstack.identity.model import (
     USER,
     Revocation,
 )
-from kilonode.cloud.openstack.identity.projects import PROJECT_FIELDS
+from kilonode.cloud.openstack.identity.project_trees import PROJECT_FIELDS
 from kilonode.cloud.openstack.web.access import Access
 from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.cloud.openstack.web.request import Request
@@ -30,9 +31,11 @@ PURGED_AT_ONCE = 100
 async def issue_token(request: Request) -> Response:
     """`POST /auth/tokens`."""
     cloud = request.cloud
-    token = log_in(cloud, request.json(LoginRequest).auth)
+    token, changes = log_in(cloud, request.json(LoginRequest).auth)
     authority = cloud.part(Authority)
     session = authority.open(token)
+    if changes:
+        await cloud.mirror.commit(changes)
     body = _token_body(cloud, session, with_catalog="nocatalog" not in request.query)
     headers = (("x-subject-token", authority.signer.sign(token)), ("vary", "X-Auth-Token"))
     return reply({"token": body}, 201, headers)
@@ -68,7 +71,7 @@ async def show_catalog(request: Request) -> Response:
 async def list_own_projects(request: Request) -> Response:
     """`GET /auth/projects`: the projects the caller has a role on."""
     authority = request.cloud.part(Authority)
-    found = [authority.enabled_project(key) for key in _targets(request, "project")]
+    found = [authority.enabled_project(key) for key in authority.projects_of(request.caller.user_id)]
     return listing(request, "projects", PROJECT_FIELDS, [project for project in found if project is not None])
 
 
@@ -87,7 +90,13 @@ async def list_own_systems(request: Request) -> Response:
 
 def _targets(request: Request, kind: str) -> list[str]:
     assignments = request.cloud.part(Authority).assignments(request.caller.user_id)
-    return list(dict.fromkeys(assignment.target_id for assignment in assignments if assignment.target_kind == kind))
+    return list(
+        dict.fromkeys(
+            assignment.target_id
+            for assignment in assignments
+            if assignment.target_kind == kind and not assignment.inherited
+        )
+    )
 
 
 def _subject(request: Request, text: str, action: str) -> Session:
@@ -132,6 +141,14 @@ def _token_body(cloud: Cloud, session: Session, *, with_catalog: bool) -> dict[s
         body["roles"] = [{"id": role.id, "name": role.name} for role in session.roles]
         if with_catalog:
             body["catalog"] = cloud.part(Catalog).for_project(token.project_id)
+    if token.trust_id:
+        trust: Trust = mirror.all(TRUST)[token.trust_id].value
+        body["OS-TRUST:trust"] = {
+            "id": trust.id,
+            "trustor_user": {"id": trust.trustor_user_id},
+            "trustee_user": {"id": trust.trustee_user_id},
+            "impersonation": trust.impersonation,
+        }
     if token.credential_id:
         credential = mirror.all(APPLICATION_CREDENTIAL)[token.credential_id].value
         body["application_credential"] = {

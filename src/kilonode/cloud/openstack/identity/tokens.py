@@ -38,6 +38,8 @@ class Token(msgspec.Struct, frozen=True, array_like=True, gc=False):
     system: bool = False
     credential_id: str = ""
     """The application credential it was made from."""
+    trust_id: str = ""
+    """The trust by which it was made."""
 
     @property
     def is_scoped(self) -> bool:
@@ -101,12 +103,15 @@ def new_token(
     domain_id: str = "",
     system: bool = False,
     credential_id: str = "",
+    trust_id: str = "",
 ) -> Token:
     """A token that lives its full time, or until `expires_us` when that comes first."""
     end_us = issued_us + LIFETIME_US
     if expires_us:
         end_us = min(end_us, expires_us)
-    return Token(_FORMAT, user_id, methods, issued_us, end_us, audit_ids, project_id, domain_id, system, credential_id)
+    return Token(
+        _FORMAT, user_id, methods, issued_us, end_us, audit_ids, project_id, domain_id, system, credential_id, trust_id
+    )
 
 
 def refused() -> Fault:

@@ -1,17 +1,19 @@
 """`/users`: who logs in."""
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from kilonode.cloud.openstack.identity.answers import (
     checked_name,
+    extra_of,
     find,
     is_domain_reader,
     listing,
     name_taken,
     require,
+    require_manager,
     show,
 )
 from kilonode.cloud.openstack.identity.authority import Authority
@@ -26,6 +28,7 @@ from kilonode.cloud.openstack.identity.model import (
     groups_by_member,
     take_name,
 )
+from kilonode.cloud.openstack.identity.options import LOCK_PASSWORD, USER_OPTIONS, changed_options
 from kilonode.cloud.openstack.identity.passwords import hash_password
 from kilonode.cloud.openstack.identity.removal import credentials_of, of_actor
 from kilonode.cloud.openstack.identity.tokens import refused
@@ -35,7 +38,7 @@ from kilonode.cloud.openstack.web.fields import Fields
 from kilonode.cloud.openstack.web.request import Request
 from kilonode.cloud.openstack.web.response import Response, reply
 from kilonode.cloud.openstack.web.service import Route
-from kilonode.control.mirror import Delete, Put
+from kilonode.control.mirror import Delete, Entry, Put
 
 USER_FIELDS: Final[Fields[User]] = Fields(
     {
@@ -47,7 +50,7 @@ USER_FIELDS: Final[Fields[User]] = Fields(
         "description": lambda user: user.description,
         "default_project_id": lambda user: user.default_project_id,
         "password_expires_at": lambda user: None,
-        "options": lambda user: {},
+        "options": lambda user: user.options,
     }
 )
 
@@ -62,6 +65,7 @@ class WantedUser(msgspec.Struct, frozen=True):
     email: str | None = None
     description: str | None = None
     default_project_id: str | None = None
+    options: dict[str, Any] = {}
 
 
 class CreateUser(msgspec.Struct, frozen=True):
@@ -79,6 +83,8 @@ class ChangedUser(msgspec.Struct, frozen=True):
     email: str | UnsetType | None = UNSET
     description: str | UnsetType | None = UNSET
     default_project_id: str | UnsetType | None = UNSET
+    options: dict[str, Any] = {}
+    domain_id: str | UnsetType = UNSET
 
 
 class UpdateUser(msgspec.Struct, frozen=True):
@@ -124,6 +130,7 @@ async def create_user(request: Request) -> Response:
     cloud = request.cloud
     name = checked_name("user", wanted.name)
     domain_id = wanted.domain_id or request.caller.domain_id or DEFAULT_DOMAIN
+    require_manager(request, "create_user", domain_id)
     find(request, DOMAIN, "domain", domain_id)
     if find_by_name(cloud, USER, domain_id, name):
         raise name_taken("user", name)
@@ -137,6 +144,8 @@ async def create_user(request: Request) -> Response:
         wanted.description,
         wanted.default_project_id,
         tokens_since_us=cloud.now_us(),
+        options=changed_options({}, wanted.options, USER_OPTIONS),
+        extra=extra_of(request, "user", WantedUser, USER_FIELDS),
     )
     await cloud.mirror.commit([Put(USER, user, user.id, 0), take_name(USER, domain_id, name, user.id)])
     return show(request, "user", "users", USER_FIELDS, user, 201)
@@ -152,9 +161,11 @@ async def show_user(request: Request) -> Response:
 
 async def update_user(request: Request) -> Response:
     """`PATCH /users/{user_id}`. A new password, or being disabled, voids the user's tokens."""
-    entry = find(request, USER, "user", request.params["user_id"])
+    entry = _managed(request, "update_user")
     changed = request.json(UpdateUser).user
-    old: User = entry.value
+    old = entry.value
+    if changed.domain_id not in (UNSET, old.domain_id):
+        raise Fault(400, "Cannot change Domain ID.")
     name = old.name if changed.name is UNSET else checked_name("user", changed.name)
     enabled = old.enabled if changed.enabled is UNSET else changed.enabled
     password_hash, tokens_since_us = old.password_hash, old.tokens_since_us
@@ -174,6 +185,8 @@ async def update_user(request: Request) -> Response:
         default_project_id=(
             old.default_project_id if changed.default_project_id is UNSET else changed.default_project_id
         ),
+        options=changed_options(old.options, changed.options, USER_OPTIONS),
+        extra={**old.extra, **extra_of(request, "user", ChangedUser, USER_FIELDS)},
     )
     changes: list[Put | Delete] = [Put(USER, user, user.id, entry.revision)]
     if name != old.name:
@@ -191,6 +204,8 @@ async def change_own_password(request: Request) -> Response:
     old: User = entry.value
     if not request.cloud.part(Authority).passwords.check(passwords.original_password, old.password_hash):
         raise refused()
+    if old.options.get(LOCK_PASSWORD):
+        raise Fault(400, "Password change not permitted: the password of this user is locked.")
     if not passwords.password:
         raise Fault(400, "Invalid input for field 'password': it is empty.")
     user = msgspec.structs.replace(
@@ -204,8 +219,8 @@ async def change_own_password(request: Request) -> Response:
 
 async def delete_user(request: Request) -> Response:
     """`DELETE /users/{user_id}`, with the user's roles, group memberships and application credentials."""
-    entry = find(request, USER, "user", request.params["user_id"])
-    user: User = entry.value
+    entry = _managed(request, "delete_user")
+    user = entry.value
     mirror = request.cloud.mirror
     changes: list[Put | Delete] = [Delete(USER, user.id, entry.revision), free_name(USER, user.domain_id, user.name)]
     changes += [*of_actor(mirror, user.id), *credentials_of(mirror, user.id)]
@@ -217,12 +232,19 @@ async def delete_user(request: Request) -> Response:
     return reply(None, 204)
 
 
+def _managed(request: Request, action: str) -> Entry[User]:
+    """The user, if the caller may change it. Raises Fault."""
+    known = request.cloud.mirror.get(USER, request.params["user_id"])
+    require_manager(request, action, known.value.domain_id if known is not None else None)
+    return find(request, USER, "user", request.params["user_id"])
+
+
 ROUTES = (
     Route("GET", "/users", list_users, Access.AUTHENTICATED),
-    Route("POST", "/users", create_user, Access.ADMIN),
+    Route("POST", "/users", create_user, Access.MANAGER),
     Route("GET", "/users/{user_id}", show_user, Access.AUTHENTICATED),
-    Route("PATCH", "/users/{user_id}", update_user, Access.ADMIN),
-    Route("DELETE", "/users/{user_id}", delete_user, Access.ADMIN),
+    Route("PATCH", "/users/{user_id}", update_user, Access.MANAGER),
+    Route("DELETE", "/users/{user_id}", delete_user, Access.MANAGER),
     Route("POST", "/users/{user_id}/password", change_own_password, Access.PUBLIC),
     Route("GET", "/groups/{group_id}/users", list_group_users, Access.AUTHENTICATED),
 )
