@@ -83,11 +83,23 @@ class ImageData:
         return _read_file(path) if path.exists() else None
 
     def remove(self, image_id: str) -> None:
-        """Forget the data of an image, if there is any."""
-        self._memory.pop(image_id, None)
-        if self._folder is not None:
-            with contextlib.suppress(FileNotFoundError):
-                (self._folder / image_id).unlink()
+        """Forget the data of an image, staged or not, if there is any."""
+        for name in (image_id, staged_name(image_id)):
+            self._memory.pop(name, None)
+            if self._folder is not None:
+                with contextlib.suppress(FileNotFoundError):
+                    (self._folder / name).unlink()
+
+    def adopt(self, image_id: str) -> bool:
+        """Make the staged data of an image its data. False: there is none, staged or not."""
+        staged = staged_name(image_id)
+        if self._folder is None:
+            if staged in self._memory:
+                self._memory[image_id] = self._memory.pop(staged)
+            return image_id in self._memory
+        with contextlib.suppress(FileNotFoundError):
+            (self._folder / staged).replace(self._folder / image_id)
+        return (self._folder / image_id).exists()
 
     def sweep(self, is_known: Callable[[str], bool]) -> None:
         """Remove files of images that no longer exist: what a crash between two steps left behind."""
@@ -147,6 +159,11 @@ class _MemoryPlace:
 
     def abandon(self) -> None:
         self._pieces.clear()
+
+
+def staged_name(image_id: str) -> str:
+    """Where data waits for its import."""
+    return f"{image_id}.staged"
 
 
 def made_up_data(size_bytes: int) -> Iterator[bytes]:

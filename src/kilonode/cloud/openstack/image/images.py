@@ -6,19 +6,22 @@ from typing import Final
 import msgspec
 
 from kilonode.cloud.openstack.image.data import ImageData, StoredData, TooMuchDataError, read_made_up
+from kilonode.cloud.openstack.image.importing import IMPORT_METHODS
 from kilonode.cloud.openstack.image.lookup import find_image, find_own_image
 from kilonode.cloud.openstack.image.model import (
     ACTIVE,
     DEACTIVATED,
     IMAGE,
     IMAGE_MEMBER,
+    IMAGE_TASK,
     QUEUED,
     SAVING,
     Image,
     members_by_image,
+    tasks_by_image,
 )
-from kilonode.cloud.openstack.image.views import page, show, sort, tests, visible_images
-from kilonode.cloud.openstack.image.wishes import Operation, patched, with_fields
+from kilonode.cloud.openstack.image.views import STORE, page, show, sort, tests, visible_images
+from kilonode.cloud.openstack.image.wishes import patched, read_operations, with_fields
 from kilonode.cloud.openstack.web.access import Access
 from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.cloud.openstack.web.fields import matching
@@ -64,7 +67,8 @@ async def create_image(request: Request) -> Response:
     image = with_fields(request.caller, image, wanted)
     await cloud.mirror.commit([Put(IMAGE, image, image.id, 0)])
     location = f"{cloud.settings.public_url}/image/v2/images/{image.id}"
-    return reply(show(image), 201, (("location", location),))
+    methods = ("openstack-image-import-methods", ",".join(IMPORT_METHODS))
+    return reply(show(image), 201, (("location", location), methods, ("openstack-image-store-ids", STORE)))
 
 
 async def show_image(request: Request) -> Response:
@@ -75,7 +79,7 @@ async def show_image(request: Request) -> Response:
 async def update_image(request: Request) -> Response:
     """`PATCH /images/{image_id}`, by a JSON patch."""
     entry = find_own_image(request, "modify")
-    image = patched(request.caller, entry.value, request.json(list[Operation]))
+    image = patched(request.caller, entry.value, read_operations(request))
     image = msgspec.structs.replace(image, updated_us=request.cloud.now_us())
     await request.cloud.mirror.commit([Put(IMAGE, image, image.id, entry.revision)])
     return reply(show(image))
@@ -88,8 +92,13 @@ async def delete_image(request: Request) -> Response:
     if image.protected:
         raise Fault(403, f"Image {image.id} is protected and cannot be deleted.")
     members = members_by_image(cloud.mirror).keys(image.id)
+    tasks = tasks_by_image(cloud.mirror).keys(image.id)
     await cloud.mirror.commit(
-        [Delete(IMAGE, image.id, entry.revision), *(Delete(IMAGE_MEMBER, key) for key in members)]
+        [
+            Delete(IMAGE, image.id, entry.revision),
+            *(Delete(IMAGE_MEMBER, key) for key in members),
+            *(Delete(IMAGE_TASK, key) for key in tasks),
+        ]
     )
     cloud.part(ImageData).remove(image.id)
     return reply(None, 204)
@@ -208,8 +217,8 @@ ROUTES: Final = (
     Route("DELETE", _IMAGE, delete_image, Access.MEMBER),
     Route("PUT", f"{_IMAGE}/file", upload_image, Access.MEMBER, streams=True),
     Route("GET", f"{_IMAGE}/file", download_image, Access.READER),
-    Route("POST", f"{_IMAGE}/actions/deactivate", deactivate_image, Access.ADMIN),
-    Route("POST", f"{_IMAGE}/actions/reactivate", reactivate_image, Access.ADMIN),
+    Route("POST", f"{_IMAGE}/actions/deactivate", deactivate_image, Access.MEMBER),
+    Route("POST", f"{_IMAGE}/actions/reactivate", reactivate_image, Access.MEMBER),
     Route("PUT", f"{_IMAGE}/tags/{{tag}}", add_image_tag, Access.MEMBER),
     Route("DELETE", f"{_IMAGE}/tags/{{tag}}", remove_image_tag, Access.MEMBER),
 )

@@ -1,6 +1,6 @@
 """The documents of the image service, and who may see an image. The data is not in them (see `data`)."""
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -11,9 +11,12 @@ from kilonode.control.mirror import Mirror
 
 IMAGE: Final = "image"
 IMAGE_MEMBER: Final = "image_member"
+IMAGE_TASK: Final = "image_task"
 
 QUEUED: Final = "queued"
 SAVING: Final = "saving"
+UPLOADING: Final = "uploading"
+IMPORTING: Final = "importing"
 ACTIVE: Final = "active"
 DEACTIVATED: Final = "deactivated"
 
@@ -25,6 +28,14 @@ VISIBILITIES: Final = (PUBLIC, COMMUNITY, SHARED, PRIVATE)
 
 ACCEPTED: Final = "accepted"
 MEMBER_STATUSES: Final = ("pending", ACCEPTED, "rejected")
+
+
+class StagedData(msgspec.Struct, frozen=True):
+    """Data that is whole but not yet the image's."""
+
+    size_bytes: int
+    checksum: str
+    hash_value: str
 
 
 @document(IMAGE)
@@ -54,6 +65,28 @@ class Image(msgspec.Struct, frozen=True, omit_defaults=True):
     properties: dict[str, str] = {}
     made_up: bool = False
     """The data is a pattern made when it is read; nothing is kept of it."""
+    staged: StagedData | None = None
+    """What is known of data that waits for its import."""
+    imported: bool = False
+    """Whether its data came by an import, which leaves a trace in what is shown."""
+
+
+@document(IMAGE_TASK)
+class ImageTask(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One import, and how it ended; its key is `id`."""
+
+    id: str
+    owner: str
+    user_id: str
+    request_id: str
+    type: str
+    input: dict[str, Any]
+    status: str
+    created_us: int
+    updated_us: int
+    image_id: str = ""
+    message: str = ""
+    result: dict[str, Any] | None = None
 
 
 @document(IMAGE_MEMBER)
@@ -75,6 +108,11 @@ def member_key(image_id: str, project_id: str) -> str:
 def members_by_image(mirror: Mirror) -> Index:
     """The memberships of an image."""
     return mirror.index(IMAGE_MEMBER, "image", lambda member: member.image_id)
+
+
+def tasks_by_image(mirror: Mirror) -> Index:
+    """The imports of an image."""
+    return mirror.index(IMAGE_TASK, "image", lambda task: task.image_id or None)
 
 
 def members_by_project(mirror: Mirror) -> Index:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from kilonode.cloud.openstack.image import images, members, surroundings
+from kilonode.cloud.openstack.image import definitions, images, importing, members, namespaces, surroundings
 from kilonode.cloud.openstack.image.surroundings import image_fault_format
 from kilonode.cloud.openstack.web.service import ServiceApp
 
@@ -12,5 +12,13 @@ IMAGE_SERVICE: Final = ServiceApp(
     root="/image",
     fault_format=image_fault_format,
     discovery=surroundings.DISCOVERY,
-    routes=(*images.ROUTES, *members.ROUTES, *surroundings.ROUTES),
+    exact_paths=True,
+    routes=(
+        *images.ROUTES,
+        *importing.ROUTES,
+        *members.ROUTES,
+        *namespaces.ROUTES,
+        *definitions.ROUTES,
+        *surroundings.ROUTES,
+    ),
 )

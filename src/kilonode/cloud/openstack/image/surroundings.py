@@ -2,15 +2,20 @@
 
 from typing import Any, Final
 
+from kilonode.cloud.openstack.image.data import PIECE_BYTES
+from kilonode.cloud.openstack.image.importing import IMPORT_METHODS
+from kilonode.cloud.openstack.image.model import IMAGE, IMPORTING, SAVING, UPLOADING
+from kilonode.cloud.openstack.image.views import STORE
 from kilonode.cloud.openstack.image.wishes import CONTAINER_FORMATS, DISK_FORMATS
 from kilonode.cloud.openstack.web.access import Access
 from kilonode.cloud.openstack.web.faults import Fault, title
 from kilonode.cloud.openstack.web.request import Request
 from kilonode.cloud.openstack.web.response import Response, reply
-from kilonode.cloud.openstack.web.service import Route
+from kilonode.cloud.openstack.web.service import MEBIBYTE, Route
 
 VERSIONS: Final = ("v2.16", "v2.15", "v2.9", "v2.7", "v2.6", "v2.5", "v2.4", "v2.3", "v2.2", "v2.1", "v2.0")
 """The newest first; it is the current one."""
+_STORE: Final = {"id": STORE, "default": True, "description": "Files in the state folder"}
 _HTML: Final = b"text/html; charset=UTF-8"
 _TEXT: Final = {"type": ["null", "string"], "maxLength": 255}
 _PROPERTIES: Final[dict[str, Any]] = {
@@ -41,10 +46,80 @@ _PROPERTIES: Final[dict[str, Any]] = {
 _MEMBER_PROPERTIES: Final = {
     name: {"type": "string"} for name in ("created_at", "image_id", "member_id", "schema", "status", "updated_at")
 }
+_MADE: Final = {name: {"type": "string", "readOnly": True} for name in ("created_at", "updated_at", "self", "schema")}
+_TASK_PROPERTIES: Final = {
+    name: {"type": ["null", "object"] if name in ("input", "result") else "string"}
+    for name in ("id", "type", "status", "input", "result", "owner", "message", "image_id", "request_id", "user_id",
+                 "expires_at", "created_at", "updated_at", "self", "schema")
+}  # fmt: skip
 SCHEMAS: Final[dict[str, dict[str, Any]]] = {
     "image": {"name": "image", "properties": _PROPERTIES, "additionalProperties": {"type": "string"}},
     "member": {"name": "member", "properties": _MEMBER_PROPERTIES},
+    "task": {"name": "task", "properties": _TASK_PROPERTIES},
+    "metadefs/namespace": {
+        "name": "namespace",
+        "properties": {
+            "namespace": {"type": "string", "maxLength": 80},
+            "display_name": _TEXT,
+            "description": {"type": ["null", "string"], "maxLength": 500},
+            "visibility": {"type": "string", "enum": ["public", "private"]},
+            "protected": {"type": "boolean"},
+            "owner": {"type": "string", "maxLength": 255},
+            "resource_type_associations": {"type": "array"},
+            "properties": {"type": "object"},
+            "objects": {"type": "array"},
+            "tags": {"type": "array"},
+            **_MADE,
+        },
+        "required": ["namespace"],
+        "additionalProperties": False,
+    },
+    "metadefs/resource_type": {
+        "name": "resource_type_association",
+        "properties": {
+            "name": {"type": "string", "maxLength": 80},
+            "prefix": _TEXT,
+            "properties_target": _TEXT,
+            **_MADE,
+        },
+        "required": ["name"],
+        "additionalProperties": False,
+    },
+    "metadefs/object": {
+        "name": "object",
+        "properties": {
+            "name": {"type": "string", "maxLength": 255},
+            "description": {"type": ["null", "string"]},
+            "required": {"type": "array", "items": {"type": "string"}},
+            "properties": {"type": "object"},
+            **_MADE,
+        },
+        "required": ["name"],
+        "additionalProperties": False,
+    },
+    "metadefs/property": {
+        "name": "property",
+        "properties": {
+            "name": {"type": "string", "maxLength": 255},
+            "title": {"type": "string"},
+            "type": {"type": "string", "enum": ["array", "boolean", "integer", "number", "object", "string", None]},
+            "description": {"type": "string"},
+            "enum": {"type": "array"},
+            "default": {},
+            "operators": {"type": "array", "items": {"type": "string"}},
+        },
+        "required": ["name", "title", "type"],
+        "additionalProperties": True,
+    },
+    "metadefs/tag": {
+        "name": "tag",
+        "properties": {"name": {"type": "string", "maxLength": 80}, **_MADE},
+        "required": ["name"],
+        "additionalProperties": False,
+    },
 }
+_LIST_NAMES: Final = {"metadefs/resource_types": "resource_type_associations"}
+_PLURALS: Final = {"metadefs/properties": "metadefs/property"}
 
 
 def image_fault_format(fault: Fault, request_id: str) -> Response:
@@ -70,31 +145,55 @@ async def list_versions_plainly(request: Request) -> Response:
 
 async def show_schema(request: Request) -> Response:
     """`GET /schemas/{name}`: of one resource, or of a list of them."""
-    name = request.params["name"]
+    name = request.path.partition("/schemas/")[2]
     if name in SCHEMAS:
         return reply(SCHEMAS[name])
-    one = name.removesuffix("s")
+    one = _PLURALS.get(name, name.removesuffix("s"))
     if one not in SCHEMAS:
         raise Fault(404, f"There is no schema {name}.")
+    plural = _LIST_NAMES.get(name, name.rpartition("/")[2])
     properties = {
-        name: {"type": "array", "items": SCHEMAS[one]},
+        plural: {"type": "array", "items": SCHEMAS[one]},
         "first": {"type": "string"},
         "next": {"type": "string"},
         "schema": {"type": "string"},
     }
     links = [{"rel": "first", "href": "{first}"}, {"rel": "next", "href": "{next}"}]
-    return reply({"name": name, "properties": properties, "links": links})
+    return reply({"name": plural, "properties": properties, "links": links})
 
 
 async def show_import_methods(request: Request) -> Response:
-    """`GET /info/import`: data comes by upload only."""
-    methods = {"description": "Import methods available.", "type": "array", "value": []}
+    """`GET /info/import`."""
+    methods = {"description": "Import methods available.", "type": "array", "value": IMPORT_METHODS}
     return reply({"import-methods": methods})
 
 
 async def list_stores(request: Request) -> Response:
     """`GET /info/stores`."""
-    return reply({"stores": [{"id": "file", "default": True, "description": "Files in the state folder"}]})
+    return reply({"stores": [_STORE]})
+
+
+async def list_store_details(request: Request) -> Response:
+    """`GET /info/stores/detail`."""
+    properties = {"data_dir": "images", "chunk_size": PIECE_BYTES, "thin_provisioning": False}
+    details = {"type": "file", "weight": 0, "properties": properties}
+    return reply({"stores": [{**_STORE, **details}]})
+
+
+async def show_usage(request: Request) -> Response:
+    """`GET /info/usage`: how much the project has. Nothing is limited."""
+    table = request.cloud.mirror.all(IMAGE)
+    own = [entry.value for entry in table.values() if entry.value.owner == request.caller.project_id]
+    busy = [image for image in own if image.status in (SAVING, UPLOADING, IMPORTING)]
+    total = sum(image.size_bytes or 0 for image in own)
+    staged = sum(image.staged.size_bytes for image in own if image.staged is not None)
+    used = {
+        "image_size_total": total // MEBIBYTE,
+        "image_count_total": len(own),
+        "image_stage_total": staged // MEBIBYTE,
+        "image_count_uploading": len(busy),
+    }
+    return reply({"usage": {name: {"limit": -1, "usage": usage} for name, usage in used.items()}})
 
 
 def _versions(request: Request) -> dict[str, Any]:
@@ -114,6 +213,9 @@ DISCOVERY: Final = (
 )
 ROUTES: Final = (
     Route("GET", "/schemas/{name}", show_schema, Access.AUTHENTICATED),
+    Route("GET", "/schemas/metadefs/{name}", show_schema, Access.AUTHENTICATED),
+    Route("GET", "/info/stores/detail", list_store_details, Access.ADMIN),
+    Route("GET", "/info/usage", show_usage, Access.READER),
     Route("GET", "/info/import", show_import_methods, Access.AUTHENTICATED),
     Route("GET", "/info/stores", list_stores, Access.AUTHENTICATED),
 )

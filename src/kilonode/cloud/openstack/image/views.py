@@ -11,6 +11,7 @@ from kilonode.cloud.openstack.image.model import (
     IMAGE_MEMBER,
     MEMBER_STATUSES,
     PUBLIC,
+    QUEUED,
     SHARED,
     Image,
     members_by_project,
@@ -19,6 +20,8 @@ from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.cloud.openstack.web.fields import Fields
 from kilonode.cloud.openstack.web.request import Request
 
+STORE: Final = "file"
+"""The one place where data is kept."""
 HASH_ALGORITHM: Final = "sha512"
 DEFAULT_LIMIT: Final = 25
 LARGEST_LIMIT: Final = 1_000
@@ -58,7 +61,10 @@ def show(image: Image) -> dict[str, Any]:
     """An image as Glance shows it: its own properties stand beside the known ones."""
     place = f"/v2/images/{image.id}"
     links = {"self": place, "file": f"{place}/file", "schema": "/v2/schemas/image"}
-    return {**image.properties, **FIELDS.show(image), **links}
+    stores: dict[str, Any] = {"stores": STORE} if image.size_bytes is not None and image.status != QUEUED else {}
+    if image.imported:
+        stores |= {"os_glance_importing_to_stores": "", "os_glance_failed_import": ""}
+    return {**image.properties, **stores, **FIELDS.show(image), **links}
 
 
 def visible_images(request: Request) -> list[Image]:

@@ -7,6 +7,7 @@ import msgspec
 from kilonode.cloud.openstack.image.model import ACTIVE, PUBLIC, VISIBILITIES, Image
 from kilonode.cloud.openstack.web.access import Caller
 from kilonode.cloud.openstack.web.faults import Fault
+from kilonode.cloud.openstack.web.request import Request
 
 DISK_FORMATS: Final = ("ami", "ari", "aki", "vhd", "vhdx", "vmdk", "raw", "qcow2", "vdi", "iso", "ploop", "gpt")
 CONTAINER_FORMATS: Final = ("ami", "ari", "aki", "bare", "ovf", "ova", "docker", "compressed")
@@ -49,12 +50,29 @@ _READ_ONLY: Final = frozenset(
 _FIXED_WITH_DATA: Final = frozenset({"disk_format", "container_format"})
 
 
+_RESERVED: Final = "os_glance_"
+_OLD_MEDIA_TYPE: Final = "application/openstack-images-v2.0-json-patch"
+
+
 class Operation(msgspec.Struct, frozen=True):
     """One operation of a patch."""
 
     op: str
     path: str
     value: Any = None
+
+
+def read_operations(request: Request) -> list[Operation]:
+    """The patch in a request's body, in the form of today or in the first one. Raises Fault 400."""
+    if (request.header("content-type") or "").partition(";")[0].strip() != _OLD_MEDIA_TYPE:
+        return request.json(list[Operation])
+    found = []
+    for given in request.json(list[dict[str, Any]]):
+        verbs = [verb for verb in ("add", "replace", "remove") if verb in given]
+        if len(verbs) != 1 or not isinstance(given[verbs[0]], str):
+            raise Fault(400, "Operation objects must contain exactly one member named add, replace or remove.")
+        found.append(Operation(verbs[0], given[verbs[0]], given.get("value")))
+    return found
 
 
 def with_fields(caller: Caller, image: Image, wanted: dict[str, Any]) -> Image:
@@ -118,6 +136,8 @@ def _without_field(image: Image, name: str) -> Image:
 
 
 def _refuse_read_only(name: str) -> None:
+    if name.startswith(_RESERVED):
+        raise Fault(403, f"Attribute '{name}' is reserved.")
     if name in _READ_ONLY:
         raise Fault(403, f"Attribute '{name}' is read-only.")
 

@@ -35,6 +35,9 @@ from kilonode.control.mirror import Delete, Put
 _PORT_LIMIT: Final = 65_535
 _DIRECTIONS: Final = ("ingress", "egress")
 _PROTOCOL_LIMIT: Final = 255
+_ICMP_LIMIT: Final = 255
+_ICMP: Final = ("icmp", "icmpv6", "ipv6-icmp", "1", "58")
+_WITH_PORTS: Final = ("tcp", "udp", "dccp", "sctp", "udplite")
 _PROTOCOLS: Final = frozenset(
     {"ah", "any", "dccp", "egp", "esp", "gre", "hopopt", "icmp", "icmpv6", "igmp", "ip", "ipip", "ipv6-encap",
      "ipv6-frag", "ipv6-icmp", "ipv6-nonxt", "ipv6-opts", "ipv6-route", "ospf", "pgm", "rsvp", "sctp", "tcp", "udp",
@@ -254,10 +257,7 @@ def _new_rule(request: Request, wanted: WantedRule) -> tuple[SecurityGroupRule, 
         raise Fault(
             400, "Must also specify protocol if port range is given.", type="SecurityGroupProtocolRequiredWithPorts"
         )
-    if protocol in ("tcp", "udp") and low is not None and high is not None and low > high:
-        raise Fault(
-            400, "For TCP/UDP protocols, port_range_min must be <= port_range_max", type="SecurityGroupInvalidPortRange"
-        )
+    _check_ports(protocol, low, high)
     now_us = cloud.now_us()
     rule = SecurityGroupRule(
         id=cloud.new_id(),
@@ -276,6 +276,34 @@ def _new_rule(request: Request, wanted: WantedRule) -> tuple[SecurityGroupRule, 
     )
     _refuse_twin(request, rule)
     return rule, [Put(SECURITY_GROUP_RULE, rule, rule.id, 0)]
+
+
+def _check_ports(protocol: str | None, low: int | None, high: int | None) -> None:
+    """The two ends of a range of ports, or type and code of ICMP, fit together. Raises Fault 400."""
+    if protocol in _WITH_PORTS or protocol in ("6", "17", "33", "132", "136"):
+        for port in (low, high):
+            if port == 0:
+                raise Fault(400, "Invalid value for port 0", type="SecurityGroupInvalidPortValue")
+        if (low is None) != (high is None) or (low or 0) > (high or 0):
+            raise Fault(
+                400,
+                "For TCP/UDP protocols, port_range_min must be <= port_range_max",
+                type="SecurityGroupInvalidPortRange",
+            )
+    elif protocol in _ICMP:
+        for name, value in (("type", low), ("code", high)):
+            if value is not None and value > _ICMP_LIMIT:
+                raise Fault(
+                    400,
+                    f"Invalid value for ICMP {name} (port_range_{'min' if name == 'type' else 'max'}) {value}. It must "
+                    f"be 0 to {_ICMP_LIMIT}.",
+                    type="SecurityGroupInvalidIcmpValue",
+                )
+        if low is None and high is not None:
+            raise Fault(
+                400, f"ICMP code (port-range-max) {high} is provided but ICMP type (port-range-min) is missing.",
+                type="SecurityGroupMissingIcmpType",
+            )  # fmt: skip
 
 
 def _check_protocol(protocol: str | int | None) -> None:
