@@ -22,6 +22,7 @@ _EVENTS: Final = {
     "revertResize": "compute_revert_resize",
     "migrate": "compute_prep_resize",
     "live-migration": "compute_live_migration",
+    "extend_volume": "compute_extend_volume",
 }
 _UNDER_WAY: Final = frozenset({"queued", "preparing", "running", "post-migrating", "accepted"})
 
