@@ -109,6 +109,44 @@ async def test_after_a_failure_nothing_new_begins_and_what_runs_comes_to_its_end
     assert [(op.iteration, op.outcome, op.error) for op in ops] == [(0, "http_5xx", "out of order"), (1, "ok", "")]
 
 
+async def fail_with(errors: list[Exception]) -> Exception:
+    """What all these failures of one stage are raised as."""
+    doer, _ = actions(len(errors))
+
+    async def job(number: int) -> None:
+        await asyncio.sleep(1)
+        raise errors[number]
+
+    with pytest.raises(Exception) as caught:
+        await doer.each([partial(job, number) for number in range(len(errors))])
+    return caught.value
+
+
+async def test_everything_that_failed_in_a_stage_is_said_once_with_how_often_and_what_helps() -> None:
+    full = [OperationError(Outcome.QUOTA, f"network 409: Quota exceeded for kn-0badcafe-net-{n}") for n in range(7)]
+    late = OperationError(Outcome.TIMEOUT, "compute: no answer within 60 s")
+    lacking = InputError("the image is too large", where="setup.images", hint="make it smaller")
+    error = await fail_with([*full, late, lacking])
+    assert isinstance(error, InputError)
+    first, second, third = error.problems
+    assert first.what.endswith("Quota exceeded for kn-0badcafe-net-0 (7 times)")
+    assert "quotas: unlimited" in first.hint
+    assert (second.got, "in time" in second.hint) == ("timeout", True)
+    assert third == lacking.problem
+
+
+async def test_what_is_said_about_failures_is_bounded() -> None:
+    error = await fail_with([OperationError(Outcome.HTTP_5XX, f"broken: {'x' * n}") for n in range(25)])
+    assert isinstance(error, InputError)
+    assert len(error.problems) == 11
+    assert error.problems[-1].what == "and 15 more kinds of failure"
+
+
+async def test_a_mistake_of_ours_among_failures_is_not_hidden_by_them() -> None:
+    mistake = ValueError("a mistake")
+    assert await fail_with([OperationError(Outcome.TIMEOUT, "late"), mistake]) is mistake
+
+
 async def test_a_mistake_of_ours_is_recorded_too() -> None:
     doer, ops = actions(1)
 

@@ -42,6 +42,7 @@ from kilonode.run.folder import RunFolder, RunRecord, RunState, create_run_folde
 from kilonode.run.interruption import Interruption
 from kilonode.run.loading import choose_workers
 from kilonode.run.reading import Point, read_experiment
+from kilonode.run.setbacks import hint_for
 
 EXIT_CODES: Final = {Verdict.VALID: 0, Verdict.INVALID: 1, Verdict.UNKNOWN: 3}
 ABORTED: Final = 4
@@ -191,18 +192,14 @@ def _run_point(
         record = folder.record()
         if record.state not in (RunState.FAILED, RunState.ABORTED):
             folder.write_record(msgspec.structs.replace(record, state=RunState.FAILED))
-        if isinstance(error, OperationError) and error.outcome is Outcome.EXHAUSTED:
-            raise InputError(
-                error.message,
-                where=record.cloud,
-                hint="raise the limit (ulimit -n, net.ipv4.ip_local_port_range) or lower the load",
-            ) from error
         if isinstance(error, OperationError):
+            is_ours = error.outcome is Outcome.EXHAUSTED
+            what_helps = hint_for(error)
             raise InputError(
-                f"the cloud failed before the load: {error.message}",
+                error.message if is_ours else f"the cloud failed before the load: {error.message}",
                 where=record.cloud,
                 got=str(error.outcome),
-                hint=f"what was done so far is in {folder.path}",
+                hint=f"{what_helps}; what was done so far is in {folder.path}".removeprefix("; "),
             ) from error
         raise
     finally:

@@ -1,7 +1,7 @@
 """Doing many things to a cloud before and after the load: bounded, timed, each one an Op.
 
 Setup and cleanup share this. When one action fails, no further one is begun, those under way come to their end, and
-the first failure is raised: so nothing is cut off in the middle, and what was made is findable.
+all that failed is raised as one error: so nothing is cut off in the middle, and what was made is findable.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from kilonode.base.clock import Clock
 from kilonode.base.errors import OperationError, trim
 from kilonode.base.outcomes import Outcome
 from kilonode.history.records import Op, OpKind
+from kilonode.run.setbacks import joined
 
 Record = Callable[[Op], None]
 """Takes each Op as it ends. Its instants are the clock's own; who keeps the history moves them to the run's zero."""
@@ -50,28 +51,31 @@ class Actions:
             self._record(Op(self._kind.value, stage, step, number, started, started, ended, outcome.value, message))
 
     async def each(self, jobs: Iterable[Callable[[], Awaitable[Result]]]) -> list[Result]:
-        """Run every job, at most `concurrency` at once; their results in the jobs' order. Raises the first failure."""
+        """Run every job, at most `concurrency` at once; their results in the jobs' order.
+
+        Raises what failed: see `joined`.
+        """
         results: dict[int, Result] = {}
-        failures: list[Exception] = []
+        failures: dict[int, Exception] = {}
         waiting = enumerate(jobs)
         workers = [self._work(waiting, results, failures) for _ in range(self.concurrency)]
         async with asyncio.TaskGroup() as group:
             for worker in workers:
                 group.create_task(worker)
         if failures:
-            raise failures[0]
+            raise joined([failures[number] for number in sorted(failures)])
         return [results[number] for number in sorted(results)]
 
     async def _work(
         self,
         waiting: Iterator[tuple[int, Callable[[], Awaitable[Result]]]],
         results: dict[int, Result],
-        failures: list[Exception],
+        failures: dict[int, Exception],
     ) -> None:
         for number, job in waiting:
             try:
                 results[number] = await job()
             except Exception as error:
-                failures.append(error)
+                failures[number] = error
             if failures:
                 return
