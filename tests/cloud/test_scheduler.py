@@ -5,8 +5,9 @@ from hypothesis import strategies as st
 
 from kilonode.base.randomness import Randomness
 from kilonode.cloud.context import CloudSettings, NodeShape
+from kilonode.cloud.filter_and_weigh import FilterAndWeigh
 from kilonode.cloud.resources import Node, NodeUsage, Resources, make_node
-from kilonode.cloud.scheduler import NodeTable, Request
+from kilonode.cloud.scheduling import Request
 
 SHAPE = NodeShape(vcpus=4, memory_mb=800, disk_gb=80, cpu_allocation_ratio=2.0, reserved_memory_mb=0)
 ZONES = ("a", "b")
@@ -64,7 +65,7 @@ def test_the_choice_fits_and_no_other_node_is_freer(
     count: int, steps: list[Request | tuple[int, str]], repeats: int
 ) -> None:
     nodes = make_nodes(count)
-    table, model = NodeTable(Randomness(1, "ties")), Model(nodes)
+    table, model = FilterAndWeigh(Randomness(1, "ties")), Model(nodes)
     for node in nodes:
         table.put_node(node, NodeUsage(), alive=True)
     assert len(table) == count
@@ -85,7 +86,7 @@ def test_the_choice_fits_and_no_other_node_is_freer(
             model.free[choice] -= step.amount
 
 
-def change(table: NodeTable, model: Model, node: Node, what: str) -> None:
+def change(table: FilterAndWeigh, model: Model, node: Node, what: str) -> None:
     usage = NodeUsage(node.capacity() - model.free[node.name], 1)
     if what == "remove":
         table.remove_node(node.name)
@@ -101,7 +102,7 @@ def change(table: NodeTable, model: Model, node: Node, what: str) -> None:
 def test_ties_go_another_way_with_another_seed() -> None:
     choices = set()
     for seed in range(20):
-        table = NodeTable(Randomness(seed, "ties"))
+        table = FilterAndWeigh(Randomness(seed, "ties"))
         for node in make_nodes(10):
             table.put_node(node, NodeUsage(), alive=True)
         choices.add(table.choose(Request(Resources(1, 1, 1))))

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Annotated, Any, Final, Self, TypeVar
+from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -58,6 +58,18 @@ class NodeShape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reserved_disk_gb: Annotated[int, Meta(ge=0)] = 0
 
 
+class Weights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the filter-and-weigh scheduler prefers, as multipliers. Negative ones pack where positive ones spread."""
+
+    cpu: float = 1.0
+    memory: float = 1.0
+    disk: float = 1.0
+    soft_affinity: float = 1.0
+    """Of soft affinity and soft anti-affinity; the free fractions of a node weigh at most 1 together."""
+    build_failure: Annotated[float, Meta(ge=0)] = 1.0
+    """0: builds that failed on a node say nothing about it."""
+
+
 class CloudSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything a role needs to know; written once by whoever starts the cloud."""
 
@@ -77,6 +89,9 @@ class CloudSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The availability zones; nodes are dealt out to them in turn."""
     fleets: Annotated[int, Meta(ge=1, le=64)] = 1
     """How many fleet processes share the nodes."""
+    scheduler: Literal["filter-and-weigh", "next-fit"] = "filter-and-weigh"
+    """How nodes are chosen: see `cloud.filter_and_weigh` and `cloud.next_fit`."""
+    weights: Weights = Weights()
     state_folder: str = ""
     """Where data that is not documents is kept, such as image bytes; empty: only in memory."""
     secrets: Secrets = Secrets()

@@ -42,6 +42,8 @@ class Failure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     odds: Annotated[float, Meta(ge=0, le=1)]
     message: str
+    elsewhere: bool = False
+    """Only this node refuses: a server that is being built goes to another, and fails after the third."""
 
 
 class Coupling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
