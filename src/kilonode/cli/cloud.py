@@ -50,6 +50,10 @@ def up(
         Literal["normal", "full"] | None,
         typer.Option(help="full: acknowledged writes also survive a power cut, at the price of speed."),
     ] = None,
+    scheduler: Annotated[
+        Literal["filter-and-weigh", "next-fit"] | None,
+        typer.Option(help="How nodes are chosen for servers: as Nova does, or the next one in turn that has room."),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Decides delays and failures.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Remove what is there and start empty.")] = False,
     as_json: JsonOption = False,
@@ -67,6 +71,7 @@ def up(
         name=name,
         nodes=nodes,
         stages=stages,
+        scheduler=scheduler,
         seed=seed,
         store=store,
         all_in_one=all_in_one,

@@ -144,6 +144,7 @@ async def _emulated(cloud: EmulatedCloud, run_id: str, seed: int, interruption: 
         name=name,
         nodes=cloud.nodes,
         stages=cloud.stages,
+        scheduler=cloud.scheduler,
         seed=seed,
         all_in_one=cloud.roles == "together",
         port=0,
@@ -188,7 +189,13 @@ async def _stack(
 @contextlib.asynccontextmanager
 async def _simulated(cloud: EmulatedCloud, seed: int, clock: Clock) -> AsyncIterator[Target]:
     """The same cloud inside this event loop, on virtual time."""
-    settings = CloudSettings(nodes=cloud.nodes, stages=cloud.stages, seed=seed, public_url="http://cloud.simulated")
+    settings = CloudSettings(
+        nodes=cloud.nodes,
+        stages=cloud.stages,
+        scheduler=cloud.scheduler,
+        seed=seed,
+        public_url="http://cloud.simulated",
+    )
     async with SimulatedCloud(settings, clock) as simulated:
         application = simulated.application
         yield Target(

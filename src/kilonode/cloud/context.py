@@ -28,6 +28,7 @@ DEFAULT_PORT: Final = 15000
 _UNIX_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
+SchedulerName = Literal["filter-and-weigh", "next-fit"]
 Changes = Sequence[Put | Delete]
 Part = TypeVar("Part")
 
@@ -89,7 +90,7 @@ class CloudSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The availability zones; nodes are dealt out to them in turn."""
     fleets: Annotated[int, Meta(ge=1, le=64)] = 1
     """How many fleet processes share the nodes."""
-    scheduler: Literal["filter-and-weigh", "next-fit"] = "filter-and-weigh"
+    scheduler: SchedulerName = "filter-and-weigh"
     """How nodes are chosen: see `cloud.filter_and_weigh` and `cloud.next_fit`."""
     weights: Weights = Weights()
     state_folder: str = ""

@@ -13,7 +13,7 @@ import msgspec
 
 from kilonode.base.errors import InputError
 from kilonode.base.processes import ProcessIdentity
-from kilonode.cloud.context import DEFAULT_PORT, CloudSettings, NodeShape
+from kilonode.cloud.context import DEFAULT_PORT, CloudSettings, NodeShape, SchedulerName
 from kilonode.cloud.folder import STATE_VERSION, CloudRecord, StoreName
 
 DEFAULT_NAME: Final = CloudSettings().name
@@ -36,6 +36,8 @@ class UpSettings(msgspec.Struct, frozen=True):
     zones: tuple[str, ...] | None = None
     fleets: int | None = None
     """How many fleet processes share the nodes."""
+    scheduler: SchedulerName | None = None
+    """How nodes are chosen for servers."""
     store: StoreName | None = None
     """`memory` keeps nothing when the cloud goes down, and needs all roles in one process."""
     all_in_one: bool | None = None
@@ -91,7 +93,7 @@ def plan(wanted: UpSettings, before: CloudRecord | None) -> CloudRecord:
         raise InputError("not a port", where="port", expected=f"0 to {PORT_LIMIT}", got=f"{port}")
     changes = {
         name: value
-        for name in ("nodes", "stages", "seed", "node_shape", "zones", "fleets")
+        for name in ("nodes", "stages", "seed", "node_shape", "zones", "fleets", "scheduler")
         if (value := getattr(wanted, name)) is not None
     }
     settings = msgspec.structs.replace(known.settings, name=wanted.name, public_url=public_url(host, port), **changes)

@@ -40,6 +40,9 @@ class EmulatedCloud(_Record, frozen=True):
     stages: Annotated[str, Meta(extra={"known": STAGE_PROFILES, "or_ending": (".yaml", ".yml")})] = "fast"
     """How long its nodes and instances take for what they do: a profile of stages, or a YAML file with one of your own,
     whose path is relative to the experiment file."""
+    scheduler: Literal["filter-and-weigh", "next-fit"] = "filter-and-weigh"
+    """How nodes are chosen for servers: the best by free room, as Nova's scheduler does, or the next one in turn that
+    has room, as CIAO's did."""
     roles: Literal["separate", "together"] = "separate"
     """One process for each role (api, scheduler, fleet), or all roles in one process."""
 
