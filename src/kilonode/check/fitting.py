@@ -24,7 +24,7 @@ from kilonode.check.statistics import Floats
 
 LEAST_SAMPLES: Final = 20
 """As many as a 95th percentile needs."""
-MOST_SAMPLES: Final = 1_500
+MOST_SAMPLES: Final = 1_000
 """Of more, this many are fitted, evenly taken by rank: the shape stays, the time does not grow."""
 CLOCK_S: Final = 1e-6
 """No interval is narrower than what is left of an instant after it went through a clock and an event loop."""
