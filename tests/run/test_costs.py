@@ -1,6 +1,7 @@
 """The sampler on virtual time, with services and meters that are made up."""
 
 import asyncio
+import sys
 from collections.abc import Mapping
 
 import pytest
@@ -12,8 +13,9 @@ from kilonode.base.processes import ProcessIdentity
 from kilonode.base.simulation import SimulatedEventLoop
 from kilonode.base.usage import ProcessUsage
 from kilonode.history.records import Op
+from kilonode.run.accounting import Accounted, Programs, ended_children_s
 from kilonode.run.census import Census, Heads
-from kilonode.run.costs import METER_TIMEOUT_S, Accounted, CostSampler, Meter
+from kilonode.run.costs import METER_TIMEOUT_S, CostSampler, Meter
 from kilonode.run.phases import Phases, RunPhase
 
 API = ProcessIdentity(7, 1, "boot")
@@ -179,6 +181,41 @@ async def test_time_is_counted_between_waits_and_failures_pass() -> None:
     with pytest.raises(ValueError, match="no"):
         await work
     assert work.cpu_s == 2.0
+
+
+async def test_programs_of_measurements_that_overlap_are_counted_once() -> None:
+    clock, ended_s = virtual(), [10.0]
+    programs = Programs(clock, 2, lambda: ended_s[0])
+    programs.begin()
+    await clock.sleep(1.0)
+    programs.begin()
+    ended_s[0] += 0.5
+    await clock.sleep(1.0)
+    assert programs.end() == pytest.approx(0.5)
+    ended_s[0] += 0.25
+    await clock.sleep(1.0)
+    assert programs.end() == pytest.approx(0.25)
+    ended_s[0] += 0.125
+    programs.begin()
+    await clock.sleep(1.0)
+    assert programs.end() == 0.0, "what ended while nothing was measured is somebody else's"
+
+
+async def test_a_worker_that_ends_while_something_is_measured_is_not_taken_for_its_program() -> None:
+    clock, ended_s = virtual(), [0.0]
+    programs = Programs(clock, 2, lambda: ended_s[0])
+    programs.begin()
+    await clock.sleep(0.1)
+    ended_s[0] += 60.0
+    assert programs.end() == 0.0
+
+
+@pytest.mark.real_loop
+async def test_a_program_that_ended_has_used_some_time() -> None:
+    before_s = ended_children_s()
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", "sum(range(10**6))")
+    assert await process.wait() == 0
+    assert ended_children_s() > before_s
 
 
 async def test_phases_follow_each_other_without_a_gap() -> None:

@@ -8,12 +8,14 @@ a run never ends for it. It judges nothing.
 
 import asyncio
 import contextlib
+import os
 import time
-from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
-from typing import Any, Final, Generic, Protocol, TypeVar
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, Final, Protocol
 
 from kilonode.base.clock import NANOSECONDS_PER_SECOND, Clock
 from kilonode.base.errors import trim
+from kilonode.run.accounting import Accounted, Programs
 from kilonode.run.census import Census
 
 SAMPLER: Final = "sampler"
@@ -22,7 +24,6 @@ LAST_READING_TIMEOUT_S: Final = 2.0
 
 RecordSample = Callable[[str, str, float, int], None]
 """Takes a source, a metric, a value, and the instant of the clock it was measured at."""
-Value = TypeVar("Value")
 
 
 class Meter(Protocol):
@@ -55,6 +56,7 @@ class CostSampler:
         """`note` gets words for people; `processor_time_s` counts the calling thread's processor time."""
         self._census, self._record, self._note, self._clock = census, record, note, clock
         self._processor_time_s = processor_time_s
+        self._programs = Programs(clock, os.cpu_count() or 1)
         self._cpu_s = 0.0
         self.problems: list[str] = []
         """What could not be measured, each once, for people."""
@@ -113,6 +115,7 @@ class CostSampler:
     def _reading_of(self, meter: Meter) -> Callable[[], Coroutine[Any, Any, None]]:
         async def read() -> None:
             reading = Accounted(meter.read(), self._processor_time_s)
+            self._programs.begin()
             try:
                 async with asyncio.timeout(METER_TIMEOUT_S):
                     values = await reading
@@ -122,7 +125,7 @@ class CostSampler:
             except Exception as error:
                 self._say(meter.name, error)
             finally:
-                self._cpu_s += reading.cpu_s
+                self._cpu_s += reading.cpu_s + self._programs.end()
 
         return read
 
@@ -171,30 +174,3 @@ class Ticks:
             self._changed.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), (due_ns - now_ns) / NANOSECONDS_PER_SECOND)
-
-
-class Accounted(Generic[Value]):
-    """Awaits a coroutine and counts the processor time between its waits: what it cost our own event loop."""
-
-    def __init__(self, coroutine: Coroutine[Any, Any, Value], processor_time_s: Callable[[], float]) -> None:
-        self._coroutine, self._processor_time_s = coroutine, processor_time_s
-        self.cpu_s = 0.0
-
-    def __await__(self) -> Generator[Any, Any, Value]:
-        resume: Callable[[Any], Any] = self._coroutine.send
-        given: Any = None
-        while True:
-            before_s = self._processor_time_s()
-            try:
-                awaited = resume(given)
-            except StopIteration as end:
-                value: Value = end.value
-                return value
-            finally:
-                self.cpu_s += self._processor_time_s() - before_s
-            try:
-                given = yield awaited
-                resume = self._coroutine.send
-            except BaseException as error:  # also a cancellation: it is the coroutine's to handle
-                given = error
-                resume = self._coroutine.throw
