@@ -37,9 +37,12 @@ def shown(request: Request, collection: str, fields: Fields[Any], value: Any) ->
     return body
 
 
-def listing(request: Request, collection: str, fields: Fields[Any], values: Iterable[Any]) -> Response:
-    """Answer with those of the resources that the query asks for by any of their fields."""
-    found = matching(values, [*fields.tests(request.query), *_comparisons(request, fields)])
+def listing(
+    request: Request, collection: str, fields: Fields[Any], values: Iterable[Any], *, apart: str = ""
+) -> Response:
+    """Answer with those of the resources that the query asks for by any of their fields but the one set `apart`."""
+    query = [(name, text) for name, text in request.query if name != apart]
+    found = matching(values, [*fields.tests(query), *_comparisons(request, fields)])
     return items_reply(request, collection, [shown(request, collection, fields, value) for value in found])
 
 

@@ -1,7 +1,7 @@
 """Who has which role where: `/projects/{id}/users/{id}/roles/{id}` and its like, and `/role_assignments`.
 
-The paths of users and groups on projects, domains and the system, and of inherited roles on projects and domains, are ten
-times the same four operations; they are made from one table. How assignments are listed is `assignment_lists`.
+The paths of users and groups on projects, domains and the system, and of inherited roles on projects and domains, are
+ten times the same four operations; they are made from one table. How assignments are listed is `assignment_lists`.
 """
 
 from typing import Final

@@ -32,7 +32,7 @@ from kilonode.cloud.openstack.identity.model import (
 )
 from kilonode.cloud.openstack.identity.passwords import PasswordChecker
 from kilonode.cloud.openstack.identity.tokens import Token, TokenSigner, refused
-from kilonode.cloud.openstack.web.access import Caller, access_of
+from kilonode.cloud.openstack.web.access import AccessRule, Caller, access_of
 
 REMEMBERED_LIMIT: Final = 20_000
 _DECIDING_KINDS: Final = frozenset(
@@ -104,6 +104,7 @@ class Authority:
             access=access_of(names),
             expires_us=token.expires_us,
             audit_id=token.audit_ids[0],
+            access_rules=self._rules_of_token(token),
         )
         return Session(token, caller, roles)
 
@@ -198,6 +199,14 @@ class Authority:
                 return ()
             return self.roles(token.user_id, "domain", token.domain_id)
         return self.roles(token.user_id, "system", SYSTEM) if token.system else ()
+
+    def _rules_of_token(self, token: Token) -> tuple[AccessRule, ...] | None:
+        """The access rules of the application credential that a token was made from; None when it has none."""
+        entry = self._mirror.get(APPLICATION_CREDENTIAL, token.credential_id) if token.credential_id else None
+        if entry is None or entry.value.access_rule_ids is None:
+            return None
+        rules = (self._mirror.get(ACCESS_RULE, key) for key in entry.value.access_rule_ids)
+        return tuple(AccessRule(rule.value.service, rule.value.method, rule.value.path) for rule in rules if rule)
 
     def _roles_of_credential(self, token: Token) -> tuple[Role, ...]:
         """The roles of an application credential that its user still has."""

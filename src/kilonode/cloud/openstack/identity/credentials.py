@@ -1,4 +1,4 @@
-"""`/credentials` and `/users/{id}/credentials/OS-EC2`: secrets that are kept for a user. Nobody logs in with them here."""
+"""`/credentials` and `/users/{id}/credentials/OS-EC2`: secrets kept for a user. Nobody logs in with them."""
 
 import hashlib
 from typing import Any, Final

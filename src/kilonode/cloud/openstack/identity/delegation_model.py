@@ -1,4 +1,4 @@
-"""The documents with which a user lets others act for it: trusts, credentials, and the rules of what programs may do."""
+"""The documents with which a user lets others act for it: trusts, credentials, and what programs may ask for."""
 
 from typing import Final
 

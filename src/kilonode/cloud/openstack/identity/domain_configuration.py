@@ -1,4 +1,4 @@
-"""`/domains/{id}/config`: what a domain's own user driver would be told. It is kept and shown; there is no such driver."""
+"""`/domains/{id}/config`: what a domain's own user driver would be told. Kept and shown; there is no such driver."""
 
 from typing import Any, Final
 

@@ -1,4 +1,4 @@
-"""The documents that only operators write: policies, consumers, endpoint filters, domain configuration, unified limits."""
+"""The documents that operators write: policies, consumers, endpoint filters, domain configuration, unified limits."""
 
 from typing import Any, Final
 

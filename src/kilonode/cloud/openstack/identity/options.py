@@ -1,9 +1,10 @@
 """Resource options: what a user, project, domain or role is told to be treated like. Keystone's names.
 
-`immutable` (projects, domains, roles) forbids changes and deletion until it is false again. Of users, `lock_password` and
-multi-factor rules take effect; the others are about password rules that are off here, and are only kept.
+`immutable` (projects, domains, roles) forbids changes and deletion until it is false again. Of users, `lock_password`
+and multi-factor rules take effect; the others are about password rules that are off here, and are only kept.
 """
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from kilonode.cloud.openstack.web.faults import Fault
@@ -24,7 +25,7 @@ USER_OPTIONS: Final = {
 }
 
 
-def changed_options(old: dict[str, Any], wanted: dict[str, Any], known: dict[str, type]) -> dict[str, Any]:
+def changed_options(old: dict[str, Any], wanted: dict[str, Any], known: Mapping[str, type]) -> dict[str, Any]:
     """The options after a request: None takes one away. Raises Fault 400 for an unknown one, or one of a wrong type."""
     options = dict(old)
     for name, value in wanted.items():

@@ -1,4 +1,4 @@
-"""`/projects`: what owns resources. They stand in trees below their domain; a domain is a project too, when asked for so."""
+"""`/projects`: what owns resources. They stand in trees below their domain; a domain is a project too."""
 
 from collections.abc import Iterable
 from typing import Any, Final
@@ -101,9 +101,8 @@ async def list_projects(request: Request) -> Response:
         values = (project for project in values if caller.domain_id in (project.domain_id, project.id))
     else:
         require(request, "list_projects")
-    return listing(
-        request, "projects", PROJECT_FIELDS, (value for value in values if fit_tags(request.query, value.tags))
-    )
+    tagged = (value for value in values if fit_tags(request.query, value.tags))
+    return listing(request, "projects", PROJECT_FIELDS, tagged, apart="tags")
 
 
 async def list_user_projects(request: Request) -> Response:

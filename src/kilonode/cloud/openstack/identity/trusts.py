@@ -1,4 +1,4 @@
-"""`/OS-TRUST/trusts`: a user lets another one act with some of its roles on a project. Logging in with one is `login`."""
+"""`/OS-TRUST/trusts`: a user lets another one act with some of its roles on a project. See also `login`."""
 
 from typing import Any, Final
 
@@ -58,7 +58,7 @@ class CreateTrust(msgspec.Struct, frozen=True):
 
 
 async def list_trusts(request: Request) -> Response:
-    """`GET /OS-TRUST/trusts`: all to administrators, else those in which the caller is the trustor or trustee asked for."""
+    """`GET /OS-TRUST/trusts`: all to administrators, else those in which the caller is whom it asks for."""
     mirror, caller, query = request.cloud.mirror, request.caller, request.query
     trustor_id, trustee_id = query.one("trustor_user_id"), query.one("trustee_user_id")
     all_readable = caller.is_admin or (caller.system and caller.access >= Access.READER)

@@ -118,7 +118,7 @@ async def list_registered_limits(request: Request) -> Response:
 
 async def create_registered_limits(request: Request) -> Response:
     """`POST /registered_limits`: any number at once, all or none."""
-    made = []
+    made: list[RegisteredLimit] = []
     for one in request.json(CreateRegisteredLimits).registered_limits:
         limit = RegisteredLimit(
             request.cloud.new_hexadecimal_id(),

@@ -212,6 +212,7 @@ def _below_project(route: Route) -> Route:
 
 VOLUME_SERVICE: Final = ServiceApp(
     name="volume",
+    types=("block-storage", "volumev3", "volume"),
     prefix="/volume/v3",
     root="/volume",
     routes=tuple(_below_project(route) for route in (*_VOLUMES, *_COPIES, *_TYPES, *_GROUPS, *_ABOUT)),

@@ -1,6 +1,8 @@
 """Who calls, and what a caller must be to use a route. How a token proves it is the identity service's business."""
 
+import re
 from enum import IntEnum
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -28,6 +30,27 @@ ROLE_ACCESS: Final = {
 """What each of Keystone's default roles allows; any other role allows nothing by itself."""
 
 
+class AccessRule(msgspec.Struct, frozen=True, gc=False):
+    """A kind of requests: of a service (its type), by a method, to a path below the service.
+
+    In the path `*` and `{name}` stand for one segment, `**` for any number of them.
+    """
+
+    service: str
+    method: str
+    path: str
+
+    def allows(self, services: tuple[str, ...], method: str, path: str) -> bool:
+        """Whether a request is of this kind; `services`: the types under which the service is known."""
+        return self.service in services and self.method == method and _pattern(self.path).fullmatch(path) is not None
+
+
+@lru_cache(maxsize=1_024)
+def _pattern(path: str) -> re.Pattern[str]:
+    parts = re.split(r"(\*\*|\*|\{[^/{}]*\})", path)
+    return re.compile("".join(".*" if p == "**" else "[^/]+" if p[:1] in ("*", "{") else re.escape(p) for p in parts))
+
+
 class Caller(msgspec.Struct, frozen=True):
     """The user behind a request, and the scope of the token. Empty strings: not scoped so."""
 
@@ -45,6 +68,8 @@ class Caller(msgspec.Struct, frozen=True):
     expires_us: int = 0
     audit_id: str = ""
     """Names the token without being usable as one."""
+    access_rules: tuple[AccessRule, ...] | None = None
+    """The only requests the token is good for; None: all that its roles allow."""
 
     @property
     def is_admin(self) -> bool:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from kilonode.base.randomness import Randomness
 from kilonode.cloud.context import Cloud
 from kilonode.cloud.delays import Delay
-from kilonode.cloud.openstack.web.access import ANONYMOUS, Access, Caller
+from kilonode.cloud.openstack.web.access import ANONYMOUS, Access, AccessRule, Caller
 from kilonode.cloud.openstack.web.faults import Fault, identity_fault_format
 from kilonode.cloud.openstack.web.microversions import NO_MICROVERSION, Microversion
 from kilonode.cloud.openstack.web.request import Request
@@ -133,6 +133,8 @@ class Application:
             given = dict(scope["headers"])
             await self._cloud.mirror.catch_up()
             caller = self._caller(route, given)
+            if caller.access_rules is not None:
+                self._check_rules(service, caller.access_rules, scope["method"], path)
             version = NO_MICROVERSION
             if service.microversions is not None:
                 version = service.microversions.asked(given)
@@ -187,6 +189,13 @@ class Application:
         if caller.access < route.access:
             raise Fault(403, f"Policy doesn't allow {route.operation} to be performed.")
         return caller
+
+    def _check_rules(self, service: ServiceApp, rules: tuple[AccessRule, ...], method: str, path: str) -> None:
+        """Raises Fault 401 when none of the access rules of the token is about this request."""
+        types = service.types or (service.name,)
+        below = path.removeprefix(service.root or service.prefix)
+        if not any(rule.allows(types, method, below) for rule in rules):
+            raise self._unauthorized()
 
     def _unauthorized(self) -> Fault:
         place = f'Keystone uri="{self._cloud.settings.public_url}/identity"'

@@ -61,6 +61,8 @@ class ServiceApp(msgspec.Struct, frozen=True):
     microversions: Microversions | None = None
     exact_paths: bool = False
     """Below the prefix, a path with a slash at its end is another path, where nothing is: `/volumes/`."""
+    types: tuple[str, ...] = ()
+    """Its types in the catalog, as access rules name them; empty: its name."""
     request_id_headers: tuple[str, ...] = ("x-openstack-request-id",)
 
     def operations(self) -> tuple[str, ...]:
