@@ -62,6 +62,10 @@ class FakeCloud:
         self.administrator = administrator
         self.items: dict[str, dict[str, Item]] = {name: {} for name in SINGULAR}
         self.requests: list[tuple[str, str]] = []
+        self.filters_names = True
+        """Keystone filters by the beginning of a name; over LDAP, say, it may not."""
+        self.listed: dict[str, int] = {}
+        """How many were in the last list of each collection."""
         self.uploaded: dict[str, int] = {}
         self.quotas: dict[tuple[str, str], Item] = {}
         self.assigned: set[tuple[str, str, str]] = set()
@@ -223,6 +227,11 @@ class FakeCloud:
         for key in ("device_id", "network_id"):
             if key in query:
                 found = [item for item in found if item.get(key) == query[key][0]]
+        if "name" in query and collection == "servers":  # as Nova has it: a regular expression, somewhere in the name
+            found = [item for item in found if re.search(query["name"][0], item["name"], re.IGNORECASE)]
+        if "name__startswith" in query and collection in ("users", "projects") and self.filters_names:
+            found = [item for item in found if item["name"].startswith(query["name__startswith"][0])]
+        self.listed[collection] = len(found)
         if "router:external" in query:
             found = [item for item in found if item.get("router:external")]
         return found

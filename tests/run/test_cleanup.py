@@ -51,6 +51,27 @@ def add_foreign(cloud: FakeCloud, collection: str, name: str) -> None:
     cloud.add(collection, **fields, user_id="u-own")
 
 
+@pytest.mark.parametrize("filters_names", [True, False])
+async def test_of_a_large_cloud_only_what_bears_the_runs_name_is_read_where_the_service_can_tell(
+    filters_names: bool,
+) -> None:
+    cloud, recorder = new_cloud()
+    cloud.filters_names = filters_names
+    ready = await prepare(ADMIN, cloud.connect, SMALL, RUN, cloud.clock, recorder)
+    add_load(cloud, ready)
+    for number in range(50):
+        for collection in ("servers", "users", "projects"):
+            cloud.add(collection, name=f"web-{number}", project_id="p-foreign")
+    found = await find_leftovers(await cloud.connect(ADMIN), RUN)
+    kinds = Counter(leftover.kind for leftover in found.leftovers)
+    assert kinds["server"] == cloud.listed["servers"] > 0
+    for kind, collection in (("user", "users"), ("project", "projects")):
+        assert kinds[kind] >= 2
+        assert (cloud.listed[collection] == kinds[kind]) is filters_names
+    assert (await cleaned(cloud, recorder)).complete
+    assert sum(name.startswith("web-") for name in (item["name"] for item in cloud.items["servers"].values())) == 50
+
+
 def add_load(cloud: FakeCloud, ready: Prepared) -> None:
     """What iterations leave behind when they are cut off."""
     for number, tenant in enumerate(ready.tenants):

@@ -2,8 +2,9 @@
 
 A resource is a run's own when its name says so (see `kilonode.run.naming`). Two kinds have no such name: a floating IP
 is the run's own when its description says so or its project is the run's own; the group `default`, which a network
-service makes in every project by itself, when its project is. Whole lists are read and sorted out here, exactly, since
-not every service can be asked for a prefix.
+service makes in every project by itself, when its project is. What comes is sorted out here, exactly; servers, users
+and projects, of which a cloud has most, are asked for by the beginning of the name, so that a cleanup does not read a
+whole cloud. The other services know no such question: there whole lists are read.
 
 Administrators see what all projects have; others see their own project, and then what they could not see is said.
 """
@@ -16,11 +17,13 @@ import msgspec
 from kilonode.base.errors import InputError, OperationError
 from kilonode.clients.openstack.connection import Connection
 from kilonode.run.naming import run_of
+from kilonode.scenarios.naming import run_prefix
 
 REFUSALS: Final = frozenset({400, 401, 403, 404, 405})
 """Answers to a question that this user may not, or cannot, ask there."""
 
 DEFAULT_GROUP: Final = "default"
+NAMES_BEGIN: Final = "kn-"
 
 Query = Sequence[tuple[str, str]]
 
@@ -50,14 +53,16 @@ class Kind(msgspec.Struct, frozen=True):
     """The key of the list in the answer."""
     everything: Query = ()
     """What an administrator adds to see all projects; left out when the service refuses it."""
+    by_name: str = ""
+    """The filter that takes a part of the name, where the service has one that at least everything of a run passes."""
     delete_path: str = ""
     """Of one resource, without the id, where it differs from the list's."""
 
 
 KINDS: Final[tuple[Kind, ...]] = (
-    Kind("server", "compute", "/servers/detail", "servers", (("all_tenants", "true"),), "/servers"),
+    Kind("server", "compute", "/servers/detail", "servers", (("all_tenants", "true"),), "name", "/servers"),
     Kind("floating_ip", "network", "/floatingips", "floatingips"),
-    Kind("volume", "volume", "/volumes/detail", "volumes", (("all_tenants", "true"),), "/volumes"),
+    Kind("volume", "volume", "/volumes/detail", "volumes", (("all_tenants", "true"),), "", "/volumes"),
     Kind("router", "network", "/routers", "routers"),
     Kind("port", "network", "/ports", "ports"),
     Kind("subnet", "network", "/subnets", "subnets"),
@@ -65,9 +70,9 @@ KINDS: Final[tuple[Kind, ...]] = (
     Kind("security_group", "network", "/security-groups", "security_groups"),
     Kind("keypair", "compute", "/os-keypairs", "keypairs"),
     Kind("image", "image", "/images", "images", (("visibility", "all"),)),
-    Kind("flavor", "compute", "/flavors/detail", "flavors", (("is_public", "None"),), "/flavors"),
-    Kind("user", "identity", "/users", "users"),
-    Kind("project", "identity", "/projects", "projects"),
+    Kind("flavor", "compute", "/flavors/detail", "flavors", (("is_public", "None"),), "", "/flavors"),
+    Kind("user", "identity", "/users", "users", by_name="name__startswith"),
+    Kind("project", "identity", "/projects", "projects", by_name="name__startswith"),
 )
 """In the order of deletion: what uses something goes before what it uses."""
 
@@ -107,7 +112,8 @@ async def find_kind(
     if kind.name == "keypair":
         found = await _keypairs(connection, kind, owners)
     else:
-        found = [_leftover(kind, item, owners) for item in await list_everything(connection, kind)]
+        named = ((kind.by_name, run_prefix(run_id) if run_id else NAMES_BEGIN),) if kind.by_name else ()
+        found = [_leftover(kind, item, owners) for item in await list_everything(connection, kind, named)]
     return [leftover for leftover in found if leftover.run_id and run_id in (None, leftover.run_id)]
 
 
@@ -120,15 +126,19 @@ def has_service(connection: Connection, name: str) -> bool:
     return True
 
 
-async def list_everything(connection: Connection, kind: Kind) -> list[dict[str, Any]]:
-    """Every resource of the kind that this user can see, in all projects if it may. Raises OperationError."""
+async def list_everything(connection: Connection, kind: Kind, named: Query = ()) -> list[dict[str, Any]]:
+    """Every resource of the kind that this user can see, in all projects if it may. Raises OperationError.
+
+    `named` narrows it down; a service that refuses a question is asked a wider one.
+    """
     service = connection.service(kind.service)
-    if kind.everything:
-        try:
-            return list(await service.list_all(kind.path, kind.collection, kind.everything))
-        except OperationError as error:
-            if error.status not in REFUSALS:
-                raise
+    for query in dict.fromkeys(((*kind.everything, *named), tuple(kind.everything), tuple(named))):
+        if query:
+            try:
+                return list(await service.list_all(kind.path, kind.collection, query))
+            except OperationError as error:
+                if error.status not in REFUSALS:
+                    raise
     return list(await service.list_all(kind.path, kind.collection))
 
 
