@@ -15,7 +15,7 @@ async def test_an_image_is_queued_then_saving_then_active_while_the_server_has_a
     async with running(stages="fast") as compute:
         server_id = await ready(compute)
         made = (await compute.act(server_id, "createImage", {"name": "snap"})).body["image_id"]
-        seen = []
+        seen: list[tuple[str, str | None]] = []
         while True:
             entry = compute.cloud.mirror.get(IMAGE, made)
             assert entry is not None

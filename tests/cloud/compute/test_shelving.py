@@ -36,7 +36,7 @@ async def test_the_steps_of_shelving_are_seen_one_after_the_other() -> None:
     async with running(stages="fast") as compute:
         server_id = await ready(compute)
         await compute.act(server_id, "shelve")
-        seen = []
+        seen: list[tuple[str, str | None]] = []
         while True:
             now = await status(compute, server_id)
             if not seen or seen[-1] != now:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from kilonode.cloud.openstack.compute.model import SERVER, Server
-from kilonode.cloud.openstack.volume.model import VOLUME
+from kilonode.cloud.openstack.volume.model import VOLUME, Attachment
 from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.cloud.openstack.web.request import Request
 from kilonode.cloud.openstack.web.response import Response, reply
@@ -41,7 +41,7 @@ def _server_with(request: Request, volume_id: str) -> Server:
     """The one server that has a volume. Raises Fault 400."""
     mirror = request.cloud.mirror
     volume = mirror.get(VOLUME, volume_id)
-    attachments = volume.value.attachments if volume is not None else ()
+    attachments: tuple[Attachment, ...] = volume.value.attachments if volume is not None else ()
     if len(attachments) != 1:
         raise Fault(400, f"No volume Block Device Mapping with id {volume_id}, or several.")
     entry = mirror.get(SERVER, attachments[0].server_id)

@@ -100,7 +100,7 @@ def _gone(request: Request) -> Iterator[Server]:
     caller, query = request.caller, request.query
     everything = query.flag("all_tenants")
     project = query.one("project_id") or query.one("tenant_id")
-    for entry in reversed(request.cloud.mirror.all(DELETED_SERVER).values()):
+    for entry in reversed(list(request.cloud.mirror.all(DELETED_SERVER).values())):
         server: Server = entry.value.server
         if server.project_id == caller.project_id or (everything and project in ("", server.project_id)):
             yield server
