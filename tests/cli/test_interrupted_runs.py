@@ -238,7 +238,7 @@ def test_a_worker_that_hangs_does_not_hold_up_a_stop_at_once(laboratory: Laborat
     assert "was killed" in laboratory.record()["problems"][0]
 
 
-MATRIX = NOOP.replace("DURATION", "1s") + "matrix: {workloads.a.load.rate: [100/s, 200/s]}\n"
+MATRIX = NOOP.replace("DURATION", "3s") + "matrix: {workloads.a.load.rate: [100/s, 200/s]}\n"
 
 
 def test_a_campaign_that_was_killed_inside_a_point_goes_on_there(laboratory: Laboratory) -> None:
