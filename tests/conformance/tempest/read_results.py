@@ -6,6 +6,7 @@ started and finished in seconds.
 
 import json
 import sys
+from typing import Any
 
 import subunit  # type: ignore[import-not-found,unused-ignore]
 import testtools  # type: ignore[import-not-found,unused-ignore]
@@ -15,14 +16,12 @@ def main() -> None:
     """Read the file named by the first argument."""
     found = []
 
-    def take(test: dict[str, object]) -> None:
+    def take(test: dict[str, Any]) -> None:
         details = test["details"]
         words = "\n".join(
-            content.as_text()
-            for name, content in details.items()
-            if name.startswith(("reason", "traceback"))  # type: ignore[attr-defined]
+            content.as_text() for name, content in details.items() if name.startswith(("reason", "traceback"))
         )
-        started, finished = test["timestamps"]  # type: ignore[misc]
+        started, finished = test["timestamps"]
         found.append(
             {
                 "id": test["id"],

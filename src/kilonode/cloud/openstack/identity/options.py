@@ -36,7 +36,7 @@ def changed_options(old: dict[str, Any], wanted: dict[str, Any], known: Mapping[
         elif not isinstance(value, known[name]):
             raise Fault(400, f"Invalid input for field 'options/{name}': {value!r} is not of the right type.")
         else:
-            options[name] = _checked_rules(value) if known[name] is list else value
+            options[name] = _checked_rules(list(value)) if isinstance(value, list) else value
     return options
 
 
