@@ -227,7 +227,7 @@ def object_view(namespace: Namespace, one: DefinedObject) -> dict[str, Any]:
 
 
 def _fields(wanted: dict[str, Any]) -> dict[str, Any]:
-    fields = {name: wanted[name] for name in _FIELDS if name in wanted}
+    fields: dict[str, Any] = {name: wanted[name] for name in _FIELDS if name in wanted}
     if fields.get("visibility", "private") not in _VISIBILITIES:
         raise Fault(400, f"Invalid value {fields['visibility']!r} for 'visibility'.")
     if not isinstance(fields.get("protected", False), bool):

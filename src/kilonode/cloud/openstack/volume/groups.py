@@ -201,7 +201,7 @@ def _new_group(request: Request, wanted: dict[str, Any], kind_id: str, type_ids:
     )
 
 
-def _copy(request: Request, volume: Volume, group: Group, origin: dict[str, str]) -> Volume:
+def _copy(request: Request, volume: Volume, group: Group, origin: dict[str, Any]) -> Volume:
     return Volume(
         id=request.cloud.new_id(),
         project_id=group.project_id,
@@ -236,7 +236,7 @@ def _chosen(request: Request) -> list[Group]:
 
 
 def _view(request: Request, group: Group) -> dict[str, Any]:
-    view = {
+    view: dict[str, Any] = {
         "id": group.id,
         "name": group.name,
         "description": group.description,
