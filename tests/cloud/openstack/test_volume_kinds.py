@@ -91,6 +91,7 @@ async def test_a_group_is_deleted_with_its_volumes_and_copied_with_them() -> Non
         copy = (await ask("POST", "/groups/action", source))["group"]["id"]
         await service.rest()
         assert len((await service.good("GET", "/volumes"))["volumes"]) == 2
+        everything = {"delete": {"delete-volumes": True}}
         for one in (group, copy):
             await ask("POST", f"/groups/{one}/action", everything)
         await service.rest()
