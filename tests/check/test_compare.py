@@ -12,8 +12,8 @@ from kilonode.check.latency import percentile_of
 from kilonode.check.ratios import ratio_of
 from kilonode.check.results import Verdict
 from kilonode.check.statistics import Sorted
-from kilonode.history.records import Op
-from tests.check.histories import closed_workload, history, op, run
+from kilonode.history.records import Op, OpKind, Sample
+from tests.check.histories import closed_workload, history, ns, op, run
 
 
 def draws(count: int, seed: int, median_s: float = 1.0, sigma: float = 0.3) -> list[float]:
@@ -157,3 +157,19 @@ def test_three_runs_are_each_compared_with_the_first() -> None:
     changes = step_of(compare(runs), "boot").changes
     directions = [change.percentiles[0].direction for change in changes if change is not None]
     assert directions == [Direction.MORE, Direction.LESS]
+
+
+def test_what_services_cost_stands_side_by_side_and_what_is_not_there_is_unknown() -> None:
+    phase = op("", "load", due=0.0, took=10.0, kind=OpKind.PHASE)
+    samples = [
+        Sample("nova-conductor", metric, ns(at_s), value)
+        for at_s in range(-1, 12)
+        for metric, value in (("cpu_s_total", max(at_s, 0) * 0.5), ("memory_bytes", 2e8))
+    ]
+    kept = history([phase, *boots(draws(50, 1))], samples)
+    sampled = ComparedRun("a-run", "boots", evaluate(kept, run(closed_workload())), kept)
+    figures = {(one.service, one.figure): one.values for one in compare([sampled, one(boots(draws(50, 1)))]).services}
+    assert figures["nova-conductor", "memory_bytes_max"] == (2e8, None)
+    first, second = figures["nova-conductor", "cpu_s_per_operation"]
+    assert first == pytest.approx(5 / 50, rel=0.1)
+    assert second is None

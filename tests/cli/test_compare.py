@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from kilonode.cloud.profiles import load_profile
 from tests.cli.laboratory import Laboratory
 
 pytestmark = pytest.mark.processes
@@ -71,3 +72,16 @@ def test_bad_input_is_refused(laboratory: Laboratory, arguments: tuple[str, ...]
     code, command = laboratory.run("compare", *arguments)
     assert code == 2
     assert words in command.said
+
+
+def test_a_run_without_anything_to_fit_is_refused_and_one_with_boots_gives_a_profile(laboratory: Laboratory) -> None:
+    file = laboratory.write("name: nothing\nworkloads: {a: {scenario: noop, load: {model: shared-iterations, "
+                            "vus: 1, iterations: 30}}}\n", "nothing.yaml")  # fmt: skip
+    assert laboratory.run("run", file, "--simulated")[0] == 0
+    code, command = laboratory.run("calibrate")
+    assert code == 2
+    assert "nothing that a profile could be fitted to" in command.said
+    assert laboratory.run("run", laboratory.write(EXPERIMENT), "--simulated")[0] == 0
+    code, command = laboratory.run("calibrate", "latest", "-o", "stages.yaml")
+    assert code == 0, command.said
+    assert load_profile(str(laboratory.folder / "stages.yaml")).stages

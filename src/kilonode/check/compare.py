@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from kilonode.check.compared_services import compare_services
 from kilonode.check.comparison import (
     Comparison,
     Direction,
@@ -88,6 +89,7 @@ def compare(runs: Sequence[ComparedRun], within: float | None = None) -> Compari
         compared=len(known),
         changed=sum(change.direction != Direction.SAME for change in known),
         workloads=workloads,
+        services=compare_services([run.results for run in runs]),
         differences=(
             *list_differences("experiment", [run.experiment for run in runs]),
             *list_differences("environment", [run.environment for run in runs]),

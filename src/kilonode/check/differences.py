@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from kilonode.check.comparison import Difference
 
-NOT_COMPARED: Final = frozenset({"recorded_utc", "load_average_1_minute", "memory_available_bytes"})
+NOT_COMPARED: Final = frozenset({"recorded_utc", "load_average_1_minute", "memory_available_bytes", "endpoints"})
 """What is never the same twice and explains nothing by itself."""
 
 

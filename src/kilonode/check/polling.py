@@ -19,10 +19,15 @@ class PollGap(msgspec.Struct, frozen=True):
 
 
 def answer_times(waited_s: Floats, resolution_s: Floats, gap: PollGap) -> Floats:
-    """One estimate for each wait that was polled for: the mean of the last two answers, or the only answer."""
-    polled = resolution_s > 0
-    waited, resolution = waited_s[polled], resolution_s[polled]
-    only = resolution >= waited * (1 - 1e-9)
+    """An estimate for each wait that was polled for: the mean of the last two answers, or the only answer.
+
+    A wait that is as long as its resolution had one poll or two; where the pause could fit in, nobody knows which, and
+    it tells nothing.
+    """
+    whole = resolution_s >= waited_s * (1 - 1e-9)
+    telling = (resolution_s > 0) & ~(whole & (waited_s > gap.least_s))
+    waited, resolution = waited_s[telling], resolution_s[telling]
+    only = whole[telling]
     before = np.maximum(waited - resolution, 0.0)
     # resolution = 2 answers + pause, and the pause follows from the time waited when it began: before + one answer.
     short = (resolution - gap.least_s) / 2

@@ -30,11 +30,13 @@ from kilonode.report.tables import number, table, verdict_mark
 from kilonode.report.words import (
     SYMBOLS,
     UNKNOWN,
+    bytes_words,
     count_words,
     percentile_explained,
     percentile_words,
     range_words,
     rate_words,
+    seconds_words,
     share_words,
 )
 
@@ -256,13 +258,21 @@ def _services(comparison: Comparison) -> Markup:
                 "tr",
                 element("th", one.service, scope="row"),
                 element("td", one.figure.replace("_", " ")),
-                [number(UNKNOWN if value is None else f"{value:,.4g}", value) for value in one.values],
+                [number(_figure_words(one.figure, value), value) for value in one.values],
             ),
         )
         for one in comparison.services
     ]
     heads = [("service", False), ("figure", False), *((label, True) for label in labels)]
     return section("services", "What the services cost", table(heads, rows, "Services", "services"))
+
+
+def _figure_words(figure_name: str, value: float | None) -> str:
+    if value is None:
+        return UNKNOWN
+    if "bytes" in figure_name:
+        return bytes_words(value)
+    return seconds_words(value) if figure_name.startswith("cpu_s") else count_words(value)
 
 
 def _differences(comparison: Comparison) -> Markup:

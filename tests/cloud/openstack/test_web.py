@@ -248,6 +248,42 @@ async def test_the_profile_gives_an_operation_its_service_time(tmp_path: Path) -
         assert clock.now_ns() == before_ns
 
 
+async def test_a_service_time_before_is_drawn_for_each_request_and_passes_before_the_handler(tmp_path: Path) -> None:
+    profile = tmp_path / "slow.yaml"
+    profile.write_text(
+        "extends: instant\nservices:\n"
+        "  thing.show_things: {base: 1s, before: {distribution: uniform, min: 100ms, max: 200ms}}\n"
+    )
+    took_s = []
+    for _ in range(2):
+        async with things(stages=str(profile)) as service:
+            for _ in range(20):
+                before_ns = service.cloud.clock.now_ns()
+                await service.ask("GET", "/things")
+                took_s.append((service.cloud.clock.now_ns() - before_ns) / 1e9)
+    assert all(1.1 <= seconds <= 1.2 for seconds in took_s)
+    assert len({round(seconds, 6) for seconds in took_s[:20]}) == 20
+    assert took_s[:20] == pytest.approx(took_s[20:])
+
+
+async def test_what_a_request_does_is_done_after_the_time_before(tmp_path: Path) -> None:
+    profile = tmp_path / "slow.yaml"
+    profile.write_text(
+        "extends: instant\nservices:\n  thing.note_when: {base: 1s, before: {distribution: fixed, value: 2s}}\n"
+    )
+    done_ns: list[int] = []
+
+    async def note_when(request: Request) -> Response:
+        done_ns.append(request.cloud.clock.now_ns())
+        return reply({})
+
+    async with things(Route("POST", "/when", note_when, Access.PUBLIC), stages=str(profile)) as service:
+        asked_ns = service.cloud.clock.now_ns()
+        await service.ask("POST", "/when")
+        assert done_ns == [asked_ns + 2_000_000_000]
+        assert service.cloud.clock.now_ns() - asked_ns == 3_000_000_000
+
+
 def test_a_fault_of_the_identity_service_has_its_form() -> None:
     assert identity_fault_format(Fault(404, "gone"), "req-1").body == (
         b'{"error":{"code":404,"message":"gone","title":"Not Found"}}'
