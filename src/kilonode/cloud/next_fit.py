@@ -36,6 +36,7 @@ class _Row:
             and request.zone in ("", self.node.zone)
             and request.node in ("", self.name)
             and self.name not in request.avoid
+            and (request.only is None or self.name in request.only)
             and request.allows_labels(self.labels)
         )
 

@@ -165,7 +165,7 @@ class Compute:
         for name, entry in self.cloud.mirror.all(NODE).items():
             used = self.usage(name).used
             assert used == sums.get(name, Resources()), name
-            assert used.fits(entry.value.capacity()), name
+            assert self.usage(name).taken.fits(entry.value.capacity()), name
 
 
 def _caller(token: str) -> Caller:
@@ -184,10 +184,11 @@ async def running(
     schedulers: int = 1,
     fleets: int = 1,
     zones: tuple[str, ...] = ("nova",),
+    **more: Any,
 ) -> AsyncIterator[Compute]:
     """A cloud of small nodes with all roles running."""
     settings = CloudSettings(
-        nodes=nodes, stages=stages, node_shape=shape, seed=seed, fleets=fleets, zones=zones, name="test"
+        nodes=nodes, stages=stages, node_shape=shape, seed=seed, fleets=fleets, zones=zones, name="test", **more
     )
     compute = Compute(MemoryStore(), settings)
     await compute.start(schedulers=schedulers)
