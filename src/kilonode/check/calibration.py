@@ -90,6 +90,13 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True):
     """Steps that say nothing about stages or operations: wholes of what is fitted, and those of other scenarios."""
     overhead_s: float
 
+    @property
+    def fitted(self) -> int:
+        """How many stages and operations have a distribution."""
+        return sum(one.fitted is not None for one in self.stages) + sum(
+            one.fitted is not None for one in self.operations
+        )
+
 
 def calibrate(history: History, overhead_s: float, gap: PollGap) -> Calibration:
     """Fit everything that the history tells of; `gap` is how the client polled."""

@@ -72,7 +72,7 @@ class Uniform(Family):
     def probability(self, parameters: Floats, low: Floats, high: Floats) -> Floats:
         """Of each interval."""
         first, last = parameters
-        return np.clip(np.minimum(high, last) - np.maximum(low, first), 0, None) / (last - first)
+        return np.asarray(np.clip(np.minimum(high, last) - np.maximum(low, first), 0, None) / (last - first))
 
     def quantile(self, parameters: Floats, shares: Floats) -> Floats:
         """The value that each share does not exceed."""
@@ -103,7 +103,7 @@ class Triangular(Family):
         inside = np.clip(values, first, last)
         rising = (inside - first) ** 2 / max((last - first) * (mode - first), 1e-300)
         falling = 1 - (last - inside) ** 2 / max((last - first) * (last - mode), 1e-300)
-        return np.where(inside < mode, rising, falling)
+        return np.asarray(np.where(inside < mode, rising, falling))
 
     def quantile(self, parameters: Floats, shares: Floats) -> Floats:
         """The value that each share does not exceed."""
@@ -111,7 +111,7 @@ class Triangular(Family):
         width = last - first
         rising = first + np.sqrt(shares * width * (mode - first))
         falling = last - np.sqrt((1 - shares) * width * (last - mode))
-        return np.where(shares * width <= mode - first, rising, falling)
+        return np.asarray(np.where(shares * width <= mode - first, rising, falling))
 
     def starts(self, middles: Floats, lowest: float, highest: float) -> list[Floats]:
         """Where to begin looking."""
@@ -216,9 +216,9 @@ class Mixture(Family):
     def probability(self, parameters: Floats, low: Floats, high: Floats) -> Floats:
         """Of each interval."""
         share, first, first_high, second, second_high = parameters
-        return share * _log_normal_between(first, first_high, low, high) + (1 - share) * _log_normal_between(
-            second, second_high, low, high
-        )
+        fast = _log_normal_between(first, first_high, low, high)
+        slow = _log_normal_between(second, second_high, low, high)
+        return np.asarray(share * fast + (1 - share) * slow)
 
     def quantile(self, parameters: Floats, shares: Floats) -> Floats:
         """The value that each share does not exceed."""

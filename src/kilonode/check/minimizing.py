@@ -58,4 +58,4 @@ def _descend(function: Callable[[Floats], float], start: Floats, steps: Floats, 
                 corners = [corners[0], *((corners[0] + corner) / 2 for corner in corners[1:])]
                 values = [values[0], *(function(corner) for corner in corners[1:])]
                 evaluations += len(corners) - 1
-    return corners[int(np.argmin(values))]
+    return np.asarray(corners[int(np.argmin(values))])

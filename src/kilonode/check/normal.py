@@ -40,4 +40,4 @@ def _below(deviations: Floats) -> Floats:
     low = np.interp(np.minimum(deviations, 0.0), _PLACES, _BELOW, left=0.0)
     # Above the middle only a difference that straddles it asks; there one minus the tail is as exact as needed.
     high = 1 - np.interp(-np.maximum(deviations, 0.0), _PLACES, _BELOW, left=0.0)
-    return np.where(deviations > 0, high, low)
+    return np.asarray(np.where(deviations > 0, high, low))

@@ -43,9 +43,8 @@ def calibrate(
             write_atomically(output, text.encode())
         except OSError as error:
             raise InputError("cannot write the profile", where=str(output), got=error.strerror or str(error)) from error
-        fitted = sum(one.fitted is not None for one in (*calibration.stages, *calibration.operations))
         all_of_them = len(calibration.stages) + len(calibration.operations)
-        say(f"{output}: {fitted} of {all_of_them} stages and operations fitted, from {folder.name}")
+        say(f"{output}: {calibration.fitted} of {all_of_them} stages and operations fitted, from {folder.name}")
     elif not as_json:
         give_text(text.rstrip("\n"))
     if as_json:

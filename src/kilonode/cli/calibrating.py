@@ -17,7 +17,7 @@ def calibrate_run(folder: RunFolder, overhead: str) -> tuple[Calibration, list[s
     results, history = evaluate_history(folder)
     gap = PollGap(DEFAULT_INTERVAL.fraction, DEFAULT_INTERVAL.least_s, DEFAULT_INTERVAL.most_s)
     found = calibrate(history, float(Duration.parse(overhead)), gap)
-    if not any(one.fitted is not None for one in (*found.stages, *found.operations)):
+    if found.fitted == 0:
         raise InputError(
             "the run has nothing that a profile could be fitted to",
             where=str(folder.path),

@@ -54,11 +54,11 @@ def _print_workload(console: Console, workload: WorkloadComparison, comparison: 
         table.add_column(name, justify="left" if not name else "right", no_wrap=True)
     room = max(_SHORTEST_NAME, console.width - _NUMBERS_WIDTH)
     for step in workload.steps:
-        name = _name(step)
-        name.truncate(room, overflow="ellipsis")
+        shown = _name(step)
+        shown.truncate(room, overflow="ellipsis")
         changes = (None, *step.changes)
         for place, (run, side, change) in enumerate(zip(comparison.runs, step.sides, changes, strict=True)):
-            first = name if not place else Text("")
+            first = shown if not place else Text("")
             if side is None:
                 table.add_row(first, run.label, UNKNOWN, *([""] * 6))
                 continue
