@@ -4,6 +4,7 @@ from kilonode.check.criteria import Unit
 from kilonode.check.results import Interval
 from kilonode.report.words import (
     bytes_words,
+    cores_words,
     interval_words,
     range_words,
     rate_words,
@@ -57,3 +58,11 @@ def test_open_ends_of_intervals_say_so() -> None:
 )  # fmt: skip
 def test_ranges_share_their_unit(low: float | None, high: float | None, words: str) -> None:
     assert range_words(low, high) == words
+
+
+@pytest.mark.parametrize(
+    ("cores", "words"),
+    [(None, "–"), (0.0, "0"), (7.7e-06, "<0.001"), (0.0123, "0.0123"), (1.5, "1.50"), (-0.25, "−0.25")],
+)
+def test_processors_kept_busy_have_three_digits_and_no_false_ones(cores: float | None, words: str) -> None:
+    assert cores_words(cores) == words

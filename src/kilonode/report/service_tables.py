@@ -6,7 +6,15 @@ from kilonode.base.units import format_seconds
 from kilonode.check.cost_results import ServiceCosts, ServicePhase, ServicesResults, Spread
 from kilonode.report.markup import Child, Markup, element, join
 from kilonode.report.tables import number, table
-from kilonode.report.words import UNKNOWN, bytes_words, cores_words, count_words, seconds_words, share_words
+from kilonode.report.words import (
+    UNKNOWN,
+    amount_words,
+    bytes_words,
+    cores_words,
+    count_words,
+    seconds_words,
+    share_words,
+)
 
 _COLOURS: Final = 8
 _PHASE_METRICS: Final = (
@@ -58,9 +66,9 @@ def servers_table(costs: ServicesResults) -> Markup | None:
         for counted in one.counted:
             small = ""
             if counted.per_operation_less_idle is not None and costs.idle_s is not None:
-                small = f"{cores_words(counted.per_operation_less_idle)} less idle"
+                small = f"{amount_words(counted.per_operation_less_idle)} less idle"
             rows.append(
-                _server_row(one.service, f"{counted.metric} per operation", cores_words(counted.per_operation), small)
+                _server_row(one.service, f"{counted.metric} per operation", amount_words(counted.per_operation), small)
             )
         if one.read_share is not None:
             small = f"{share_words(1 - one.read_share)} writes"
@@ -109,7 +117,7 @@ def _phase_row(one: ServiceCosts, phase: ServicePhase) -> Markup:
 def _spread_cell(spread: Spread | None) -> Markup:
     if spread is None:
         return number("–", None, class_="number absent")
-    words = {"cpu_cores": cores_words, "memory_bytes": bytes_words}.get(spread.metric, cores_words)
+    words = {"cpu_cores": cores_words, "memory_bytes": bytes_words}.get(spread.metric, amount_words)
     small = "" if spread.min == spread.max else f"{words(spread.min)} – {words(spread.max)}"
     return number(words(spread.mean), spread.mean, small=small)
 

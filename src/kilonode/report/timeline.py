@@ -24,7 +24,7 @@ class Row:
     """One bar with its words."""
 
     kind: str
-    """`setup`, `load`, `drain`, `disruption` or `cleanup`."""
+    """`idle`, `setup`, `load`, `drain`, `disruption` or `cleanup`."""
     name: str
     start_s: float
     finish_s: float
@@ -33,7 +33,12 @@ class Row:
 
 def timeline(results: Results) -> Markup:
     """All bars, in the order in which they begin."""
-    rows = [*_stage_rows(results.stages, "setup"), *_load_rows(results), *_disruption_rows(results)]
+    rows = [
+        *_idle_rows(results),
+        *_stage_rows(results.stages, "setup"),
+        *_load_rows(results),
+        *_disruption_rows(results),
+    ]
     rows.extend(_stage_rows(results.stages, "cleanup"))
     start_s = min([results.start_s, *(row.start_s for row in rows)])
     finish_s = max([results.finish_s, *(row.finish_s for row in rows), start_s + 1e-9])
@@ -45,6 +50,15 @@ def timeline(results: Results) -> Markup:
         role="table",
         aria_label="The run over time",
     )
+
+
+def _idle_rows(results: Results) -> list[Row]:
+    stretches = results.services.stretches if results.services is not None else ()
+    return [
+        Row("idle", "idle", one.start_s, one.finish_s, f"nothing asked, {format_seconds(one.finish_s - one.start_s)}")
+        for one in stretches
+        if one.phase == "idle"
+    ]
 
 
 def _load_rows(results: Results) -> list[Row]:

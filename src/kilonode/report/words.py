@@ -7,6 +7,9 @@ from kilonode.base.units import format_seconds
 from kilonode.check.criteria import Unit
 from kilonode.check.results import CriterionResult, Interval, Latency, Percentile, Results, Verdict
 
+LEAST_CORES: Final = 0.001
+"""A service that is read for ten seconds in steps of a clock tick of 10 ms cannot be told to use less."""
+
 UNKNOWN: Final = "–"
 """What stands where there is no number."""
 
@@ -77,8 +80,15 @@ def bytes_words(value: float | None) -> str:
 
 
 def cores_words(cores: float | None) -> str:
-    """Processors kept busy, with three digits."""
-    return UNKNOWN if cores is None else _three_digits(cores)
+    """Processors kept busy, with three digits; below a thousandth all are the same."""
+    return "<0.001" if cores is not None and 0 < cores < LEAST_CORES else amount_words(cores)
+
+
+def amount_words(value: float | None) -> str:
+    """Any number with three digits."""
+    if value is None:
+        return UNKNOWN
+    return f"−{_three_digits(-value)}" if value < 0 else _three_digits(value)
 
 
 def seconds_words(seconds: float | None, *, at_least: bool = False) -> str:
