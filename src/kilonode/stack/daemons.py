@@ -139,6 +139,8 @@ def rabbitmq_variables(site: Site) -> Mapping[str, str]:
         "HOME": str(data / "home"),  # where the cookie of Erlang's distribution is kept
         "LANG": "C.UTF-8",
         "RABBITMQ_CONF_ENV_FILE": "/dev/null",
+        # Then the script becomes the broker, instead of waiting beside it and ending it by a tool that takes its time.
+        "RUNNING_UNDER_SYSTEMD": "true",
         "RABBITMQ_NODENAME": f"{site.folder.name}@localhost",
         "RABBITMQ_NODE_IP_ADDRESS": ADDRESS,
         "RABBITMQ_NODE_PORT": str(site.ports.rabbitmq),

@@ -37,7 +37,7 @@ async def up(wanted: UpSettings, progress: Progress, run: str = "") -> StackReco
     folder = StackFolder(wanted.state, wanted.name)
     with folder.locked():
         if wanted.fresh:
-            await end_all(folder, clock)
+            await end_all(folder, clock, at_once=True)
             folder.remove()
         known = folder.read_record()
         settings = plan(wanted, known.settings if known else None)
@@ -78,7 +78,7 @@ async def down(state: Path, name: str, progress: Progress, *, purge: bool = Fals
     clock = RealClock()
     with folder.locked():
         began_ns = clock.now_ns()
-        ended = await end_all(folder, clock)
+        ended = await end_all(folder, clock, at_once=purge)
         took_s = (clock.now_ns() - began_ns) / NANOSECONDS_PER_SECOND
         progress.say(f"stack {name}: {ended} processes ended in {took_s:.1f} s")
         if purge:

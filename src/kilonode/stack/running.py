@@ -21,6 +21,10 @@ from kilonode.stack.services import Service
 Missing = Callable[[], Awaitable[str]]
 """Asks what is still missing, in words; nothing when what was waited for is there."""
 
+LAST: Final = frozenset({"epmd"})
+"""The broker's tools find it by its port mapper, and without it take their time to give up."""
+FOUNDATIONS: Final = frozenset({"mariadb", "rabbitmq", "memcached"}) | LAST
+"""What all other services use, so it ends after them."""
 MARK: Final = "KILONODE_STACK"
 GRACE_S: Final = 20.0
 """How long processes may take to end after they were asked to; databases write back what is in memory."""
@@ -75,17 +79,19 @@ def processes_of(folder: StackFolder) -> tuple[ProcessIdentity, ...]:
     return tuple(found.values())
 
 
-async def end_all(folder: StackFolder, clock: Clock) -> int:
-    """End every process of the stack, those that others depend on last; how many there were."""
+async def end_all(folder: StackFolder, clock: Clock, *, at_once: bool = False) -> int:
+    """End every process of the stack, those that others depend on last; how many there were.
+
+    `at_once` leaves them no time to write anything back: for a stack whose data goes with it.
+    """
     ended = 0
-    last = {"mariadb", "rabbitmq", "memcached", "epmd"}
-    foundations = [record.identity for record in folder.services() if record.name in last]
-    sessions = {identity.pid for identity in foundations}
-    first = [one for one in processes_of(folder) if _session(one.pid) not in sessions]
-    for group in (first, None):
-        identities = list(processes_of(folder)) if group is None else group
+    for later in (FOUNDATIONS, LAST, frozenset[str]()):
+        sessions = {record.identity.pid for record in folder.services() if record.name in later}
+        identities = [one for one in processes_of(folder) if _session(one.pid) not in sessions]
         ended += len(identities)
-        await _end(identities, clock)
+        if not at_once:
+            await _ask_to_end(identities, clock)
+        await _make_end(identities, clock)
     folder.write_services(())
     return ended
 
@@ -112,11 +118,13 @@ async def until_ready(
         await clock.sleep(LOOK_EVERY_S)
 
 
-async def _end(identities: Sequence[ProcessIdentity], clock: Clock) -> None:
+async def _ask_to_end(identities: Sequence[ProcessIdentity], clock: Clock) -> None:
     for identity in identities:
         send(identity, signal.SIGTERM)
-    if await wait_until_gone(identities, clock, GRACE_S):
-        return
+    await wait_until_gone(identities, clock, GRACE_S)
+
+
+async def _make_end(identities: Sequence[ProcessIdentity], clock: Clock) -> None:
     for identity in identities:
         send(identity, signal.SIGKILL)
     if not await wait_until_gone(identities, clock, GRACE_S):
