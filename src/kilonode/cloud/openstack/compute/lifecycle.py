@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from kilonode.base.errors import LabError
 from kilonode.cloud.batches import BatchController, Decision
-from kilonode.cloud.context import Cloud
+from kilonode.cloud.context import Changes, Cloud
 from kilonode.cloud.ledger import Claim
 from kilonode.cloud.openstack.compute import neighbours, server_images
 from kilonode.cloud.openstack.compute.changes import fail, migration_record, move_on, rest, try_elsewhere
@@ -21,13 +21,14 @@ from kilonode.cloud.openstack.compute.model import (
     DELETED_SERVER,
     MIGRATION,
     SERVER,
+    Move,
     Server,
     claims,
     flavor_amount,
     given_back,
     servers_by_node,
 )
-from kilonode.cloud.openstack.compute.states import BUILDING
+from kilonode.cloud.openstack.compute.states import BUILDING, ERROR, RESIZED
 from kilonode.cloud.resources import HEARTBEAT, NODE, NODE_USAGE
 from kilonode.cloud.stages import Stage
 from kilonode.control.mirror import Delete, Mirror, Put
@@ -128,6 +129,29 @@ class Lifecycle:
                 )
                 if stage.failure is not None and stage.failure.elsewhere:
                     result.server = try_elsewhere(server, now_us) or result.server
+            elif server.new_image is not None:
+                # The server is as well as it was; there is only no image.
+                self._write_instead(result, server_images.discard(self._cloud, server.new_image.image_id))
+                failed = fail(server, message, now_us, state=server.state)
+                result.server = replace(failed, new_image=None, shelved_image_id="", shelved_us=0)
+            elif server.move is not None and server.state != RESIZED:
+                self._stay(result, server, server.move, message, now_us)
+
+    def _stay(self, result: Outcome, server: Server, move: Move, message: str, now_us: int) -> None:
+        """A move that fails before it arrives leaves the server where it was, and gives the other end's room back."""
+        if move.target:
+            result.claims.append(Claim(move.target, flavor_amount(server, move.new_flavor), -1))
+        record = migration_record(server, replace(move, status="error"), now_us)
+        result.changes.append(Put(MIGRATION, record, move.id))
+        state = server.state if move.kind == "live-migration" else ERROR
+        result.server = replace(fail(server, message, now_us, state=state), move=None)
+
+    @staticmethod
+    def _write_instead(result: Outcome, changes: Changes) -> None:
+        """Write these, and not what was to be written of the same documents before them in the same commit."""
+        written = {(change.kind, change.key) for change in changes}
+        result.changes = [change for change in result.changes if (change.kind, change.key) not in written]
+        result.changes.extend(changes)
 
     def _change_state(self, result: Outcome, server: Server, stage: Stage, now_us: int) -> None:
         result.server = move_on(server, stage, now_us)
@@ -177,10 +201,7 @@ class Lifecycle:
 
     def _finish_image(self, result: Outcome, server: Server, stage: Stage, now_us: int) -> None:
         # Without a delay the image was begun in this same decision, and is written once, as it is in the end.
-        finished = server_images.finish(self._cloud, server)
-        written = {(change.kind, change.key) for change in finished}
-        result.changes = [change for change in result.changes if (change.kind, change.key) not in written]
-        result.changes.extend(finished)
+        self._write_instead(result, server_images.finish(self._cloud, server))
         result.server = replace(move_on(server, stage, now_us), new_image=None)
 
     def _offload(self, result: Outcome, server: Server, stage: Stage, now_us: int) -> None:
