@@ -149,6 +149,12 @@ SMALLER = {
         "workloads.api-mix.load.duration=5s",
         "workloads.tokens.load.stages=[{to: 50/s, over: 5s}]",
     ),
+    "thousand-nodes-stack": (
+        "cloud={emulated: {nodes: 50}}",
+        "workloads.boot-storm.load.duration=20s",
+        "workloads.api-mix.load.duration=20s",
+        "workloads.tokens.load.stages=[{to: 3/s, over: 20s}]",
+    ),
     "token-storm": ("parameters.steps=1", "workloads.validate.load.duration=10s"),
 }
 """How each experiment is made small; one that is missing here fails its test."""
