@@ -104,3 +104,19 @@ async def test_a_page_of_nothing_is_empty() -> None:
     async with running() as compute:
         await ready(compute)
         assert await compute.ok("GET", "/servers?limit=0") == {"servers": []}
+
+
+async def test_files_can_be_put_into_a_server_before_2_57() -> None:
+    async with running() as compute:
+        server = {"name": "s", "flavorRef": "1", "imageRef": "i", "networks": "none"}
+
+        async def create(version: str, *contents: str) -> int:
+            files = [{"path": f"/{number}", "contents": each} for number, each in enumerate(contents)]
+            body = {"server": {**server, "personality": files}}
+            return (await compute.call("POST", "/servers", body, version=version)).status
+
+        assert await create("2.56", "YQ==") == 202
+        assert await create("2.57", "YQ==") == 400
+        assert await create("2.56", "no base64") == 400
+        assert await create("2.56", *["YQ=="] * 6) == 403
+        assert await create("2.56", "YWFh" * 4_000) == 403

@@ -50,6 +50,7 @@ def write_configuration(workspace: Path, clouds_file: Path, cloud: str) -> Path:
     uri = login["auth_url"].rstrip("/")
     _add(told, "identity", uri_v3=uri if uri.endswith("/v3") else f"{uri}/v3", region=str(region.get_region_name()))
     _add(told, "compute", **found)
+    _add(told, "compute", certified_image_ref=found["image_ref"], certified_image_trusted_certs="first,second")
     _add(told, "network", public_network_id=public.id, floating_network_name=public.name)
     _add(told, "volume", volume_type_multiattach=multiattach)
     path = workspace / "tempest.conf"

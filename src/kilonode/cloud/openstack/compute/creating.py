@@ -7,7 +7,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from kilonode.cloud.openstack.compute import neighbours
-from kilonode.cloud.openstack.compute.bodies import access_address, check_metadata, disk_config
+from kilonode.cloud.openstack.compute.bodies import access_address, check_files, check_metadata, disk_config
 from kilonode.cloud.openstack.compute.lookup import check_zone, find_flavor
 from kilonode.cloud.openstack.compute.model import (
     KEYPAIR,
@@ -82,6 +82,7 @@ def _template(request: Request, body: CreateServer) -> Server:
     if wanted.key_name is not None and cloud.mirror.get(KEYPAIR, keypair_key(caller.user_id, wanted.key_name)) is None:
         raise Fault(400, "Invalid key_name provided.")
     check_metadata(request, wanted.metadata)
+    check_files(request, wanted.personality)
     groups = _security_groups(wanted)
     neighbours.check_security_groups(cloud, caller, groups)
     zone, node = _place(request, wanted)
@@ -117,6 +118,7 @@ def _template(request: Request, body: CreateServer) -> Server:
         reservation_id=f"r-{server_id[:8]}",
         group_id=_group(request, body),
         hints=_hints(body),
+        trusted_certificates=tuple(wanted.trusted_certificates or ()),
         actions=(ServerAction("create", request.id, caller.user_id, caller.project_id, now_us),),
     )
 

@@ -15,7 +15,7 @@ from kilonode.cloud.openstack.compute.acting import (
     required_text,
     write,
 )
-from kilonode.cloud.openstack.compute.bodies import access_address, check_metadata, disk_config
+from kilonode.cloud.openstack.compute.bodies import access_address, check_files, check_metadata, disk_config
 from kilonode.cloud.openstack.compute.changes import begin
 from kilonode.cloud.openstack.compute.model import KEYPAIR, Server, keypair_key
 from kilonode.cloud.openstack.compute.servers import new_action
@@ -50,6 +50,7 @@ async def rebuild(request: Request, entry: Entry[Server], arguments: Any) -> Res
     rebuilt = replace(rebuilt, image_id="" if on_volume else image_id)
     if "name" in wanted:
         rebuilt = replace(rebuilt, name=required_text(wanted, "name").strip())
+    check_files(request, wanted.get("personality") or [])
     if "metadata" in wanted:
         metadata = object_of(wanted["metadata"], "metadata")
         check_metadata(request, metadata)

@@ -65,6 +65,8 @@ class WantedServer(msgspec.Struct, frozen=True):
     access_ipv6: str = msgspec.field(name="accessIPv6", default="")
     disk_config: str = msgspec.field(name="OS-DCF:diskConfig", default="MANUAL")
     admin_password: str | None = msgspec.field(name="adminPass", default=None)
+    trusted_certificates: list[str] | None = msgspec.field(name="trusted_image_certificates", default=None)
+    personality: list[dict[str, str]] = []
     return_reservation_id: Flag = False
     hostname: str | None = None
 

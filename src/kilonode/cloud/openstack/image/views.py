@@ -138,7 +138,9 @@ def sort(request: Request, images: list[Image]) -> None:
     for name, _ in keys:
         if name not in FIELDS:
             raise Fault(400, f"Invalid sort key: {name}.")
-    images.sort(key=lambda image: (image.created_us, image.id), reverse=True)
+    # What was made in one second differs only here: the fields show whole seconds.
+    oldest_first = bool(keys) and keys[0] == ("created_at", False)
+    images.sort(key=lambda image: (image.created_us, image.id), reverse=not oldest_first)
     FIELDS.sort(images, keys)
 
 
