@@ -171,6 +171,45 @@ async def test_a_token_of_a_trust_is_worth_nothing_when_the_trustor_loses_the_ro
         assert (await cloud.ask("GET", "/network/v2.0/networks", token=text)).status == 401
 
 
+async def test_a_token_of_a_trust_makes_nothing_that_outlives_it() -> None:
+    async with openstack() as cloud:
+        trust = Trust(cloud)
+        await trust.make()
+        text = (await trust.log_in()).headers["x-subject-token"]
+        user = f"{V3}/users/{trust.ids['alice']}"
+        wanted = {"application_credential": {"name": "more"}}
+        place = f"{user}/application_credentials"
+        assert (await cloud.ask("POST", place, wanted, token=text)).status == 403
+        for path in (place, f"{user}/access_rules"):
+            assert (await cloud.ask("GET", path, token=text)).status == 403
+            assert (await cloud.ask("GET", path, token=trust.alice)).status == 200
+        assert (await cloud.ask("POST", f"{V3}/OS-TRUST/trusts", {"trust": trust.wanted}, token=text)).status == 403
+        other = (await cloud.log_in("demo")).body["token"]["project"]["id"]
+        keys = f"{user}/credentials/OS-EC2"
+        assert (await cloud.ask("POST", keys, {"tenant_id": other}, token=text)).status == 403
+        own = {"tenant_id": trust.wanted["project_id"]}
+        assert (await cloud.ask("POST", keys, own, token=text)).status == 201
+
+
+@pytest.mark.parametrize("unrestricted", [True, False])
+async def test_a_token_of_an_application_credential_gives_no_more_than_itself(unrestricted: bool) -> None:
+    async with openstack() as cloud:
+        user = (await cloud.log_in("demo")).body["token"]["user"]["id"]
+        place = f"{V3}/users/{user}/application_credentials"
+        wanted: dict[str, Any] = {"name": "robot", "roles": [{"name": "reader"}], "unrestricted": unrestricted}
+        made = (await cloud.good("POST", place, {"application_credential": wanted}, token=cloud.demo))[
+            "application_credential"
+        ]
+        method = {"id": made["id"], "secret": made["secret"]}
+        auth = {"identity": {"methods": ["application_credential"], "application_credential": method}}
+        robot = (await cloud.ask("POST", f"{V3}/auth/tokens", {"auth": auth}, token="")).headers["x-subject-token"]
+        assert (await cloud.ask("GET", f"{V3}/OS-TRUST/trusts?trustor_user_id={user}", token=robot)).status == 403
+        more = {"application_credential": {"name": "more", "roles": [{"name": "member"}]}}
+        same = {"application_credential": {"name": "same"}}
+        assert (await cloud.ask("POST", place, more, token=robot)).status == (400 if unrestricted else 403)
+        assert (await cloud.ask("POST", place, same, token=robot)).status == (201 if unrestricted else 403)
+
+
 async def test_a_trust_is_used_as_often_as_it_says() -> None:
     async with openstack() as cloud:
         trust = Trust(cloud, remaining_uses=2)

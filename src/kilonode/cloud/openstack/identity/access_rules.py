@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from kilonode.cloud.openstack.identity.answers import find, listing, require, show
+from kilonode.cloud.openstack.identity.delegated import refuse_token_of_trust
 from kilonode.cloud.openstack.identity.delegation_model import ACCESS_RULE, AccessRule, access_rules_by_user
 from kilonode.cloud.openstack.identity.model import APPLICATION_CREDENTIAL, credentials_by_user
 from kilonode.cloud.openstack.web.access import Access
@@ -67,6 +68,7 @@ async def list_access_rules(request: Request) -> Response:
     """`GET /users/{user_id}/access_rules`."""
     user_id = request.params["user_id"]
     require(request, "list_access_rules", user_id=user_id)
+    refuse_token_of_trust(request)
     mirror = request.cloud.mirror
     values = (mirror.all(ACCESS_RULE)[key].value for key in access_rules_by_user(mirror).keys(user_id))
     return listing(request, "access_rules", ACCESS_RULE_FIELDS, values)
@@ -75,6 +77,7 @@ async def list_access_rules(request: Request) -> Response:
 async def show_access_rule(request: Request) -> Response:
     """`GET /users/{user_id}/access_rules/{access_rule_id}`."""
     require(request, "get_access_rule", user_id=request.params["user_id"])
+    refuse_token_of_trust(request)
     return show(request, "access_rule", "access_rules", ACCESS_RULE_FIELDS, _find(request).value)
 
 
@@ -82,6 +85,7 @@ async def delete_access_rule(request: Request) -> Response:
     """`DELETE /users/{user_id}/access_rules/{access_rule_id}`: not while an application credential has it."""
     user_id = request.params["user_id"]
     require(request, "delete_access_rule", user_id=user_id)
+    refuse_token_of_trust(request)
     entry = _find(request)
     mirror = request.cloud.mirror
     credentials = (mirror.all(APPLICATION_CREDENTIAL)[key].value for key in credentials_by_user(mirror).keys(user_id))

@@ -8,6 +8,7 @@ from kilonode.cloud.context import timestamp_with_microseconds
 from kilonode.cloud.openstack.identity.access_rules import ACCESS_RULE_FIELDS, WantedRule, rules_for
 from kilonode.cloud.openstack.identity.answers import checked_name, find, forbidden, link, listing, require, shown
 from kilonode.cloud.openstack.identity.authority import Authority
+from kilonode.cloud.openstack.identity.delegated import refuse_restricted, refuse_token_of_trust
 from kilonode.cloud.openstack.identity.delegation_model import ACCESS_RULE, AccessRule
 from kilonode.cloud.openstack.identity.instants import future_us
 from kilonode.cloud.openstack.identity.model import (
@@ -71,6 +72,7 @@ async def list_application_credentials(request: Request) -> Response:
     """`GET /users/{user_id}/application_credentials`."""
     user_id = request.params["user_id"]
     require(request, "list_application_credentials", user_id=user_id)
+    refuse_token_of_trust(request)
     mirror = request.cloud.mirror
     values = (mirror.all(APPLICATION_CREDENTIAL)[key].value for key in credentials_by_user(mirror).keys(user_id))
     return listing(request, "application_credentials", CREDENTIAL_FIELDS, values)
@@ -80,13 +82,17 @@ async def create_application_credential(request: Request) -> Response:
     """`POST /users/{user_id}/application_credentials`: for the project of the user's token. Shows the secret, once."""
     cloud, caller = request.cloud, request.caller
     wanted = request.json(CreateCredential).application_credential
-    if caller.user_id != request.params["user_id"] or not caller.project_id or not _may_make(request):
+    if caller.user_id != request.params["user_id"] or not caller.project_id:
         raise forbidden(request, "create_application_credential")
+    refuse_token_of_trust(request)
+    refuse_restricted(request)
     name = checked_name("application_credential", wanted.name)
     table = cloud.mirror.all(APPLICATION_CREDENTIAL)
     if any(table[key].value.name == name for key in credentials_by_user(cloud.mirror).keys(caller.user_id)):
         raise Fault(409, f"Conflict occurred attempting to store application_credential - Duplicate entry {name}.")
-    held = {role.name: role.id for role in cloud.part(Authority).roles(caller.user_id, "project", caller.project_id)}
+    # The roles of the token, not of the user: a delegated token must not make what is worth more than itself.
+    session = cloud.part(Authority).session(request.header("x-auth-token") or "")
+    held = {role.name: role.id for role in session.roles}
     role_ids = tuple(held.values()) if wanted.roles is None else _role_ids(request, wanted.roles, held)
     rules, changes = rules_for(request, wanted.access_rules or ())
     secret = wanted.secret or f"{cloud.new_hexadecimal_id()}{cloud.new_hexadecimal_id()}"
@@ -111,6 +117,7 @@ async def create_application_credential(request: Request) -> Response:
 async def show_application_credential(request: Request) -> Response:
     """`GET /users/{user_id}/application_credentials/{credential_id}`."""
     require(request, "get_application_credential", user_id=request.params["user_id"])
+    refuse_token_of_trust(request)
     credential = _find_credential(request).value
     rules = request.cloud.mirror.all(ACCESS_RULE)
     held = [rules[key].value for key in credential.access_rule_ids or () if key in rules]
@@ -121,8 +128,8 @@ async def show_application_credential(request: Request) -> Response:
 async def delete_application_credential(request: Request) -> Response:
     """`DELETE /users/{user_id}/application_credentials/{credential_id}`."""
     require(request, "delete_application_credential", user_id=request.params["user_id"])
-    if not _may_make(request):
-        raise forbidden(request, "delete_application_credential")
+    refuse_token_of_trust(request)
+    refuse_restricted(request)
     entry = _find_credential(request)
     await request.cloud.mirror.commit([Delete(APPLICATION_CREDENTIAL, entry.value.id, entry.revision)])
     return reply(None, 204)
@@ -133,16 +140,6 @@ def _find_credential(request: Request) -> Entry[ApplicationCredential]:
     if entry.value.user_id != request.params["user_id"]:
         raise Fault(404, f"Could not find application credential: {entry.value.id}.")
     return entry
-
-
-def _may_make(request: Request) -> bool:
-    """A token that came from an application credential may make others only if that one is unrestricted."""
-    text = request.header("x-auth-token") or ""
-    made_from = request.cloud.part(Authority).session(text).token.credential_id
-    if not made_from:
-        return True
-    entry = request.cloud.mirror.get(APPLICATION_CREDENTIAL, made_from)
-    return entry is not None and entry.value.unrestricted
 
 
 def _role_ids(request: Request, wanted: tuple[NamedRole, ...], held: dict[str, str]) -> tuple[str, ...]:

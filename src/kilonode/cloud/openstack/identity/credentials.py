@@ -7,6 +7,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from kilonode.cloud.openstack.identity.answers import find, forbidden, items_reply, link, listing, show
+from kilonode.cloud.openstack.identity.delegated import in_scope
 from kilonode.cloud.openstack.identity.delegation_model import CREDENTIAL, Credential, kept_credentials_by_user
 from kilonode.cloud.openstack.identity.model import PROJECT, USER
 from kilonode.cloud.openstack.web.access import Access
@@ -76,13 +77,15 @@ class _Keys(msgspec.Struct, frozen=True):
 async def list_credentials(request: Request) -> Response:
     """`GET /credentials`: all to administrators, else the caller's own."""
     values = (entry.value for entry in request.cloud.mirror.all(CREDENTIAL).values())
-    return listing(request, "credentials", CREDENTIAL_FIELDS, (one for one in values if _may(request, one.user_id)))
+    return listing(
+        request, "credentials", CREDENTIAL_FIELDS, (one for one in values if _may(request, one.user_id, one.project_id))
+    )
 
 
 async def create_credential(request: Request) -> Response:
     """`POST /credentials`."""
     wanted = request.json(CreateCredential).credential
-    _require(request, "create_credential", wanted.user_id)
+    _require(request, "create_credential", wanted.user_id, wanted.project_id)
     find(request, USER, "user", wanted.user_id)
     if wanted.project_id is not None:
         find(request, PROJECT, "project", wanted.project_id)
@@ -116,7 +119,7 @@ async def update_credential(request: Request) -> Response:
         blob=old.blob if changed.blob is UNSET else changed.blob,
         project_id=old.project_id if changed.project_id is UNSET else changed.project_id,
     )
-    _require(request, "update_credential", credential.user_id)
+    _require(request, "update_credential", credential.user_id, credential.project_id)
     find(request, USER, "user", credential.user_id)
     if credential.type == EC2:
         _keys(credential.blob)
@@ -134,17 +137,18 @@ async def delete_credential(request: Request) -> Response:
 async def list_ec2_credentials(request: Request) -> Response:
     """`GET /users/{user_id}/credentials/OS-EC2`."""
     user_id = request.params["user_id"]
-    _require(request, "ec2_list_credentials", user_id)
+    _require(request, "ec2_list_credentials", user_id, request.caller.project_id)
     mirror = request.cloud.mirror
     held = (mirror.all(CREDENTIAL)[key].value for key in kept_credentials_by_user(mirror).keys(user_id))
-    return items_reply(request, "credentials", [_shown_ec2(request, one) for one in held if one.type == EC2])
+    own = (one for one in held if one.type == EC2 and in_scope(request, one.project_id))
+    return items_reply(request, "credentials", [_shown_ec2(request, one) for one in own])
 
 
 async def create_ec2_credential(request: Request) -> Response:
     """`POST /users/{user_id}/credentials/OS-EC2`: a new pair of keys for a project."""
     cloud, user_id = request.cloud, request.params["user_id"]
-    _require(request, "ec2_create_credential", user_id)
     tenant_id = request.json(CreateEc2Credential).tenant_id
+    _require(request, "ec2_create_credential", user_id, tenant_id)
     find(request, USER, "user", user_id)
     find(request, PROJECT, "project", tenant_id)
     keys = _Keys(cloud.new_hexadecimal_id(), cloud.new_hexadecimal_id())
@@ -166,26 +170,27 @@ async def delete_ec2_credential(request: Request) -> Response:
     return reply(None, 204)
 
 
-def _may(request: Request, user_id: str) -> bool:
+def _may(request: Request, user_id: str, project_id: str | None) -> bool:
     caller = request.caller
     reads = request.method in ("GET", "HEAD") and caller.system and caller.access >= Access.READER
-    return caller.is_admin or reads or caller.user_id == user_id
+    return (caller.is_admin or reads or caller.user_id == user_id) and in_scope(request, project_id)
 
 
-def _require(request: Request, action: str, user_id: str) -> None:
-    if not _may(request, user_id):
+def _require(request: Request, action: str, user_id: str, project_id: str | None) -> None:
+    if not _may(request, user_id, project_id):
         raise forbidden(request, action)
 
 
 def _find(request: Request, action: str) -> Entry[Credential]:
     entry = find(request, CREDENTIAL, "credential", request.params["credential_id"])
-    _require(request, action, entry.value.user_id)
+    _require(request, action, entry.value.user_id, entry.value.project_id)
     return entry
 
 
 def _find_ec2(request: Request, action: str) -> Entry[Credential]:
-    _require(request, action, request.params["user_id"])
     entry = request.cloud.mirror.get(CREDENTIAL, _ec2_id(request.params["access"]))
+    project_id = entry.value.project_id if entry is not None else request.caller.project_id
+    _require(request, action, request.params["user_id"], project_id)
     if entry is None or entry.value.user_id != request.params["user_id"]:
         raise Fault(404, f"Could not find credential: {request.params['access']}.")
     return entry

@@ -8,6 +8,7 @@ from kilonode.cloud.context import timestamp_with_microseconds
 from kilonode.cloud.openstack.identity.answers import find, forbidden, items_reply, link, shown
 from kilonode.cloud.openstack.identity.application_credentials import NamedRole
 from kilonode.cloud.openstack.identity.authority import Authority
+from kilonode.cloud.openstack.identity.delegated import caller_token, refuse_token_of_credential
 from kilonode.cloud.openstack.identity.delegation_model import TRUST, Trust, trusts_by_user
 from kilonode.cloud.openstack.identity.instants import future_us
 from kilonode.cloud.openstack.identity.model import PROJECT, ROLE, USER, find_by_name
@@ -59,6 +60,7 @@ class CreateTrust(msgspec.Struct, frozen=True):
 
 async def list_trusts(request: Request) -> Response:
     """`GET /OS-TRUST/trusts`: all to administrators, else those in which the caller is whom it asks for."""
+    refuse_token_of_credential(request)
     mirror, caller, query = request.cloud.mirror, request.caller, request.query
     trustor_id, trustee_id = query.one("trustor_user_id"), query.one("trustee_user_id")
     all_readable = caller.is_admin or (caller.system and caller.access >= Access.READER)
@@ -84,7 +86,8 @@ async def create_trust(request: Request) -> Response:
     authority = cloud.part(Authority)
     if caller.user_id != wanted.trustor_user_id:
         raise Fault(403, "You are not authorized to perform the requested action: The trustor must be the caller.")
-    made_from = authority.session(request.header("x-auth-token") or "").token.trust_id
+    refuse_token_of_credential(request)
+    made_from = caller_token(request).trust_id
     source = authority.open_trust(made_from) if made_from else None
     if made_from and (source is None or source.redelegation_count == 0):
         raise Fault(403, "Redelegation allowed for delegated by trust only.")
@@ -156,6 +159,7 @@ async def show_trust_role(request: Request) -> Response:
 
 def _readable(request: Request) -> Entry[Trust]:
     """The trust, if the caller is one of its two users, or may see all. Raises Fault."""
+    refuse_token_of_credential(request)
     caller = request.caller
     trust = request.cloud.part(Authority).open_trust(request.params["trust_id"])
     if trust is None:
