@@ -130,3 +130,20 @@ async def test_what_is_not_shelved_cannot_be_taken_from_the_shelf() -> None:
             assert refused.status == 409
             words = f"Cannot '{action}' instance {server_id} while it is in vm_state active"
             assert refused.body["conflictingRequest"]["message"] == words
+
+
+async def test_a_profile_can_keep_shelved_servers_on_their_nodes() -> None:
+    async with running(stages="tests/cloud/stage_cases/kept-on-nodes.yaml") as compute:
+        server = await shelved(compute)
+        node = server.node
+        assert (server.state, compute.usage(node).instances) == ("shelved", 1)
+        assert (await compute.act(server.id, "unshelve")).status == 202
+        again = await rested(compute, server.id)
+        assert (again.state, again.node) == ("active", node)
+        await compute.act(server.id, "shelve")
+        await compute.rest(server.id)
+        assert (await compute.act(server.id, "shelveOffload")).status == 403
+        assert (await compute.act(server.id, "shelveOffload", as_="admin")).status == 202
+        gone = await rested(compute, server.id)
+        assert (gone.state, gone.node, compute.usage(node).instances) == ("shelved_offloaded", "", 0)
+        compute.check_books()
