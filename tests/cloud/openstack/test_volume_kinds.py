@@ -49,6 +49,22 @@ async def test_a_type_is_encrypted_until_it_is_not_and_its_volumes_say_so() -> N
         assert (await cloud.ask("DELETE", gone)).status == 202
 
 
+async def test_a_retyped_volume_is_what_its_new_type_says() -> None:
+    async with volumes() as service:
+        place, cloud = await _admin_place(service), service.cloud
+        wanted = {"name": "many", "extra_specs": {"multiattach": "<is> True"}}
+        await cloud.good("POST", f"{place}/types", {"volume_type": wanted})
+        volume_id = await service.make()
+        await service.rest()
+        await service.good("POST", f"/volumes/{volume_id}/action", {"os-retype": {"new_type": "many"}})
+        assert await service.status(volume_id) == "retyping"
+        await service.rest()
+        volume = (await service.good("GET", f"/volumes/{volume_id}"))["volume"]
+        assert (volume["status"], volume["volume_type"], volume["multiattach"]) == ("available", "many", True)
+        again = await service.ask("POST", f"/volumes/{volume_id}/action", {"os-retype": {"new_type": "many"}})
+        assert again.status == 400
+
+
 async def test_qualities_of_service_are_kept_while_a_type_has_them() -> None:
     async with volumes() as service:
         place, cloud = await _admin_place(service), service.cloud

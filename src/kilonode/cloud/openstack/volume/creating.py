@@ -85,7 +85,7 @@ async def create_volume(request: Request) -> Response:
         metadata=texts_of(wanted.metadata, "metadata"),
         zone=zone,
         group_id=_group(request, wanted, kind),
-        multiattach=kind.extra_specs.get("multiattach", "").lower() == "<is> true" or bool(wanted.multiattach),
+        multiattach=kind.multiattach or bool(wanted.multiattach),
         encrypted=kind.encryption is not None,
         **copied,
     )

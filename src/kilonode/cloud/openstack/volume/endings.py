@@ -79,6 +79,9 @@ def _volume_ended(cloud: Cloud, entry: Entry[Volume], following: str) -> Changes
             status = IN_USE
     elif volume.status == RETYPING:
         facts |= {"type_id": volume.wanted_type_id, "wanted_type_id": ""}
+        kind = cloud.mirror.get(VOLUME_TYPE, volume.wanted_type_id)
+        if kind is not None:
+            facts |= {"multiattach": kind.value.multiattach, "encrypted": kind.value.encryption is not None}
     elif volume.status == UPLOADING:
         more = _image_uploaded(cloud, volume)
         facts["upload_image_id"] = ""

@@ -173,6 +173,11 @@ class VolumeType(msgspec.Struct, frozen=True, omit_defaults=True):
     encryption: Encryption | None = None
     created_us: int = 0
 
+    @property
+    def multiattach(self) -> bool:
+        """Whether volumes of this type can be on several servers at once."""
+        return self.extra_specs.get("multiattach", "").lower() == "<is> true"
+
     def serves(self, project_id: str) -> bool:
         """Whether a project may make volumes of this type."""
         return self.public or project_id in self.projects
