@@ -63,7 +63,7 @@ async def test_an_unshelved_server_runs_with_its_addresses_and_without_the_image
         before = (await compute.ok("GET", f"/servers/{server_id}"))["server"]["addresses"]
         await compute.act(server_id, "shelve")
         await compute.rest(server_id)
-        assert [port.host for port in server_ports(compute.cloud, server_id)] == [""]
+        assert [(port.host, port.status) for port in server_ports(compute.cloud, server_id)] == [("", "DOWN")]
         assert (await compute.act(server_id, "unshelve")).status == 202
         server = await rested(compute, server_id)
         assert server.state == "active"

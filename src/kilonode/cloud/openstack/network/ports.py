@@ -221,7 +221,7 @@ def group_ids(cloud: Cloud, project_id: str, wanted: Sequence[str]) -> tuple[str
 
 def _bound(cloud: Cloud, port: Port, host: str) -> Port:
     return msgspec.structs.replace(
-        port, host=host, status="ACTIVE", updated_us=cloud.now_us(), version=port.version + 1
+        port, host=host, status="ACTIVE" if host else "DOWN", updated_us=cloud.now_us(), version=port.version + 1
     )
 
 
