@@ -1,4 +1,4 @@
-"""Where servers go, asked through the API: traits, aggregates, images, hints, groups, refusals; with both schedulers."""
+"""Where servers go, asked through the API: traits, aggregates, images, hints, groups, refusals; both schedulers."""
 
 import asyncio
 import json

@@ -14,7 +14,7 @@ from kilonode.cloud.openstack.placement.book import Book, Provider
 from kilonode.cloud.openstack.placement.door import CONCURRENT_UPDATE
 from kilonode.cloud.openstack.placement.draft import Draft
 from kilonode.cloud.openstack.placement.model import CONSUMER, Consumer
-from kilonode.cloud.openstack.placement.names import is_class
+from kilonode.cloud.openstack.placement.names import classes_in_order, is_class
 from kilonode.cloud.openstack.placement.nodes import server_of
 from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.cloud.openstack.web.request import Request
@@ -132,7 +132,7 @@ def _check_inventories(draft: Draft, known: Book, news: list[tuple[str, str, int
         if not any(name in draft.of(known.providers[uuid]).inventories for name in classes)
     ]
     if without:
-        raise _no_inventory(", ".join(classes), ", ".join(without))
+        raise _no_inventory(", ".join(classes_in_order(classes)), ", ".join(without))
 
 
 def _check_amount(

@@ -29,6 +29,15 @@ DUPLICATE_KEY: Final = "placement.query.duplicate_key"
 BAD_VALUE: Final = "placement.query.bad_value"
 MISSING_VALUE: Final = "placement.query.missing_value"
 _ANY_CODE: Final = "placement.undefined_code"
+_EXPLANATIONS: Final = {
+    400: "The server could not comply with the request since it is either malformed or otherwise incorrect.",
+    403: "Access was denied to this resource.",
+    404: "The resource could not be found.",
+    405: "The method is not allowed for this resource.",
+    406: "The resource could not be generated that was acceptable to your browser.",
+    409: "There was a conflict when trying to complete your request.",
+    415: "The request media type is not supported by this server.",
+}
 _CODES_SINCE: Final = (1, 23)
 _FRESHNESS_SINCE: Final = (1, 15)
 
@@ -58,8 +67,10 @@ def handler(*, reads: bool = False) -> Callable[[Handler], Handler]:
 
 
 def fault_format(fault: Fault, request_id: str) -> Response:
-    """Placement's errors: a list of one."""
-    error: dict[str, Any] = {"status": fault.status, "title": title(fault.status), "detail": fault.message}
+    """Placement's errors: a list of one, its detail below a sentence that stands for the status."""
+    explanation = _EXPLANATIONS.get(fault.status, "")
+    detail = f"{explanation}\n\n {fault.message}  " if explanation not in ("", fault.message) else fault.message
+    error: dict[str, Any] = {"status": fault.status, "title": title(fault.status), "detail": detail}
     if fault.type:
         error["code"] = fault.type
     return reply({"errors": [error | {"request_id": request_id} | fault.extra]}, fault.status)

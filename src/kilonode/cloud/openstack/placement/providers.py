@@ -68,7 +68,8 @@ async def create_provider(request: Request) -> Response:
     draft = Draft(cloud, known)
     if parent:
         if parent == uuid:
-            raise Fault(400, f"{refused}parent provider UUID cannot be same as UUID. Choose another parent or none.")
+            words = "parent provider UUID cannot be same as UUID. "
+            raise Fault(400, f"{refused}{words}Please set parent provider UUID to None if there is no parent.")
         if parent not in known.providers:
             raise Fault(400, f"{refused}parent provider UUID does not exist.")
         draft.keep(_line(known, known.providers[parent]))
@@ -132,7 +133,8 @@ def _new_parent(request: Request, known: Book, provider: Provider, parent: str, 
             raise Fault(400, f"{refused}un-parenting a provider is not currently allowed.")
         return ""
     if parent not in known.providers:
-        raise Fault(400, f"{refused}parent provider UUID does not exist.")
+        words = refused.replace(" update ", " create ")  # as the service itself says
+        raise Fault(400, f"{words}parent provider UUID does not exist.")
     if provider.parent and not may_move:
         raise Fault(400, f"{refused}re-parenting a provider is not currently allowed.")
     line = _line(known, known.providers[parent])

@@ -26,7 +26,7 @@ class Refused(Exception):  # noqa: N818  it is not an error of the program
 
     def __str__(self) -> str:
         place = "".join(f"[{step!r}]" for step in self.place)
-        return f"{self.message}\n\nFailed validating {self.rule!r} in schema{place}"
+        return f"{self.message}  Failed validating {self.rule!r} in schema{place}"
 
     def below(self, *steps: str) -> "Refused":
         """The same, as seen from further up."""
