@@ -148,3 +148,17 @@ async def test_hosts_are_shown_with_what_is_taken_of_them() -> None:
         assert (await compute.call("PUT", place, wrong, as_="admin", version="2.42")).status == 400
         assert (await compute.call("GET", f"{place}/reboot", as_="admin", version="2.42")).status == 501
         assert (await compute.call("GET", place, as_="admin", version="2.43")).status == 404
+
+
+async def test_a_rule_that_names_a_deleted_group_is_gone_with_it() -> None:
+    async with running() as compute:
+        place = "/os-security-groups"
+        made = (await compute.ok("POST", place, GROUP, version=OLD))["security_group"]
+        peer = {"security_group": {"name": "peer", "description": ""}}
+        other = (await compute.ok("POST", place, peer, version=OLD))["security_group"]
+        rule = {"ip_protocol": "tcp", "from_port": 22, "to_port": 22, "parent_group_id": made["id"]}
+        body = {"security_group_rule": {**rule, "group_id": other["id"]}}
+        added = (await compute.ok("POST", "/os-security-group-rules", body, version=OLD))["security_group_rule"]
+        assert added["group"]["name"] == "peer"
+        assert (await compute.call("DELETE", f"{place}/{other['id']}", version=OLD)).status == 202
+        assert (await compute.ok("GET", f"{place}/{made['id']}", version=OLD))["security_group"]["rules"] == []
