@@ -6,6 +6,9 @@ whatever else happens, in whatever process. It is for simulation and load, never
 
 import hashlib
 import random
+from typing import Final
+
+_LOW_62_BITS: Final = 2**62 - 1
 
 
 class Randomness:
@@ -32,6 +35,18 @@ class Randomness:
 def random_uuid(stream: random.Random) -> str:
     """A version 4 UUID from a seeded stream, in the canonical form with dashes."""
     # By hand: `uuid.UUID` takes four times as long, and an emulated cloud makes thousands a second.
-    bits = stream.getrandbits(128) & ~(0xF000 << 64 | 0xC000 << 48) | 4 << 76 | 0x8000 << 48
+    return _with_dashes(stream.getrandbits(128) & ~(0xF000 << 64 | 0xC000 << 48) | 4 << 76 | 0x8000 << 48)
+
+
+def rising_uuid(stream: random.Random, at_ms: int) -> str:
+    """A version 7 UUID (RFC 9562): it begins with the instant, in milliseconds since 1970 UTC.
+
+    What is made one after the other then stands together in an index, so little of it has to be written anew.
+    """
+    chance = stream.getrandbits(74)
+    return _with_dashes(at_ms << 80 | 7 << 76 | (chance >> 62) << 64 | 2 << 62 | chance & _LOW_62_BITS)
+
+
+def _with_dashes(bits: int) -> str:
     text = f"{bits:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
