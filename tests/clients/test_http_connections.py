@@ -363,7 +363,11 @@ def open_files() -> int:
 async def test_a_process_without_free_file_descriptors_is_exhausted_and_not_refused() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     held: list[int] = []
-    async with serving(lambda client: client.read()) as server, transport() as http:
+
+    async def listen(client: Client) -> None:
+        await client.read()
+
+    async with serving(listen) as server, transport() as http:
         resource.setrlimit(resource.RLIMIT_NOFILE, (open_files() + 20, hard))
         try:
             with contextlib.suppress(OSError):
