@@ -75,12 +75,11 @@ async def test_processes_of_others_are_never_touched(folder: StackFolder, tmp_pa
 
 
 async def test_a_process_that_ends_while_it_is_waited_for_is_an_error_with_its_last_words(folder: StackFolder) -> None:
-    record = start(folder, Service("broken", ("/bin/sh", "-c", "echo no such key; exit 3")))
-
     async def never() -> str:
         return "nothing yet"
 
     with pytest.raises(InputError, match="broken ended at once") as caught:
+        record = start(folder, Service("broken", ("/bin/sh", "-c", "echo no such key; exit 3")))
         await until_ready(folder, [record], RealClock(), 10.0, never)
     assert caught.value.problem.got == "no such key"
     assert "kilonode stack logs broken" in caught.value.problem.hint

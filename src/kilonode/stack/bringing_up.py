@@ -194,8 +194,10 @@ class BringingUp:
 
             async def missing() -> str:
                 nonlocal shown
-                await self._discover()
-                shown = await content.hypervisors_up(connection)
+                shown = await content.nodes_up(site, connection)
+                if shown < site.settings.nodes:
+                    await self._discover()
+                    shown = await content.nodes_up(site, connection)
                 return "" if shown >= site.settings.nodes else f"{shown} of {site.settings.nodes} hypervisors are up"
 
             await until_ready(site.folder, records, self._clock, timeout_s, missing)

@@ -207,7 +207,7 @@ async def _nodes_up(site: Site, clock: RealClock, problems: list[str]) -> int | 
     try:
         connection = Connection(content.admin_access(site), transport, clock)
         await connection.connect()
-        up = await content.hypervisors_up(connection)
+        up = await content.nodes_up(site, connection)
     except KilonodeError as error:
         problems.append(f"the API does not answer: {error}")
         return None
