@@ -63,4 +63,4 @@ conformance: $(VENV)/.installed-dev ## Tempest against an emulated cloud: docs/c
 	@$(BIN)/python -m tests.conformance.tempest $(SERVICE) $(ARGS)
 
 clean: ## the local environment and caches; runs/ stays
-	rm -rf $(VENV) .bench-venv .conformance-venv .mypy_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) .bench-venv .bench-venv-placement .conformance-venv .mypy_cache .ruff_cache .hypothesis build dist

@@ -53,11 +53,7 @@ class WantedConsumer(msgspec.Struct, frozen=True):
 
 def allocate(request: Request, known: Book, draft: Draft, wanted: list[WantedConsumer], refused: str) -> None:
     """Enter into the draft what consumers are to have. Raises Fault 400 and 409; `refused` begins a 400's words."""
-    befores = {one.uuid: _check_consumer(request, one) for one in wanted}
-    for one in wanted:
-        for uuid in one.amounts:
-            if uuid not in known.providers:
-                raise Fault(400, f"Allocation for resource provider '{uuid}' that does not exist.")
+    befores = check_wanted(request, known, wanted)
     before_used: dict[str, dict[str, int]] = {}
     news: list[tuple[str, str, int]] = []
     for one in wanted:
@@ -85,6 +81,16 @@ def allocate(request: Request, known: Book, draft: Draft, wanted: list[WantedCon
         draft.of(known.providers[uuid]).steps += 1
     for one in wanted:
         _put_consumer(request, draft, one, befores[one.uuid])
+
+
+def check_wanted(request: Request, known: Book, wanted: list[WantedConsumer]) -> dict[str, Entry[Consumer] | None]:
+    """The consumers as they are, if they and the providers are as the client thinks. Raises Fault 400 and 409."""
+    befores = {one.uuid: _check_consumer(request, one) for one in wanted}
+    for one in wanted:
+        for uuid in one.amounts:
+            if uuid not in known.providers:
+                raise Fault(400, f"Allocation for resource provider '{uuid}' that does not exist.")
+    return befores
 
 
 def release(known: Book, draft: Draft, consumer: Entry[Consumer]) -> None:

@@ -51,6 +51,8 @@ class Book:
         self._mirror = cloud.mirror
         self.table = ProviderTable()
         self.providers: dict[str, Provider] = {}
+        self.summaries: dict[str, bytes] = {}
+        """What was encoded of providers as they are now, by whoever lists them; forgotten when they change."""
         self.sharing: dict[str, None] = {}
         """Who shares by aggregate."""
         self._children: dict[str, dict[str, None]] = {}
@@ -149,6 +151,7 @@ class Book:
         if record is not None:
             self._enter(_of_record(record.value))
         elif uuid in self.providers:
+            self.summaries.pop(uuid, None)
             self._leave(self.providers.pop(uuid))
             self.table.remove(uuid)
 
@@ -186,6 +189,7 @@ class Book:
     def _enter(self, provider: Provider) -> None:
         before = self.providers.get(provider.uuid)
         self.providers[provider.uuid] = provider
+        self.summaries.pop(provider.uuid, None)
         if before is None:
             self._join(provider)
         elif (before.parent, before.traits, before.aggregates) != (

@@ -19,6 +19,8 @@ from kilonode.cloud.openstack.web.response import Response
 
 NESTED_SINCE: Final = (1, 29)
 MAPPINGS_SINCE: Final = (1, 34)
+SUMMARIES_LIMIT: Final = 16_384
+"""How many providers are remembered as they were encoded: some 8 MB."""
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -35,7 +37,7 @@ async def list_candidates(request: Request) -> Response:
 
 def _body(request: Request, known: Book, wanted: Wanted, found: Found) -> Iterable[bytes]:
     alone = [known.providers[known.table.uuids[row]] for row in found.rows]
-    summary = _Summary(request, wanted)
+    summary = _Summary(request, wanted, known)
     yield b'{"allocation_requests":['
     yield b",".join([*_requests_of_one(request, wanted, alone), *(_request(request, one) for one in found.candidates)])
     yield b'],"provider_summaries":{'
@@ -85,8 +87,9 @@ def _request(request: Request, candidate: Candidate) -> bytes:
 class _Summary:
     """Encodes providers, remembering what many of them have in common."""
 
-    def __init__(self, request: Request, wanted: Wanted) -> None:
+    def __init__(self, request: Request, wanted: Wanted, known: Book) -> None:
         version = request.microversion
+        self._known = known.summaries if version >= NESTED_SINCE else {}
         self._names = frozenset(name for group in wanted.groups.values() for name in group.resources)
         self._all_classes = version >= (1, 27)
         self._with_traits = version >= (1, 17)
@@ -95,8 +98,13 @@ class _Summary:
         self._classes: dict[int, list[tuple[str, bytes]]] = {}
 
     def of_root(self, provider: Provider) -> bytes:
-        """One that is a tree by itself."""
-        return self.of(provider, provider.uuid)
+        """One that is a tree by itself. From 1.29 on it looks the same whatever is asked for, and is remembered."""
+        encoded = self._known.get(provider.uuid)
+        if encoded is None:
+            if len(self._known) >= SUMMARIES_LIMIT:
+                self._known.clear()
+            encoded = self._known[provider.uuid] = self.of(provider, provider.uuid)
+        return encoded
 
     def of(self, provider: Provider, root: str) -> bytes:
         """Any one."""

@@ -3,7 +3,7 @@
 from typing import Any
 
 from kilonode.cloud.openstack.placement import bodies
-from kilonode.cloud.openstack.placement.allocating import WantedConsumer, allocate
+from kilonode.cloud.openstack.placement.allocating import WantedConsumer, allocate, check_wanted
 from kilonode.cloud.openstack.placement.door import (
     CONCURRENT_UPDATE,
     INVENTORY_IN_USE,
@@ -45,6 +45,8 @@ async def reshape(request: Request) -> Response:
         inventories = make_inventories(wanted["inventories"])
         check_node(provider, inventories, "malformed reshaper data: ")
         finals.append((draft.of(provider), inventories))
+    consumers = [WantedConsumer.of(uuid, one) for uuid, one in body["allocations"].items()]
+    check_wanted(request, known, consumers)
     for _, inventories in finals:
         for name in inventories:
             if not is_class(request.cloud.mirror, name):
@@ -53,7 +55,6 @@ async def reshape(request: Request) -> Response:
         # While allocations are moved, a provider has what it had and what it is to have.
         changed.inventories |= inventories
         changed.steps += bool(inventories)
-    consumers = [WantedConsumer.of(uuid, one) for uuid, one in body["allocations"].items()]
     allocate(request, known, draft, consumers, "malformed reshaper data: ")
     for changed, inventories in finals:
         _check_unused(changed, inventories)
