@@ -5,6 +5,7 @@
 Providers are entered by SQL, as many REST calls would take hours. It imports nothing of Kilonode.
 """
 
+import importlib
 import io
 import json
 import os
@@ -57,9 +58,7 @@ def main() -> None:
     (folder / "placement.conf").write_text(CONFIGURATION.format(folder=folder))
     os.environ["OS_PLACEMENT_CONFIG_DIR"] = str(folder)
     output, sys.argv, sys.stdout = sys.stdout, sys.argv[:1], sys.stderr
-    from placement.wsgi import init_application
-
-    application = init_application()
+    application = importlib.import_module("placement.wsgi").init_application()
     uuids = fill(folder / "placement.sqlite", nodes, aggregate)
 
     def call(method: str, path: str, query: str = "", body: object = None) -> bytes:
@@ -81,7 +80,7 @@ def main() -> None:
     def measure() -> dict[str, dict[str, object]]:
         found = {}
         for query in queries:
-            times = []
+            times, answer = [], b"{}"
             for _ in range(repeats):
                 start = time.perf_counter()
                 answer = call("GET", "/allocation_candidates", query)

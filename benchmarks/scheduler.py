@@ -102,7 +102,7 @@ async def candidates(nodes: int, repeats: int) -> Measured:
     async def measure() -> dict[str, dict[str, Any]]:
         found = {}
         for query in QUERIES:
-            times = []
+            times, answer = [], b"{}"
             for _ in range(repeats):
                 start = time.perf_counter()
                 answer = await call("GET", "/allocation_candidates", query)

@@ -5,6 +5,7 @@
 No login: the token is the role. It imports nothing of Kilonode and is no test itself.
 """
 
+import importlib
 import os
 import sys
 import threading
@@ -34,7 +35,7 @@ def main() -> None:
     (folder / "placement.conf").write_text(CONFIGURATION.format(folder=folder))
     os.environ["OS_PLACEMENT_CONFIG_DIR"] = str(folder)
     sys.argv = sys.argv[:1]
-    from placement.wsgi import init_application
+    init_application = importlib.import_module("placement.wsgi").init_application
 
     server = make_server("127.0.0.1", 0, init_application(), WSGIServer, Quiet)
     threading.Thread(target=server.serve_forever, daemon=True).start()

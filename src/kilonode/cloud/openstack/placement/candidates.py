@@ -101,9 +101,9 @@ class _Summary:
         """One that is a tree by itself. From 1.29 on it looks the same whatever is asked for, and is remembered."""
         encoded = self._known.get(provider.uuid)
         if encoded is None:
-            if len(self._known) >= SUMMARIES_LIMIT:
-                self._known.clear()
-            encoded = self._known[provider.uuid] = self.of(provider, provider.uuid)
+            encoded = self.of(provider, provider.uuid)
+            if len(self._known) < SUMMARIES_LIMIT:
+                self._known[provider.uuid] = encoded
         return encoded
 
     def of(self, provider: Provider, root: str) -> bytes:
