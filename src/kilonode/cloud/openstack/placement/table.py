@@ -39,7 +39,7 @@ class ProviderTable:
         self._size = FIRST_ROWS
         self._amounts: dict[str, _Amounts] = {}
         self._flags: dict[str, Mask] = {}
-        self._classes_of: list[tuple[str, ...]] = []
+        self._inventories_of: list[Mapping[str, Inventory]] = []
         self._flags_of: list[frozenset[str]] = []
 
     def __len__(self) -> int:
@@ -56,17 +56,11 @@ class ProviderTable:
         row = self._row_by_uuid.get(uuid)
         if row is None:
             row = self._new_row(uuid)
-        for name in self._classes_of[row]:
-            if name not in inventories:
-                columns = self._amounts[name]
-                columns.free[row], columns.most[row] = _NOTHING, 0
+        if inventories is not self._inventories_of[row]:
+            # Nodes share their inventories, so for them this is passed once, and then only what is free changes.
+            self._put_portions(row, inventories)
         for name, inventory in inventories.items():
-            columns = self._amounts.get(name) or self._amounts.setdefault(name, _Amounts(self._size))
-            columns.free[row] = inventory.capacity - used.get(name, 0)
-            columns.least[row] = inventory.min_unit
-            columns.most[row] = inventory.max_unit
-            columns.step[row] = inventory.step_size
-        self._classes_of[row] = tuple(inventories)
+            self._amounts[name].free[row] = inventory.capacity - used.get(name, 0)
         before = self._flags_of[row]
         if flags is not before:
             for flag in before - flags:
@@ -76,6 +70,18 @@ class ProviderTable:
                     self._flags[flag] = np.zeros(self._size, dtype=np.bool_)
                 self._flags[flag][row] = True
             self._flags_of[row] = flags
+
+    def _put_portions(self, row: int, inventories: Mapping[str, Inventory]) -> None:
+        for name in self._inventories_of[row]:
+            if name not in inventories:
+                columns = self._amounts[name]
+                columns.free[row], columns.most[row] = _NOTHING, 0
+        for name, inventory in inventories.items():
+            columns = self._amounts.get(name) or self._amounts.setdefault(name, _Amounts(self._size))
+            columns.least[row] = inventory.min_unit
+            columns.most[row] = inventory.max_unit
+            columns.step[row] = inventory.step_size
+        self._inventories_of[row] = inventories
 
     def remove(self, uuid: str) -> None:
         """Have the provider's row fit nothing."""
@@ -116,7 +122,7 @@ class ProviderTable:
             self._grow()
         self.uuids.append(uuid)
         self._row_by_uuid[uuid] = row
-        self._classes_of.append(())
+        self._inventories_of.append({})
         self._flags_of.append(frozenset())
         return row
 
