@@ -124,6 +124,8 @@ def prepare_rabbitmq(site: Site) -> None:
         "loopback_users = none",
         "vm_memory_high_watermark.relative = 0.4",
         "disk_free_limit.absolute = 50MB",
+        # What it says of itself is then as fresh as what is read of it each second.
+        "collect_statistics_interval = 1000",
     ]
     site.folder.write_private(folder / "rabbitmq.conf", "\n".join(lines) + "\n")
     site.folder.write_private(folder / "enabled_plugins", "[rabbitmq_management].\n")
