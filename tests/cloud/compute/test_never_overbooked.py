@@ -44,7 +44,9 @@ async def auditor(compute: Compute) -> None:
 
 
 async def live(seed: int, users: list[list[tuple[str, int, float]]], schedulers: int, kill_at_s: float) -> None:
-    async with running(nodes=4, stages="fast", seed=seed, schedulers=schedulers, fleets=2) as compute:
+    scheduler = ("filter-and-weigh", "next-fit")[seed % 2]
+    cloud = running(nodes=4, stages="fast", seed=seed, schedulers=schedulers, fleets=2, scheduler=scheduler)
+    async with cloud as compute:
         audit = asyncio.create_task(auditor(compute))
         mine: list[list[str]] = [[] for _ in users]
         work = [
