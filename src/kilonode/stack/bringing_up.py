@@ -190,18 +190,14 @@ class BringingUp:
             async with asyncio.TaskGroup() as group:
                 for _ in range(min(STARTS_AT_ONCE, len(plans))):
                     group.create_task(self._start_computes(connection, waiting, records, timeout_s))
-            shown = 0
-
             async def missing() -> str:
-                nonlocal shown
                 shown = await content.nodes_up(site, connection)
-                if shown < site.settings.nodes:
-                    await self._discover()
-                    shown = await content.nodes_up(site, connection)
-                return "" if shown >= site.settings.nodes else f"{shown} of {site.settings.nodes} hypervisors are up"
+                return "" if shown >= site.settings.nodes else f"{shown} of {site.settings.nodes} nodes are up"
 
             await until_ready(site.folder, records, self._clock, timeout_s, missing)
-            note.append(f"{shown} hypervisors up")
+            # They are counted before the API knows in which cell they are, and nothing can be booted there.
+            await self._discover()
+            note.append(f"{site.settings.nodes} hypervisors up")
 
     async def _start_computes(
         self, connection: Connection, waiting: list[ComputePlan], records: list[ServiceRecord], timeout_s: float

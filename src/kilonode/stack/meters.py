@@ -74,6 +74,8 @@ class MariaMeter:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._client: asyncio.subprocess.Process | None = None
+        self._asking = asyncio.Lock()
+        """One question at a time: answers come in one stream."""
 
     async def read(self) -> Mapping[str, float]:
         """What it says now. Raises OperationError."""
@@ -96,7 +98,7 @@ class MariaMeter:
 
     async def _ask(self, statement: str) -> list[str]:
         try:
-            async with asyncio.timeout(TIMEOUT_S):
+            async with asyncio.timeout(TIMEOUT_S), self._asking:
                 return await self._rows(statement)
         except (OSError, TimeoutError) as error:
             await self.close()
