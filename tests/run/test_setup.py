@@ -111,6 +111,14 @@ async def test_quotas_of_new_projects_are_unlimited_unless_said_otherwise() -> N
     assert cloud.quotas == {("compute", ready.tenants[0].project_id): {"cores": 8}}
 
 
+async def test_users_of_made_projects_are_put_on_shared_networks_and_never_on_the_administrators_own() -> None:
+    cloud, recorder = new_cloud()
+    cloud.add("networks", name="mine", project_id="p-own", subnets=["s"])
+    shared = cloud.add("networks", name="shared", shared=True, subnets=["s"])
+    ready = await prepared(cloud, recorder, Setup(projects=1))
+    assert [tenant.networks for tenant in ready.tenants] == [(shared,)]
+
+
 async def test_without_projects_the_load_runs_as_the_clouds_own_user() -> None:
     cloud, recorder = new_cloud(administrator=False)
     own = cloud.add("networks", name="mine", project_id="p-own", subnets=["s"])

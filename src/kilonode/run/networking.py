@@ -42,13 +42,22 @@ async def find_external_network(connection: Connection, name: str) -> str:
 
 async def visible_networks(connection: Connection) -> tuple[str, ...]:
     """The ids of the networks that servers of this project can be put on: its own and shared ones, not external."""
+    return await _networks(connection, connection.project_id)
+
+
+async def shared_networks(connection: Connection) -> tuple[str, ...]:
+    """The ids of the networks that servers of any project can be put on."""
+    return await _networks(connection, "")
+
+
+async def _networks(connection: Connection, project_id: str) -> tuple[str, ...]:
     found = await connection.network.list_all("/networks", "networks")
     return tuple(
         str(network["id"])
         for network in found
         if not network.get("router:external")
         and network.get("subnets")
-        and (network.get("shared") or network.get("project_id") == connection.project_id)
+        and (network.get("shared") or (project_id and network.get("project_id") == project_id))
     )
 
 

@@ -20,7 +20,7 @@ from kilonode.run.actions import Actions
 from kilonode.run.experiment import ComputeQuotas, NetworkQuotas, Quotas, Setup, VolumeQuotas
 from kilonode.run.leftovers import has_service
 from kilonode.run.naming import resource_name
-from kilonode.run.networking import ProjectNetworks, make_project_networks, visible_networks
+from kilonode.run.networking import ProjectNetworks, make_project_networks, shared_networks, visible_networks
 from kilonode.scenarios.tenant import Tenant
 
 Connect = Callable[[Access], Awaitable[Connection]]
@@ -72,7 +72,8 @@ async def make_tenants(
     quotas = await _wanted_quotas(admin, setup)
     maker = _Maker(access, admin, connect, setup, run_id, actions, external, roles)
     projects = await actions.each([partial(maker.project, number, quotas) for number in range(setup.projects)])
-    shared = () if setup.networks_per_project else await visible_networks(admin)
+    # Not the administrator's own: users of other projects cannot be put on those.
+    shared = () if setup.networks_per_project else await shared_networks(admin)
     return tuple(
         _tenant(user.access, project.id, user.id, project.networks, project.networks.networks or shared, external)
         for turn in range(setup.users_per_project)
