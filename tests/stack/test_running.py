@@ -78,9 +78,12 @@ async def test_a_process_that_ends_while_it_is_waited_for_is_an_error_with_its_l
     async def never() -> str:
         return "nothing yet"
 
-    with pytest.raises(InputError, match="broken ended at once") as caught:
+    async def start_and_wait() -> None:
         record = start(folder, Service("broken", ("/bin/sh", "-c", "echo no such key; exit 3")))
         await until_ready(folder, [record], RealClock(), 10.0, never)
+
+    with pytest.raises(InputError, match="broken ended at once") as caught:
+        await start_and_wait()
     assert caught.value.problem.got == "no such key"
     assert "kilonode stack logs broken" in caught.value.problem.hint
 

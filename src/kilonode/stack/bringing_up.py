@@ -190,6 +190,7 @@ class BringingUp:
             async with asyncio.TaskGroup() as group:
                 for _ in range(min(STARTS_AT_ONCE, len(plans))):
                     group.create_task(self._start_computes(connection, waiting, records, timeout_s))
+
             async def missing() -> str:
                 shown = await content.nodes_up(site, connection)
                 return "" if shown >= site.settings.nodes else f"{shown} of {site.settings.nodes} nodes are up"
