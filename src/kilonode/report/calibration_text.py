@@ -1,6 +1,5 @@
 """A calibration as a stage profile in YAML, with comments that say where each number comes from and how good it is."""
 
-import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -13,8 +12,6 @@ from kilonode.report.words import range_words
 _DIGITS: Final = 4
 _ROOM_ABOVE: Final = 1.5
 _WIDTH: Final = 118
-_FARTHEST: Final = 20.0
-_TAIL_SIGMAS: Final = 5.0
 
 
 def calibration_yaml(calibration: Calibration, source: Sequence[str]) -> str:
@@ -143,10 +140,8 @@ def _ends(interval: Interval) -> str:
 
 
 def _log_normal_words(middle: float, high: float, longest: float, least: float = 0.0) -> str:
-    """With a `max` so far out that cutting there changes nothing that was measured."""
-    sigma = math.log((high - least) / (middle - least)) / 1.645
-    far = least + (middle - least) * math.exp(_TAIL_SIGMAS * sigma)
-    most = max(min(far, longest * _FARTHEST), longest * _ROOM_ABOVE, high * _ROOM_ABOVE)
+    """Cut off somewhat above the longest that was measured: a tail that nobody saw is the family's, not the cloud's."""
+    most = max(longest, high) * _ROOM_ABOVE
     words = f"p50: {_duration(middle)}, p95: {_duration(high)}, max: {_duration(most)}"
     return f"min: {_duration(least)}, {words}" if least > 0 else words
 
