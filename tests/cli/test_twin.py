@@ -101,7 +101,9 @@ WITHOUT_MEANING = {"get", "create_image.active"}
 
 def test_every_step_of_the_library_is_fitted_or_a_whole_of_steps_that_are() -> None:
     left = set()
-    for scenario in all_scenarios():
+    # Other tests register scenarios of their own.
+    library = [one for one in all_scenarios() if one.function.__module__.startswith("kilonode.")]
+    for scenario in library:
         for step in scenario.steps:
             whole = any(other.startswith(f"{step}.") for other in scenario.steps)
             if operation_of(step) is None and wait_of(step) is None and not whole:

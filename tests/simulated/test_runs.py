@@ -156,6 +156,7 @@ SMALLER = {
         "workloads.tokens.load.stages=[{to: 3/s, over: 20s}]",
     ),
     "token-storm": ("parameters.steps=1", "workloads.validate.load.duration=10s"),
+    "twin": ("cloud={emulated: {nodes: 10}}", "parameters.duration=20s"),
 }
 """How each experiment is made small; one that is missing here fails its test."""
 

@@ -74,7 +74,7 @@ def _one_cloud(root: Mapping) -> Iterator[Problem]:
         return
     named = [entry.key for entry in node.entries if entry.key in CLOUDS and not _is_nothing(entry.value)]
     if len(named) != 1:
-        expected = f"exactly one of {' and '.join(CLOUDS)}"
+        expected = f"exactly one of {', '.join(CLOUDS[:-1])} and {CLOUDS[-1]}"
         yield node.place.problem("not one cloud", path="cloud", expected=expected, got=describe(node))
 
 

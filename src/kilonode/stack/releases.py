@@ -33,8 +33,8 @@ class Release(msgspec.Struct, frozen=True):
 
 RELEASES: Final = (
     Release(NEWEST, None, None),
-    Release("2026.1", date(2026, 5, 20), 33),
-    Release("2025.2", date(2025, 11, 20), 32),
+    Release("2026.1", date(2026, 4, 10), 33),
+    Release("2025.2", date(2025, 10, 15), 32),
 )
 """The releases that were brought up with this code, newest first."""
 
