@@ -149,7 +149,7 @@ def test_an_experiment_measures_what_every_service_costs(laboratory: Laboratory,
     assert software["nova"]["version"]
     assert len(software["nova"]["configuration_digest"]) == 12
     said = command.data
-    services = {service["name"] for service in said["services"]["services"]}
+    services = {service["service"] for service in said["services"]["services"]}
     assert {"keystone", "nova-api", "nova-conductor", "nova-compute", "neutron-api", "mariadb", "rabbitmq"} <= services
     assert stack.things() == before
 
