@@ -2,7 +2,8 @@
 
 OpenStack publishes lists of library versions that were tested together; they lie on servers a lab machine may not
 reach. The package index itself remembers the same thing: what was newest on a day. So a release is installed as the
-world was ten to fourteen days after it came out: services of the release, libraries of that day. `newest` has no such day.
+world was ten to fourteen days after it came out: services of the release, libraries of that day. `newest` has no such
+day.
 """
 
 from datetime import date
