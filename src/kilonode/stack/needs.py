@@ -56,8 +56,8 @@ class Need(msgspec.Struct, frozen=True):
 
     def problem(self) -> Problem:
         """What is said of it when it is not met."""
-        return Problem(f"{self.name} is not enough" if self.found else f"{self.name} is missing",
-                       expected=self.expected, got=self.found, hint=self.hint)  # fmt: skip
+        what = f"{self.name}: {self.found}" if self.found else f"{self.name} is missing"
+        return Problem(what, expected=self.expected, hint=self.hint)
 
 
 def check_all(
