@@ -10,7 +10,7 @@ from kilonode.base.clock import RealClock
 from kilonode.base.errors import InputError
 from kilonode.base.processes import is_alive, start_detached
 from kilonode.stack.folder import StackFolder
-from kilonode.stack.running import MARK, end_all, processes_of, start, until_ready
+from kilonode.stack.running import MARK, end_all, end_strays, processes_of, start, until_ready
 from kilonode.stack.services import Service
 
 pytestmark = pytest.mark.real_loop
@@ -38,6 +38,13 @@ async def test_what_was_started_but_not_recorded_is_found_and_ended(folder: Stac
     assert [identity.pid for identity in processes_of(folder)] == [pid]
     assert await end_all(folder, RealClock()) == 1
     assert processes_of(folder) == ()
+
+
+async def test_commands_that_outlived_their_up_are_ended_and_services_are_not(folder: StackFolder) -> None:
+    service = start(folder, Service("sleeper", SLEEP))
+    start_detached(SLEEP, folder.log("lost"), {MARK: str(folder.path)})
+    await end_strays(folder, RealClock())
+    assert processes_of(folder) == (service.identity,)
 
 
 async def test_children_that_hide_their_environment_are_ended_with_the_session_they_are_in(folder: StackFolder) -> None:

@@ -102,7 +102,7 @@ def down(
 ) -> None:
     """End every process of a stack. Its data stays, unless --purge is given.
 
-    The installed release stays for the next stack; `--purge` of the last one says where it lies.
+    The installed release stays for the next stack.
     """
     from kilonode.stack import launch
 

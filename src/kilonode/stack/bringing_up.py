@@ -26,7 +26,7 @@ from kilonode.stack.configuration import glance, keystone, neutron, nova, placem
 from kilonode.stack.configuration.site import ADDRESS, ADMIN, REGION, Sections, Site, digest, render
 from kilonode.stack.folder import ServiceRecord
 from kilonode.stack.plan import ComputePlan
-from kilonode.stack.running import start, until_ready
+from kilonode.stack.running import MARK, start, until_ready
 from kilonode.stack.services import Service, agents, apis, compute, workers
 
 SYNC_TIMEOUT_S: Final = 600.0
@@ -35,6 +35,8 @@ COMPUTE_TIMEOUT_S: Final = 30.0
 """How long each compute service has to show its nodes, beside READY_TIMEOUT_S for all: they start side by side."""
 STARTS_AT_ONCE: Final = 4
 """How many compute services start at the same time: each is two seconds of a processor's work before it does any."""
+CELL_IS_THERE: Final = 2
+"""The exit status of `nova-manage cell_v2 create_cell` for a cell that an `up` made before it was stopped."""
 DATABASES: Final = (
     keystone.DATABASE, placement.DATABASE, glance.DATABASE, neutron.DATABASE,
     nova.API_DATABASE, nova.CELL_DATABASE, nova.CELL0_DATABASE,
@@ -152,7 +154,8 @@ class BringingUp:
                     [site.environment.program(command[0]), *command[1:]],
                     site.folder.commands_log,
                     timeout_s=SYNC_TIMEOUT_S,
-                    variables=Service("", (), variables=_schema_variables(site)).environment(),
+                    variables=_command_variables(site),
+                    accepted=(0, CELL_IS_THERE) if "create_cell" in command else (0,),
                     what=f"the database of {name} cannot be made",
                 )
 
@@ -227,7 +230,7 @@ class BringingUp:
              "cell_v2", "discover_hosts"],
             site.folder.commands_log,
             timeout_s=SYNC_TIMEOUT_S,
-            variables=Service("", ()).environment(),
+            variables=_command_variables(site),
             what="Nova cannot discover its hosts",
         )  # fmt: skip
 
@@ -357,12 +360,15 @@ def _schema_commands(site: Site) -> dict[str, list[list[str]]]:
     }  # fmt: skip
 
 
-def _schema_variables(site: Site) -> dict[str, str]:
+def _command_variables(site: Site) -> dict[str, str]:
+    """The environment of a command; with the mark, since one that outlives a killed `up` must be found."""
     # Placement's tool reads no --config-file at some releases; a password never stands among arguments.
-    return {
+    variables = {
+        MARK: str(site.folder.path),
         "OS_BOOTSTRAP_PASSWORD": site.secrets.admin,
         "OS_PLACEMENT_CONFIG_DIR": str(site.directory("placement")),
     }
+    return Service("", (), variables=variables).environment()
 
 
 def _me() -> tuple[str, str]:

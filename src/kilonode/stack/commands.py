@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -21,12 +21,14 @@ async def run_command(
     timeout_s: float,
     variables: Mapping[str, str] | None = None,
     words: str = "",
+    accepted: Collection[int] = (0,),
     what: str = "",
     hint: str = "",
 ) -> str:
     """Run a command to its end; what it printed on standard output. Everything it says is kept in `log`.
 
-    `words` go to its standard input, which is how secrets are given. Raises InputError, with the last lines it said,
+    `words` go to its standard input, which is how secrets are given. `accepted`: exit statuses that are no failure.
+    Raises InputError, with the last lines it said,
     when it fails or takes longer than `timeout_s`; when this task is cancelled, the command is ended.
     """
     arguments = [str(part) for part in command]
@@ -55,7 +57,7 @@ async def run_command(
                 raise _failure(arguments, log, what, f"still at work after {timeout_s:g} s", hint) from error
             raise
         stream.write(printed)
-    if process.returncode != 0:
+    if process.returncode not in accepted:
         raise _failure(arguments, log, what, f"exit status {process.returncode}", hint)
     return printed.decode(errors="replace")
 

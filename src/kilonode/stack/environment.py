@@ -137,9 +137,3 @@ def find_uv() -> str:
             hint="pip install 'kilonode[stack]'",
         )
     return found
-
-
-def known_environments(state: Path) -> list[Path]:
-    """Every environment that was built."""
-    folder = state.absolute() / "stack-environments"
-    return sorted(path.parent for path in folder.glob(f"*/{_VERSIONS_FILE}")) if folder.is_dir() else []

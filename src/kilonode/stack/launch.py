@@ -23,7 +23,7 @@ from kilonode.stack.folder import STATE_VERSION, Ports, Secrets, StackFolder, St
 from kilonode.stack.needs import Need, check_all, choose_ports, require
 from kilonode.stack.plan import DEFAULT_NAME, Settings, UpSettings, check_name, plan
 from kilonode.stack.releases import find_release
-from kilonode.stack.running import end_all, processes_of
+from kilonode.stack.running import end_all, end_strays, processes_of
 
 
 async def up(wanted: UpSettings, progress: Progress, run: str = "") -> StackRecord:
@@ -39,6 +39,7 @@ async def up(wanted: UpSettings, progress: Progress, run: str = "") -> StackReco
         if wanted.fresh:
             await end_all(folder, clock, at_once=True)
             folder.remove()
+        await end_strays(folder, clock)
         known = folder.read_record()
         settings = plan(wanted, known.settings if known else None)
         running = bool(processes_of(folder))

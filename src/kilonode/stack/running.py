@@ -14,6 +14,7 @@ from typing import Final
 from kilonode.base.clock import NANOSECONDS_PER_SECOND, Clock
 from kilonode.base.errors import InputError
 from kilonode.base.processes import ProcessIdentity, identify, is_alive, send, start_detached, wait_until_gone
+from kilonode.base.usage import families
 from kilonode.stack.commands import last_lines
 from kilonode.stack.folder import ServiceRecord, StackFolder
 from kilonode.stack.services import Service
@@ -77,6 +78,13 @@ def processes_of(folder: StackFolder) -> tuple[ProcessIdentity, ...]:
         if recorded.get(pid) == identity or ours or mark in _variables(pid):
             found[pid] = identity
     return tuple(found.values())
+
+
+async def end_strays(folder: StackFolder, clock: Clock) -> None:
+    """End commands that outlived the `up` that ran them: they are no service, and what they do is done again."""
+    services = families({"": [record.identity for record in folder.services()]})[""]
+    # Children by descent, not by session: some that the broker starts lead sessions of their own.
+    await _make_end([one for one in processes_of(folder) if one not in services], clock)
 
 
 async def end_all(folder: StackFolder, clock: Clock, *, at_once: bool = False) -> int:
