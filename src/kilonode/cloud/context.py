@@ -18,9 +18,10 @@ from msgspec import Meta
 
 from kilonode.base.clock import Clock
 from kilonode.base.randomness import Randomness, random_uuid, rising_uuid
-from kilonode.cloud.kinds import records
+from kilonode.cloud.kinds import records, split_by_home
 from kilonode.cloud.profiles import load_profile
 from kilonode.cloud.stages import Stages
+from kilonode.control.joined import JoinedMirror
 from kilonode.control.mirror import Delete, Mirror, Put
 from kilonode.store.protocol import Store
 
@@ -112,9 +113,26 @@ class Cloud:
         self._ids = Randomness(settings.seed, "ids", role).stream() if clock.simulated else random.SystemRandom()
 
     @classmethod
-    async def open(cls, store: Store, clock: Clock, settings: CloudSettings, role: str, kinds: Sequence[str]) -> Self:
-        """A view with its own mirror of `kinds` (all registered kinds when empty), listed and following the store."""
-        cloud = cls(Mirror(store, records(*kinds)), clock, settings, role)
+    async def open(
+        cls,
+        store: Store,
+        clock: Clock,
+        settings: CloudSettings,
+        role: str,
+        kinds: Sequence[str],
+        shared: Store | None = None,
+    ) -> Self:
+        """A view with its own mirror of `kinds` (all registered kinds when empty), listed and following the store.
+
+        `shared` is the store of what all sites of the cloud have in common; None: that is in `store` with the rest.
+        """
+        wanted = records(*kinds)
+        own, common = split_by_home(wanted)
+        if shared is None or not common:
+            mirror = Mirror(store, wanted)
+        else:
+            mirror = JoinedMirror(Mirror(store, own), Mirror(shared, common))
+        cloud = cls(mirror, clock, settings, role)
         await cloud.mirror.start()
         return cloud
 

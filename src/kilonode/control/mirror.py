@@ -66,6 +66,11 @@ class Mirror:
         self._watch: asyncio.Task[None] | None = None
 
     @property
+    def kinds(self) -> Collection[str]:
+        """The kinds of documents that are mirrored."""
+        return self._tables.keys()
+
+    @property
     def revision(self) -> int:
         """The revision of the store that the mirror equals now."""
         return self._revision

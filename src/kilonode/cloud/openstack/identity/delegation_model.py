@@ -13,7 +13,7 @@ CREDENTIAL: Final = "identity_credential"
 ACCESS_RULE: Final = "access_rule"
 
 
-@document(TRUST)
+@document(TRUST, shared=True)
 class Trust(msgspec.Struct, frozen=True, omit_defaults=True):
     """The trustor lets the trustee act with some of its roles on a project; its key is `id`."""
 
@@ -33,7 +33,7 @@ class Trust(msgspec.Struct, frozen=True, omit_defaults=True):
     """The trust that it hands on."""
 
 
-@document(CREDENTIAL)
+@document(CREDENTIAL, shared=True)
 class Credential(msgspec.Struct, frozen=True, omit_defaults=True):
     """Something secret that is kept for a user; its key is `id`, of kind `ec2` the SHA-256 of its access key."""
 
@@ -44,7 +44,7 @@ class Credential(msgspec.Struct, frozen=True, omit_defaults=True):
     project_id: str | None = None
 
 
-@document(ACCESS_RULE)
+@document(ACCESS_RULE, shared=True)
 class AccessRule(msgspec.Struct, frozen=True):
     """A kind of requests that an application credential may be limited to; its key is `id`."""
 

@@ -35,7 +35,7 @@ SYSTEM: Final = "system"
 INTERFACES: Final = ("public", "internal", "admin")
 
 
-@document(DOMAIN)
+@document(DOMAIN, shared=True)
 class Domain(msgspec.Struct, frozen=True, omit_defaults=True):
     """A realm of users and projects; its key is `id`."""
 
@@ -49,7 +49,7 @@ class Domain(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a client gave beyond the fields of the API; kept and shown, as Keystone does."""
 
 
-@document(PROJECT)
+@document(PROJECT, shared=True)
 class Project(msgspec.Struct, frozen=True, omit_defaults=True):
     """What owns resources; its key is `id`."""
 
@@ -67,7 +67,7 @@ class Project(msgspec.Struct, frozen=True, omit_defaults=True):
     """Never in a document: a domain is shown so where a project is asked for."""
 
 
-@document(USER)
+@document(USER, shared=True)
 class User(msgspec.Struct, frozen=True, omit_defaults=True):
     """Who logs in; its key is `id`."""
 
@@ -86,7 +86,7 @@ class User(msgspec.Struct, frozen=True, omit_defaults=True):
     extra: dict[str, Any] = {}
 
 
-@document(GROUP)
+@document(GROUP, shared=True)
 class Group(msgspec.Struct, frozen=True, omit_defaults=True):
     """Users that get roles together; its key is `id`."""
 
@@ -97,7 +97,7 @@ class Group(msgspec.Struct, frozen=True, omit_defaults=True):
     user_ids: tuple[str, ...] = ()
 
 
-@document(ROLE)
+@document(ROLE, shared=True)
 class Role(msgspec.Struct, frozen=True, omit_defaults=True):
     """A name that policies speak of; its key is `id`."""
 
@@ -110,7 +110,7 @@ class Role(msgspec.Struct, frozen=True, omit_defaults=True):
     extra: dict[str, Any] = {}
 
 
-@document(ROLE_INFERENCE)
+@document(ROLE_INFERENCE, shared=True)
 class RoleInference(msgspec.Struct, frozen=True):
     """Who has the prior role has the implied one too; its key is `key`."""
 
@@ -123,7 +123,7 @@ class RoleInference(msgspec.Struct, frozen=True):
         return f"{self.prior_role_id}/{self.implied_role_id}"
 
 
-@document(ASSIGNMENT)
+@document(ASSIGNMENT, shared=True)
 class Assignment(msgspec.Struct, frozen=True, omit_defaults=True):
     """An actor has a role on a target."""
 
@@ -144,7 +144,7 @@ class Assignment(msgspec.Struct, frozen=True, omit_defaults=True):
         return f"{self.actor_id}/{self.target_kind}/{self.target_id}/{self.role_id}{end}"
 
 
-@document(APPLICATION_CREDENTIAL)
+@document(APPLICATION_CREDENTIAL, shared=True)
 class ApplicationCredential(msgspec.Struct, frozen=True, omit_defaults=True):
     """A secret of its own with which a program logs in for a user, on one project; its key is `id`."""
 
@@ -163,7 +163,7 @@ class ApplicationCredential(msgspec.Struct, frozen=True, omit_defaults=True):
     """The only requests its tokens may make; None: all."""
 
 
-@document(REVOCATION)
+@document(REVOCATION, shared=True)
 class Revocation(msgspec.Struct, frozen=True, omit_defaults=True):
     """A token that is void before its time; its key is the token's audit id."""
 
@@ -171,7 +171,7 @@ class Revocation(msgspec.Struct, frozen=True, omit_defaults=True):
     """When the token would have ended by itself; the document is of no use after it."""
 
 
-@document(REGION)
+@document(REGION, shared=True)
 class Region(msgspec.Struct, frozen=True, omit_defaults=True):
     """A region of the catalog; its key is `id`."""
 
@@ -181,7 +181,7 @@ class Region(msgspec.Struct, frozen=True, omit_defaults=True):
     extra: dict[str, Any] = {}
 
 
-@document(SERVICE)
+@document(SERVICE, shared=True)
 class Service(msgspec.Struct, frozen=True, omit_defaults=True):
     """A service of the catalog; its key is `id`."""
 
@@ -193,7 +193,7 @@ class Service(msgspec.Struct, frozen=True, omit_defaults=True):
     extra: dict[str, Any] = {}
 
 
-@document(ENDPOINT)
+@document(ENDPOINT, shared=True)
 class Endpoint(msgspec.Struct, frozen=True, omit_defaults=True):
     """Where a service is; its key is `id`."""
 
@@ -206,7 +206,7 @@ class Endpoint(msgspec.Struct, frozen=True, omit_defaults=True):
     enabled: bool = True
 
 
-@document(NAME)
+@document(NAME, shared=True)
 class Name(msgspec.Struct, frozen=True):
     """Who has a name; its key is `name_key`."""
 

@@ -15,7 +15,7 @@ REGISTERED_LIMIT: Final = "registered_limit"
 LIMIT: Final = "unified_limit"
 
 
-@document(POLICY)
+@document(POLICY, shared=True)
 class Policy(msgspec.Struct, frozen=True, omit_defaults=True):
     """Some text about rights that services may fetch; nothing here reads it. Its key is `id`."""
 
@@ -25,7 +25,7 @@ class Policy(msgspec.Struct, frozen=True, omit_defaults=True):
     extra: dict[str, Any] = {}
 
 
-@document(CONSUMER)
+@document(CONSUMER, shared=True)
 class Consumer(msgspec.Struct, frozen=True, omit_defaults=True):
     """A program known by OAuth 1; its key is `id`."""
 
@@ -35,7 +35,7 @@ class Consumer(msgspec.Struct, frozen=True, omit_defaults=True):
     extra: dict[str, Any] = {}
 
 
-@document(ENDPOINT_GROUP)
+@document(ENDPOINT_GROUP, shared=True)
 class EndpointGroup(msgspec.Struct, frozen=True, omit_defaults=True):
     """Endpoints described by what they have in common; its key is `id`."""
 
@@ -46,7 +46,7 @@ class EndpointGroup(msgspec.Struct, frozen=True, omit_defaults=True):
     description: str | None = None
 
 
-@document(ENDPOINT_FILTER)
+@document(ENDPOINT_FILTER, shared=True)
 class EndpointFilter(msgspec.Struct, frozen=True):
     """A project's catalog has this endpoint, or the endpoints of this group; its key is `key`."""
 
@@ -60,14 +60,14 @@ class EndpointFilter(msgspec.Struct, frozen=True):
         return f"{self.project_id}/{self.endpoint_id}/{self.group_id}"
 
 
-@document(DOMAIN_CONFIGURATION)
+@document(DOMAIN_CONFIGURATION, shared=True)
 class DomainConfiguration(msgspec.Struct, frozen=True):
     """What a domain's user driver would be told: kept and shown, never acted on. Its key is the domain's id."""
 
     groups: dict[str, dict[str, Any]]
 
 
-@document(REGISTERED_LIMIT)
+@document(REGISTERED_LIMIT, shared=True)
 class RegisteredLimit(msgspec.Struct, frozen=True, omit_defaults=True):
     """How much of a resource every project may have; its key is `id`."""
 
@@ -79,7 +79,7 @@ class RegisteredLimit(msgspec.Struct, frozen=True, omit_defaults=True):
     description: str | None = None
 
 
-@document(LIMIT)
+@document(LIMIT, shared=True)
 class Limit(msgspec.Struct, frozen=True, omit_defaults=True):
     """How much of a resource one project or domain may have; its key is `id`."""
 
