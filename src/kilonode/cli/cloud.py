@@ -1,6 +1,7 @@
 """`kilonode cloud up|down|status`: an emulated OpenStack cloud on this machine."""
 
 import asyncio
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -54,6 +55,13 @@ def up(
         Literal["filter-and-weigh", "next-fit"] | None,
         typer.Option(help="How nodes are chosen for servers: as Nova does, or the next one in turn that has room."),
     ] = None,
+    services: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="YAML: how the services are set up, such as stores of images, rules of passwords, default quotas.",
+        ),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Decides delays and failures.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Remove what is there and start empty.")] = False,
     as_json: JsonOption = False,
@@ -65,6 +73,7 @@ def up(
     as they were.
     """
     from kilonode.cloud import launch
+    from kilonode.cloud.service_settings import read_service_settings
 
     settings = launch.UpSettings(
         state=state_folder(),
@@ -72,6 +81,7 @@ def up(
         nodes=nodes,
         stages=stages,
         scheduler=scheduler,
+        services=None if services is None else read_service_settings(services),
         seed=seed,
         store=store,
         all_in_one=all_in_one,

@@ -20,6 +20,7 @@ from kilonode.base.clock import Clock
 from kilonode.base.randomness import Randomness, random_uuid, rising_uuid
 from kilonode.cloud.kinds import records, split_by_home
 from kilonode.cloud.profiles import load_profile
+from kilonode.cloud.service_settings import ServiceSettings
 from kilonode.cloud.stages import Stages
 from kilonode.control.joined import JoinedMirror
 from kilonode.control.mirror import Delete, Mirror, Put
@@ -72,6 +73,14 @@ class Weights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """0: builds that failed on a node say nothing about it."""
 
 
+class Site(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One of several sites of a cloud: nodes and services of their own, a region of the one catalog."""
+
+    region: str
+    public_url: str
+    """Where clients reach the site, without a slash at the end."""
+
+
 class CloudSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything a role needs to know; written once by whoever starts the cloud."""
 
@@ -86,6 +95,8 @@ class CloudSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     region: str = "RegionOne"
     public_url: str = f"http://127.0.0.1:{DEFAULT_PORT}"
     """Where clients reach the cloud, without a slash at the end; the catalog's endpoints begin with it."""
+    sites: tuple[Site, ...] = ()
+    """All sites of the cloud, this one too; empty when it is the only one."""
     node_shape: NodeShape = NodeShape()
     zones: Annotated[tuple[str, ...], Meta(min_length=1)] = ("nova",)
     """The availability zones; nodes are dealt out to them in turn."""
@@ -94,9 +105,15 @@ class CloudSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     scheduler: SchedulerName = "filter-and-weigh"
     """How nodes are chosen: see `cloud.filter_and_weigh` and `cloud.next_fit`."""
     weights: Weights = Weights()
+    services: ServiceSettings = ServiceSettings()
+    """How the OpenStack services are set up."""
     state_folder: str = ""
     """Where data that is not documents is kept, such as image bytes; empty: only in memory."""
     secrets: Secrets = Secrets()
+
+    def url_of_region(self, region: str) -> str:
+        """Where clients reach the services of a region; of one that is not known, those of this site."""
+        return next((site.public_url for site in self.sites if site.region == region), self.public_url)
 
 
 class Cloud:

@@ -15,6 +15,7 @@ from kilonode.base.errors import InputError
 from kilonode.base.processes import ProcessIdentity
 from kilonode.cloud.context import DEFAULT_PORT, CloudSettings, NodeShape, SchedulerName
 from kilonode.cloud.folder import STATE_VERSION, CloudRecord, StoreName
+from kilonode.cloud.service_settings import ServiceSettings
 
 DEFAULT_NAME: Final = CloudSettings().name
 DEFAULT_HOST: Final = "127.0.0.1"
@@ -38,6 +39,8 @@ class UpSettings(msgspec.Struct, frozen=True):
     """How many fleet processes share the nodes."""
     scheduler: SchedulerName | None = None
     """How nodes are chosen for servers."""
+    services: ServiceSettings | None = None
+    """How the OpenStack services are set up."""
     store: StoreName | None = None
     """`memory` keeps nothing when the cloud goes down, and needs all roles in one process."""
     all_in_one: bool | None = None
@@ -93,7 +96,7 @@ def plan(wanted: UpSettings, before: CloudRecord | None) -> CloudRecord:
         raise InputError("not a port", where="port", expected=f"0 to {PORT_LIMIT}", got=f"{port}")
     changes = {
         name: value
-        for name in ("nodes", "stages", "seed", "node_shape", "zones", "fleets", "scheduler")
+        for name in ("nodes", "stages", "seed", "node_shape", "zones", "fleets", "scheduler", "services")
         if (value := getattr(wanted, name)) is not None
     }
     settings = msgspec.structs.replace(known.settings, name=wanted.name, public_url=public_url(host, port), **changes)
