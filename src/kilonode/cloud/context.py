@@ -20,6 +20,7 @@ from kilonode.base.clock import Clock
 from kilonode.base.randomness import Randomness, random_uuid, rising_uuid
 from kilonode.cloud.kinds import records, split_by_home
 from kilonode.cloud.profiles import load_profile
+from kilonode.cloud.role_counts import RoleCounts
 from kilonode.cloud.service_settings import ServiceSettings
 from kilonode.cloud.stages import Stages
 from kilonode.control.joined import JoinedMirror
@@ -100,8 +101,8 @@ class CloudSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     node_shape: NodeShape = NodeShape()
     zones: Annotated[tuple[str, ...], Meta(min_length=1)] = ("nova",)
     """The availability zones; nodes are dealt out to them in turn."""
-    fleets: Annotated[int, Meta(ge=1, le=64)] = 1
-    """How many fleet processes share the nodes."""
+    roles: RoleCounts = RoleCounts()
+    """How many processes each role has."""
     scheduler: SchedulerName = "filter-and-weigh"
     """How nodes are chosen: see `cloud.filter_and_weigh` and `cloud.next_fit`."""
     weights: Weights = Weights()

@@ -21,15 +21,23 @@ Work = Callable[[Cloud], Awaitable[None]]
 """What a role does with its view of the cloud until it is cancelled."""
 
 
-async def run_roles(names: Sequence[str], store: Store, clock: Clock, settings: CloudSettings, serve_api: Work) -> None:
+async def run_roles(
+    names: Sequence[str],
+    store: Store,
+    clock: Clock,
+    settings: CloudSettings,
+    serve_api: Work,
+    shared: Store | None = None,
+) -> None:
     """Run these roles together until cancelled; raise what ends any of them.
 
-    `serve_api` is the work of the api role: serve a port, or in simulated time make the application and wait.
+    `serve_api` is the work of the api role: serve a port, or in simulated time make the application and wait. `shared`
+    is the store of what all sites have in common, if there are several.
     """
     works = {name: _work(name, serve_api) for name in names}
     all_kinds = any(not kinds for kinds, _ in works.values())
     kinds = () if all_kinds else tuple(sorted({kind for kinds, _ in works.values() for kind in kinds}))
-    first = await Cloud.open(store, clock, settings, names[0], kinds)
+    first = await Cloud.open(store, clock, settings, names[0], kinds, shared)
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(first.mirror.ended(), name="mirror")

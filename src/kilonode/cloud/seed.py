@@ -1,9 +1,11 @@
 """The first contents of a cloud: who may log in, the catalog, flavors, an image, networks, a volume type.
 
-Written in one commit together with a mark that it was done, so it is there whole or not at all, several processes may
-try at once, and what a user deletes later does not come back. The names are those that a DevStack makes.
+Three steps: people and services, once for all sites; where the services of this site are; and what this site has. Each
+is written in one commit together with a mark that it was done, so it is there whole or not at all, several processes
+may try at once, and what a user deletes later does not come back. The names are those that a DevStack makes.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -44,6 +46,7 @@ from kilonode.control.mirror import Delete, Put
 from kilonode.store.protocol import ConflictError
 
 SEED: Final = "seed"
+SHARED_SEED: Final = "shared-seed"
 _DONE: Final = "done"
 
 ROLES: Final = ("admin", "manager", "member", "reader", "service")
@@ -70,9 +73,10 @@ FLAVORS: Final = (
 )
 
 
+@document(SHARED_SEED, shared=True)
 @document(SEED)
 class Seed(msgspec.Struct, frozen=True):
-    """The mark that the first contents were written."""
+    """The mark that first contents were written."""
 
     at_us: int
 
@@ -84,22 +88,40 @@ async def seed(cloud: Cloud) -> None:
         return
     if not cloud.settings.secrets.admin_password:
         raise InputError("the cloud was given no password for its administrator")
-    projects, changes = _people(cloud)
-    changes += _catalog(cloud)
-    changes += first_networks(cloud, projects)
-    changes.append(first_image(cloud, projects["admin"]))
-    changes += [Put(FLAVOR, flavor, flavor.id, 0) for flavor in FLAVORS]
-    volume_type = VolumeType(cloud.new_id(), DEFAULT_TYPE_NAME, "The type of volumes that name none")
-    changes.append(Put(VOLUME_TYPE, volume_type, volume_type.id, 0))
+    await _once(cloud, SHARED_SEED, _DONE, lambda: [*_people(cloud), *_services(cloud)])
+    await _once(cloud, SHARED_SEED, cloud.settings.region, lambda: _endpoints(cloud))
+    await _once(cloud, SEED, _DONE, lambda: _contents(cloud))
+
+
+async def _once(cloud: Cloud, kind: str, key: str, make: Callable[[], list[Put | Delete]]) -> None:
+    """Make these changes together with the mark `key`, unless the mark is there."""
+    if cloud.mirror.get(kind, key) is not None:
+        return
     try:
-        await cloud.mirror.commit([Put(SEED, Seed(cloud.now_us()), _DONE, 0), *changes])
+        await cloud.mirror.commit([Put(kind, Seed(cloud.now_us()), key, 0), *make()])
     except ConflictError:
-        if cloud.mirror.get(SEED, _DONE) is None:
+        if cloud.mirror.get(kind, key) is None:
             raise
 
 
-def _people(cloud: Cloud) -> tuple[dict[str, str], list[Put | Delete]]:
-    """The ids of the projects by name, and the changes that make the domain, projects, users and roles.
+def _contents(cloud: Cloud) -> list[Put | Delete]:
+    """What belongs to this site alone."""
+    projects = {
+        entry.value.name: entry.value.id
+        for entry in cloud.mirror.all(PROJECT).values()
+        if entry.value.domain_id == DEFAULT_DOMAIN
+    }
+    volume_type = VolumeType(cloud.new_id(), DEFAULT_TYPE_NAME, "The type of volumes that name none")
+    return [
+        *first_networks(cloud, projects),
+        first_image(cloud, projects["admin"]),
+        *(Put(FLAVOR, flavor, flavor.id, 0) for flavor in FLAVORS),
+        Put(VOLUME_TYPE, volume_type, volume_type.id, 0),
+    ]
+
+
+def _people(cloud: Cloud) -> list[Put | Delete]:
+    """The domain, projects, users and roles.
 
     `admin` is administrator of everything, `demo` an ordinary user.
     """
@@ -146,17 +168,23 @@ def _people(cloud: Cloud) -> tuple[dict[str, str], list[Put | Delete]]:
         Assignment(demo, "project", projects["demo"].id, roles["member"].id),
     )
     changes += [Put(ASSIGNMENT, assignment, assignment.key, 0) for assignment in assignments]
-    return {name: project.id for name, project in projects.items()}, changes
+    return changes
 
 
-def _catalog(cloud: Cloud) -> list[Put | Delete]:
-    """The region, the services and their endpoints, below whatever the cloud's public address is at the time."""
+def _services(cloud: Cloud) -> list[Put | Delete]:
+    services = [Service(cloud.new_hexadecimal_id(), kind, name) for kind, name, _ in CATALOG]
+    return [Put(SERVICE, service, service.id, 0) for service in services]
+
+
+def _endpoints(cloud: Cloud) -> list[Put | Delete]:
+    """The region, and its endpoints below whatever its public address is at the time."""
     region = cloud.settings.region
     changes: list[Put | Delete] = [Put(REGION, Region(region), region, 0)]
-    for kind, name, path in CATALOG:
-        service = Service(cloud.new_hexadecimal_id(), kind, name)
-        changes.append(Put(SERVICE, service, service.id, 0))
+    services = {entry.value.type: entry.value.id for entry in cloud.mirror.all(SERVICE).values()}
+    for kind, _, path in CATALOG:
+        if kind not in services:
+            continue  # a site that came later, and the operator had removed the service
         for interface in INTERFACES:
-            endpoint = Endpoint(cloud.new_hexadecimal_id(), service.id, interface, region, path)
+            endpoint = Endpoint(cloud.new_hexadecimal_id(), services[kind], interface, region, path)
             changes.append(Put(ENDPOINT, endpoint, endpoint.id, 0))
     return changes

@@ -1,12 +1,15 @@
 """The emulated cloud inside the caller's own event loop: all roles as tasks over a store in memory, no port, no files.
 
 It is for simulated time, where a client calls the application instead of a socket, and for tests; it also runs on a
-real event loop. Its passwords and keys come from the seed: they protect nothing, since nobody else can reach it.
+real event loop. Its passwords and keys come from the seed: they protect nothing, since nobody else can reach it. The
+sites of a cloud are told apart by the address that a request was sent to.
 """
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
 from typing import Any, Final, Self
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -20,6 +23,7 @@ from kilonode.cloud.liveness import is_node_up
 from kilonode.cloud.openstack.application import open_application
 from kilonode.cloud.resources import NODE
 from kilonode.cloud.roles import run_roles
+from kilonode.cloud.sites import of_each_site
 from kilonode.store.memory import MemoryStore
 
 LOOK_EVERY_S: Final = 0.01
@@ -33,17 +37,20 @@ class SimulatedCloud:
         random = Randomness(settings.seed, "simulated-secrets").stream()
         made_up = Secrets(admin_password=f"{random.getrandbits(64):016x}", token_key=f"{random.getrandbits(256):064x}")
         self.settings = msgspec.structs.replace(settings, secrets=made_up)
-        self.store = MemoryStore()
-        self._clock = clock
-        self._ready: asyncio.Future[tuple[Cloud, Any]] | None = None
-        self._work: asyncio.Task[None] | None = None
+        self._shared = MemoryStore() if settings.sites else None
+        self._sites = [_Site(told, clock, self._shared) for told in of_each_site(self.settings)]
+
+    @property
+    def store(self) -> MemoryStore:
+        """The documents of the cloud, or of its first site."""
+        return self._sites[0].store
 
     @property
     def application(self) -> Any:
-        """The ASGI 3 application that answers for `settings.public_url`."""
-        if self._ready is None or not self._ready.done():
-            raise LabError("the simulated cloud was not started")
-        return self._ready.result()[1]
+        """The ASGI 3 application that answers for `settings.public_url`, and for the addresses of the other sites."""
+        if len(self._sites) == 1:
+            return self._sites[0].application
+        return _ByHost({urlsplit(site.settings.public_url).netloc: site.application for site in self._sites})
 
     @property
     def access(self) -> AccessFacts:
@@ -52,10 +59,47 @@ class SimulatedCloud:
 
     async def start(self) -> None:
         """Start all roles and return when the cloud answers and all nodes are up."""
+        for site in self._sites:
+            await site.start()
+
+    async def stop(self) -> None:
+        """End all roles. Raises what ended any of them before."""
+        for site in self._sites:
+            await site.stop()
+        if self._shared is not None:
+            await self._shared.close()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+
+class _Site:
+    """All roles of one site."""
+
+    def __init__(self, settings: CloudSettings, clock: Clock, shared: MemoryStore | None) -> None:
+        self.settings = settings
+        self.store = MemoryStore()
+        self._shared = shared
+        self._clock = clock
+        self._ready: asyncio.Future[tuple[Cloud, Any]] | None = None
+        self._work: asyncio.Task[None] | None = None
+
+    @property
+    def application(self) -> Any:
+        if self._ready is None or not self._ready.done():
+            raise LabError("the simulated cloud was not started")
+        return self._ready.result()[1]
+
+    async def start(self) -> None:
         self._ready = asyncio.get_running_loop().create_future()
+        roles = role_names(self.settings)
         self._work = asyncio.create_task(
-            run_roles(role_names(self.settings), self.store, self._clock, self.settings, self._serve_api),
-            name="simulated-cloud",
+            run_roles(roles, self.store, self._clock, self.settings, self._serve_api, self._shared),
+            name=f"simulated-{self.settings.region}",
         )
         either: list[asyncio.Future[Any]] = [self._ready, self._work]
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
@@ -71,22 +115,27 @@ class SimulatedCloud:
             await self._clock.sleep(LOOK_EVERY_S)
 
     async def stop(self) -> None:
-        """End all roles. Raises what ended any of them before."""
         if self._work is not None:
             self._work.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._work
         await self.store.close()
 
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.stop()
-
     async def _serve_api(self, cloud: Cloud) -> None:
         application = await open_application(cloud)
         if self._ready is not None:
             self._ready.set_result((cloud, application))
         await asyncio.Event().wait()  # it is called, not served
+
+
+class _ByHost:
+    """Hands each request to the application of the address that it was sent to."""
+
+    def __init__(self, applications: Mapping[str, Any]) -> None:
+        self._applications = applications
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        host = next((value.decode() for name, value in scope["headers"] if name == b"host"), "")
+        if host not in self._applications:
+            raise LabError("no site has this address", got=host, expected=", ".join(self._applications))
+        await self._applications[host](scope, receive, send)

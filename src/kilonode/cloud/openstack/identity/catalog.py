@@ -57,7 +57,7 @@ class Catalog:
                         "interface": endpoint.interface,
                         "region": endpoint.region_id or None,
                         "region_id": endpoint.region_id or None,
-                        "url": absolute_url(self._cloud, endpoint.url),
+                        "url": absolute_url(self._cloud, endpoint),
                     }
                 )
         entries = []
@@ -73,14 +73,15 @@ class Catalog:
             self._template = None
 
 
-def absolute_url(cloud: Cloud, url: str) -> str:
+def absolute_url(cloud: Cloud, endpoint: Endpoint) -> str:
     """Where an endpoint is for clients, with its place for a project id."""
-    return cloud.settings.public_url + url if url.startswith("/") else url
+    url = endpoint.url
+    return cloud.settings.url_of_region(endpoint.region_id) + url if url.startswith("/") else url
 
 
 def absolute(cloud: Cloud, endpoint: Endpoint) -> Endpoint:
     """The endpoint with its whole address."""
-    return msgspec.structs.replace(endpoint, url=absolute_url(cloud, endpoint.url))
+    return msgspec.structs.replace(endpoint, url=absolute_url(cloud, endpoint))
 
 
 def endpoints_of_group(mirror: Mirror, group: EndpointGroup) -> list[Endpoint]:
