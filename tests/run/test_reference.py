@@ -8,9 +8,9 @@ import msgspec
 import pytest
 from msgspec import inspect
 
+from kilonode.base.descriptions import describe_fields, describe_record
 from kilonode.base.encoding import to_plain
-from kilonode.run.descriptions import describe_fields, describe_record
-from kilonode.run.expectations import describe_type
+from kilonode.base.expectations import describe_type
 from kilonode.run.experiment import Experiment
 from kilonode.run.printing import print_plain
 from kilonode.run.reading import read_text

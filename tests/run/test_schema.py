@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kilonode.base.errors import InputError
-from kilonode.run.document import read_document
+from kilonode.base.yaml_document import read_document
+from kilonode.base.yaml_nodes import to_plain
 from kilonode.run.experiment import Experiment
-from kilonode.run.nodes import to_plain
 from kilonode.run.printing import print_experiment
 from kilonode.run.reading import read_text
 from kilonode.run.schema import experiment_schema

@@ -6,8 +6,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kilonode.base.errors import InputError
-from kilonode.run.document import read_document, read_value
-from kilonode.run.nodes import Mapping, Place, from_plain, to_plain
+from kilonode.base.yaml_document import read_document, read_value
+from kilonode.base.yaml_nodes import Mapping, Place, from_plain, to_plain
 from kilonode.run.overrides import apply_settings, parse_path, print_path, set_at
 from kilonode.run.parameters import escape, fill_in
 from kilonode.run.printing import print_plain

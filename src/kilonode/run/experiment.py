@@ -14,11 +14,9 @@ import msgspec
 from msgspec import Meta
 
 from kilonode.base.encoding import MORE_THAN_ZERO
+from kilonode.base.expectations import NAME_PATTERN
 from kilonode.base.units import Duration, Size
 from kilonode.load.models import LoadModel
-
-NAME_PATTERN = r"^[A-Za-z][A-Za-z0-9_-]*$"
-"""What names inside an experiment look like; they become parts of resource names and of criteria."""
 
 STAGE_PROFILES = ("instant", "fast", "liberty-1000")
 """The profiles of stages that the emulated cloud comes with."""

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from kilonode.base.errors import InputError, Problem
-from kilonode.run.nodes import Entry, Mapping, Node, Place, Sequence, describe, to_plain
+from kilonode.base.yaml_nodes import Entry, Mapping, Node, Place, Sequence, describe, to_plain
 from kilonode.run.overrides import Path, parse_path, relocated, set_in
 
 MOST_POINTS: Final = 1_000

@@ -10,8 +10,8 @@ from collections.abc import Sequence as ReadableSequence
 from typing import Final, TypeAlias
 
 from kilonode.base.errors import InputError, Problem, nearest
-from kilonode.run.document import read_value
-from kilonode.run.nodes import Entry, Mapping, Node, Place, Sequence, describe
+from kilonode.base.yaml_document import read_value
+from kilonode.base.yaml_nodes import Entry, Mapping, Node, Place, Sequence, describe
 
 Step: TypeAlias = str | int
 Path: TypeAlias = tuple[Step, ...]

@@ -12,7 +12,7 @@ import re
 from typing import Final
 
 from kilonode.base.errors import Problem, nearest
-from kilonode.run.nodes import Entry, Mapping, Node, Place, Scalar, Sequence
+from kilonode.base.yaml_nodes import Entry, Mapping, Node, Place, Scalar, Sequence
 
 _MARK: Final = re.compile(r"(\$+)\{([^{}$]*)(\}?)")
 

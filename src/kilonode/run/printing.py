@@ -10,7 +10,7 @@ import yaml
 from yaml.representer import SafeRepresenter
 
 from kilonode.base.encoding import to_plain
-from kilonode.run.document import resolve_scalar
+from kilonode.base.yaml_document import resolve_scalar
 from kilonode.run.experiment import Experiment
 from kilonode.run.parameters import UNTOUCHED_KEYS, escape
 

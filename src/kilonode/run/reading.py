@@ -13,16 +13,16 @@ from typing import Any
 import msgspec
 
 from kilonode.base.errors import InputError, Problem
-from kilonode.run.document import MOST_BYTES, read_document
+from kilonode.base.validation import INVALID, Validator
+from kilonode.base.yaml_document import MOST_BYTES, read_document
+from kilonode.base.yaml_nodes import Mapping, describe
 from kilonode.run.experiment import STAGE_PROFILES, Experiment
 from kilonode.run.matrix import Combination, apply_combination, combinations, read_axes
-from kilonode.run.nodes import Mapping, describe
 from kilonode.run.overrides import apply_settings
 from kilonode.run.parameters import fill_in
 from kilonode.run.printing import print_experiment
 from kilonode.run.rules import NOT_YET, check_rules, without_keys
 from kilonode.run.scenario_rules import check_scenarios
-from kilonode.run.validation import INVALID, Validator
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,11 @@ from typing import Any, Final, TypeVar
 
 from kilonode.base.errors import Problem
 from kilonode.base.units import Duration, Size
+from kilonode.base.validation import INVALID, Validator, join
+from kilonode.base.yaml_nodes import Mapping, Node, Scalar, describe
 from kilonode.load.models import LoadModel, RampingArrivalRate, RampingVus, ThinkTime
 from kilonode.run.addresses import MOST_SUBNETS
 from kilonode.run.experiment import Cloud
-from kilonode.run.nodes import Mapping, Node, Scalar, describe
-from kilonode.run.validation import INVALID, Validator, join
 
 Rule = Callable[[Mapping], Iterator[Problem]]
 Record = TypeVar("Record")

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from kilonode.base.errors import InputError, Problem
+from kilonode.base.validation import Validator, join
+from kilonode.base.yaml_nodes import Mapping, Node, Place, Scalar, Sequence
 from kilonode.check.criteria import parse_criterion, unknown_name
-from kilonode.run.nodes import Mapping, Node, Place, Scalar, Sequence
 from kilonode.run.overrides import relocated
 from kilonode.run.rules import find, named_entries
-from kilonode.run.validation import Validator, join
 from kilonode.scenarios import registry
 from kilonode.scenarios.declaration import Scenario
 

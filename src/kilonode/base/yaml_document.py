@@ -1,4 +1,4 @@
-"""YAML text to the nodes of `kilonode.run.nodes`.
+"""YAML text to the nodes of `kilonode.base.yaml_nodes`.
 
 This module knows YAML and nothing of experiments. It reads with PyYAML's parser but composes its own nodes, because
 every later problem has to name a line and a column. It is safe by construction: no tag makes an object, and the size
@@ -17,7 +17,7 @@ from typing import Final
 import yaml
 
 from kilonode.base.errors import InputError, Problem
-from kilonode.run.nodes import Entry, Mapping, Node, Place, PlainScalar, Scalar, Sequence, describe, moved
+from kilonode.base.yaml_nodes import Entry, Mapping, Node, Place, PlainScalar, Scalar, Sequence, describe, moved
 
 MOST_BYTES: Final = 512 * 1024
 MOST_DEPTH: Final = 40

@@ -2,7 +2,7 @@
 
 The walker follows the type information of msgspec records. It never stops at the first problem: each wrong node is
 reported with its place and path, and its neighbours are still read. Unit types (durations, rates, sizes) are read from
-their text. What joins several keys is not known here (see `kilonode.run.rules`).
+their text. What joins several keys is known here only as far as the record itself checks it when it is made.
 """
 
 import difflib
@@ -16,8 +16,8 @@ from msgspec import inspect
 
 from kilonode.base.encoding import UNIT_TYPES
 from kilonode.base.errors import InputError, LabError, Problem, nearest
-from kilonode.run.expectations import UNIT_EXAMPLES, UNIT_WORDS, USUAL_UNITS, describe_type, number_text, scalar_hint
-from kilonode.run.nodes import Mapping, Node, Place, Scalar, Sequence, describe, to_plain
+from kilonode.base.expectations import UNIT_EXAMPLES, UNIT_WORDS, USUAL_UNITS, describe_type, number_text, scalar_hint
+from kilonode.base.yaml_nodes import Mapping, Node, Place, Scalar, Sequence, describe, to_plain
 
 
 class _Invalid:
@@ -93,7 +93,13 @@ class Validator:
                 sound = False
                 if name not in misspelt:
                     self._report(node.place, "missing", join(path, name), expected=describe_type(field.type))
-        return kind.cls(**values) if sound else INVALID
+        if not sound:
+            return INVALID
+        try:
+            return kind.cls(**values)
+        except ValueError as error:  # what the record itself refuses
+            expected = str(error).removeprefix("Expected ")
+            return self._report(node.place, "these values do not go together", path, expected=expected)
 
     def unknown_key(self, key: str, place: Place, path: str, known: ReadableSequence[str]) -> str:
         """Report a key that means nothing where it stands. The known key that was probably meant, or empty."""
@@ -171,7 +177,10 @@ class Validator:
             return self._wrong(node, path, kind)
         values = [self.value(item, kind.item_type, f"{path}[{number}]") for number, item in enumerate(node.items)]
         if len(values) < (kind.min_length or 0):
-            return self._report(node.place, "empty", path, expected=f"at least {kind.min_length}")
+            what, got = ("too few", describe(node)) if values else ("empty", "")
+            return self._report(node.place, what, path, expected=f"at least {kind.min_length}", got=got)
+        if kind.max_length is not None and len(values) > kind.max_length:
+            return self._report(node.place, "too many", path, expected=f"at most {kind.max_length}", got=describe(node))
         if any(value is INVALID for value in values):
             return INVALID
         return tuple(values) if isinstance(kind, inspect.VarTupleType) else values

@@ -7,9 +7,10 @@ from msgspec import inspect
 
 from kilonode.base.errors import LabError
 from kilonode.base.units import Duration, Rate, Size
-from kilonode.run.experiment import NAME_PATTERN
-from kilonode.run.nodes import Scalar
+from kilonode.base.yaml_nodes import Scalar
 
+NAME_PATTERN: Final = r"^[A-Za-z][A-Za-z0-9_-]*$"
+"""What names inside a file look like that people write; they become parts of the names of other things."""
 UNIT_EXAMPLES: Final[dict[type, str]] = {
     Duration: "a duration such as 250ms, 60s or 1m30s",
     Rate: "a rate such as 200/s or 30/min",

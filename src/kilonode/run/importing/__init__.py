@@ -1,0 +1,1 @@
+"""importing: results of other tools into runs like any other."""
