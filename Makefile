@@ -14,7 +14,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	if $$python -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; \
 	then echo $$python; break; fi; done)
 
-.PHONY: help run test test-stack check fix bench conformance docs-check clean
+.PHONY: help run test test-stack check fix bench conformance coverage docs-check clean
 
 help: ## what each command does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -61,6 +61,9 @@ bench: $(VENV)/.installed-dev ## every benchmark, each beside a named peer
 
 conformance: $(VENV)/.installed-dev ## Tempest against an emulated cloud: docs/conformance.md anew (SERVICE=identity: one service)
 	@$(BIN)/python -m tests.conformance.tempest $(SERVICE) $(ARGS)
+
+coverage: $(VENV)/.installed-dev ## docs/coverage.md anew, from the routes and the API reference
+	@$(BIN)/python -m tests.conformance.coverage
 
 clean: ## the local environment and caches; runs/ stays
 	rm -rf $(VENV) .bench-venv .bench-venv-placement .conformance-venv .mypy_cache .ruff_cache .hypothesis build dist

@@ -76,6 +76,12 @@ _HARD_REBOOT_TASKS: Final = frozenset({"rebooting", "rebooting_hard", "reboot_st
 _CRASH_DUMP_STATES: Final = frozenset({ACTIVE, PAUSED, RESCUED, RESIZED, ERROR})
 
 
+def known_actions() -> dict[str, Microversion | None]:
+    """The names of all actions, and the first microversion of those that came later."""
+    offers = {name: offer.since if offer.since > (2, 1) else None for name, offer in _OFFERS.items()}
+    return dict.fromkeys(_SIMPLE) | offers
+
+
 async def act_on_server(request: Request) -> Response:
     """Do what the one name in the body says."""
     body = request.json_object()

@@ -85,6 +85,9 @@ async def delete_aggregate(request: Request) -> Response:
     return reply(None, 200)
 
 
+ACTIONS: Final = dict.fromkeys(("add_host", "remove_host", "set_metadata"))
+
+
 async def act_on_aggregate(request: Request) -> Response:
     """Add a node, remove a node, or change the metadata."""
     entry = _find(request)

@@ -183,6 +183,9 @@ async def list_flavor_access(request: Request) -> Response:
     return reply(_access(flavor))
 
 
+ACTIONS: Final = dict.fromkeys(("addTenantAccess", "removeTenantAccess"))
+
+
 async def act_on_flavor(request: Request) -> Response:
     """Let a project use a private flavor, or no longer."""
     body = request.json(dict[str, dict[str, str]])

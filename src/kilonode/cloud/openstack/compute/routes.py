@@ -38,7 +38,7 @@ _SERVERS: Final = (
     Route("GET", "/servers/{server_id}", servers.show_server, READ),
     Route("PUT", "/servers/{server_id}", servers.update_server, WRITE),
     Route("DELETE", "/servers/{server_id}", servers.delete_server, WRITE),
-    Route("POST", "/servers/{server_id}/action", actions.act_on_server, WRITE),
+    Route("POST", "/servers/{server_id}/action", actions.act_on_server, WRITE, actions=actions.known_actions()),
     Route("GET", "/servers/{server_id}/metadata", details.list_metadata, READ),
     Route("POST", "/servers/{server_id}/metadata", details.create_metadata, WRITE),
     Route("PUT", "/servers/{server_id}/metadata", details.replace_metadata, WRITE),
@@ -64,6 +64,7 @@ _SERVERS: Final = (
         migrating.act_on_server_migration,
         ADMIN,
         since=(2, 22),
+        actions={"force_complete": None},
     ),
     Route(
         "DELETE",
@@ -103,7 +104,7 @@ _FLAVORS: Final = (
     Route("GET", "/flavors/{flavor_id}", flavors.show_flavor, READ),
     Route("PUT", "/flavors/{flavor_id}", flavors.update_flavor, ADMIN, since=(2, 55)),
     Route("DELETE", "/flavors/{flavor_id}", flavors.delete_flavor, ADMIN),
-    Route("POST", "/flavors/{flavor_id}/action", flavors.act_on_flavor, ADMIN),
+    Route("POST", "/flavors/{flavor_id}/action", flavors.act_on_flavor, ADMIN, actions=flavors.ACTIONS),
     Route("GET", "/flavors/{flavor_id}/os-flavor-access", flavors.list_flavor_access, ADMIN),
     Route("GET", "/flavors/{flavor_id}/os-extra_specs", flavors.list_extra_specs, READ),
     Route("POST", "/flavors/{flavor_id}/os-extra_specs", flavors.create_extra_specs, ADMIN),
@@ -154,7 +155,9 @@ _NODES: Final = (
     Route("GET", "/os-aggregates/{aggregate_id}", aggregates.show_aggregate, ADMIN),
     Route("PUT", "/os-aggregates/{aggregate_id}", aggregates.update_aggregate, ADMIN),
     Route("DELETE", "/os-aggregates/{aggregate_id}", aggregates.delete_aggregate, ADMIN),
-    Route("POST", "/os-aggregates/{aggregate_id}/action", aggregates.act_on_aggregate, ADMIN),
+    Route(
+        "POST", "/os-aggregates/{aggregate_id}/action", aggregates.act_on_aggregate, ADMIN, actions=aggregates.ACTIONS
+    ),
     Route("POST", "/os-aggregates/{aggregate_id}/images", aggregates.cache_images, ADMIN, since=(2, 81)),
     Route("GET", "/extensions", versions.list_extensions, Access.AUTHENTICATED),
     Route("GET", "/extensions/{alias}", versions.show_extension, Access.AUTHENTICATED),

@@ -118,8 +118,9 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
         "additionalProperties": False,
     },
 }
+_LISTS: Final = {"metadefs/property": "metadefs/properties"}
 _LIST_NAMES: Final = {"metadefs/resource_types": "resource_type_associations"}
-_PLURALS: Final = {"metadefs/properties": "metadefs/property"}
+_SINGULARS: Final = {_LISTS.get(name, f"{name}s"): name for name in SCHEMAS}
 
 
 def image_fault_format(fault: Fault, request_id: str) -> Response:
@@ -148,9 +149,7 @@ async def show_schema(request: Request) -> Response:
     name = request.path.partition("/schemas/")[2]
     if name in SCHEMAS:
         return reply(SCHEMAS[name])
-    one = _PLURALS.get(name, name.removesuffix("s"))
-    if one not in SCHEMAS:
-        raise Fault(404, f"There is no schema {name}.")
+    one = _SINGULARS[name]
     plural = _LIST_NAMES.get(name, name.rpartition("/")[2])
     properties = {
         plural: {"type": "array", "items": SCHEMAS[one]},
@@ -212,8 +211,7 @@ DISCOVERY: Final = (
     Route("GET", "/v2", list_versions_plainly, Access.PUBLIC),
 )
 ROUTES: Final = (
-    Route("GET", "/schemas/{name}", show_schema, Access.AUTHENTICATED),
-    Route("GET", "/schemas/metadefs/{name}", show_schema, Access.AUTHENTICATED),
+    *(Route("GET", f"/schemas/{name}", show_schema, Access.AUTHENTICATED) for name in (*SCHEMAS, *_SINGULARS)),
     Route("GET", "/info/stores/detail", list_store_details, Access.ADMIN),
     Route("GET", "/info/usage", show_usage, Access.READER),
     Route("GET", "/info/import", show_import_methods, Access.AUTHENTICATED),

@@ -133,6 +133,9 @@ async def delete_backup(request: Request) -> Response:
     return reply(None, 202)
 
 
+ACTIONS: Final = dict.fromkeys(("os-reset_status", "os-force_delete"))
+
+
 async def act_on_backup(request: Request) -> Response:
     """What administrators may do by hand: set the status, delete by force."""
     entry = find_backup(request)

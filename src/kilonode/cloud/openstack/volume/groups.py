@@ -24,6 +24,7 @@ from kilonode.cloud.openstack.volume.model import (
 from kilonode.cloud.openstack.volume.quotas import check_room
 from kilonode.cloud.openstack.volume.volumes import find_volume, moved_volume, snapshots_by_volume
 from kilonode.cloud.openstack.web.faults import Fault
+from kilonode.cloud.openstack.web.microversions import Microversion
 from kilonode.cloud.openstack.web.request import Request
 from kilonode.cloud.openstack.web.response import Response, reply
 from kilonode.control.index import Index
@@ -128,6 +129,9 @@ async def update_group(request: Request) -> Response:
     changed = replace(group, **{**changes, "updated_us": cloud.now_us()})
     await cloud.mirror.commit([Put(GROUP, changed, group.id, entry.revision), *puts])
     return reply(None, 202)
+
+
+ACTIONS: Final[dict[str, Microversion | None]] = {"delete": None, "reset_status": (3, 20)}
 
 
 async def act_on_group(request: Request) -> Response:

@@ -1,6 +1,9 @@
 """The volume service: every operation with its place, who may use it, and the microversions."""
 
+import functools
 from typing import Final
+
+from msgspec.structs import replace
 
 from kilonode.cloud.openstack.volume import (
     actions,
@@ -56,7 +59,7 @@ _VOLUMES: Final = (
     Route("GET", _VOLUME, volumes.show_volume, READ),
     Route("PUT", _VOLUME, volumes.update_volume, WRITE),
     Route("DELETE", _VOLUME, volumes.delete_volume, WRITE),
-    Route("POST", f"{_VOLUME}/action", actions.act_on_volume, WRITE),
+    Route("POST", f"{_VOLUME}/action", actions.act_on_volume, WRITE, actions=dict.fromkeys(actions.ACTIONS)),
     Route("POST", "/os-volume-manage", managing.manage_volume, ADMIN),
     Route("POST", "/manageable_volumes", managing.manage_volume, ADMIN, since=(3, 8)),
     Route("GET", "/manageable_volumes", managing.list_manageable_volumes, ADMIN, since=(3, 8)),
@@ -67,7 +70,7 @@ _VOLUMES: Final = (
     Route("GET", _SNAPSHOT, snapshots.show_snapshot, READ),
     Route("PUT", _SNAPSHOT, snapshots.update_snapshot, WRITE),
     Route("DELETE", _SNAPSHOT, snapshots.delete_snapshot, WRITE),
-    Route("POST", f"{_SNAPSHOT}/action", snapshots.act_on_snapshot, WRITE),
+    Route("POST", f"{_SNAPSHOT}/action", snapshots.act_on_snapshot, WRITE, actions=snapshots.ACTIONS),
     Route("POST", "/os-snapshot-manage", managing.manage_snapshot, ADMIN),
     Route("POST", "/manageable_snapshots", managing.manage_snapshot, ADMIN, since=(3, 8)),
     Route("GET", "/manageable_snapshots", managing.list_manageable_snapshots, ADMIN, since=(3, 8)),
@@ -90,7 +93,14 @@ _VOLUMES: Final = (
     Route("GET", "/attachments/{attachment_id}", attachment_routes.show_attachment, READ, since=(3, 27)),
     Route("PUT", "/attachments/{attachment_id}", attachment_routes.update_attachment, WRITE, since=(3, 27)),
     Route("DELETE", "/attachments/{attachment_id}", attachment_routes.delete_attachment, WRITE, since=(3, 27)),
-    Route("POST", "/attachments/{attachment_id}/action", attachment_routes.act_on_attachment, WRITE, since=(3, 44)),
+    Route(
+        "POST",
+        "/attachments/{attachment_id}/action",
+        attachment_routes.act_on_attachment,
+        WRITE,
+        since=(3, 44),
+        actions={"os-complete": None},
+    ),
 )
 _COPIES: Final = (
     Route("GET", "/backups", backups.list_backups, READ),
@@ -100,7 +110,7 @@ _COPIES: Final = (
     Route("GET", _BACKUP, backups.show_backup, READ),
     Route("PUT", _BACKUP, backups.update_backup, WRITE, since=(3, 9)),
     Route("DELETE", _BACKUP, backups.delete_backup, WRITE),
-    Route("POST", f"{_BACKUP}/action", backups.act_on_backup, ADMIN),
+    Route("POST", f"{_BACKUP}/action", backups.act_on_backup, ADMIN, actions=backups.ACTIONS),
     Route("POST", f"{_BACKUP}/restore", backups.restore_backup, WRITE),
     Route("GET", f"{_BACKUP}/export_record", backups.export_backup, ADMIN),
     *(
@@ -128,7 +138,7 @@ _TYPES: Final = (
     Route("PUT", f"{_TYPE}/extra_specs/{{key}}", type_details.update_extra_spec, ADMIN),
     Route("DELETE", f"{_TYPE}/extra_specs/{{key}}", type_details.delete_extra_spec, ADMIN),
     Route("GET", f"{_TYPE}/os-volume-type-access", type_details.list_access, ADMIN),
-    Route("POST", f"{_TYPE}/action", type_details.act_on_type, ADMIN),
+    Route("POST", f"{_TYPE}/action", type_details.act_on_type, ADMIN, actions=type_details.ACTIONS),
     Route("GET", f"{_TYPE}/encryption", type_details.show_encryption, ADMIN),
     Route("POST", f"{_TYPE}/encryption", type_details.create_encryption, ADMIN),
     Route("GET", f"{_TYPE}/encryption/{{key}}", type_details.show_encryption_item, ADMIN),
@@ -159,10 +169,13 @@ _GROUPS: Final = (
     Route("GET", "/groups", groups.list_groups, READ, since=(3, 13)),
     Route("GET", "/groups/detail", groups.list_groups_detail, READ, "list_groups", since=(3, 13)),
     Route("POST", "/groups", groups.create_group, WRITE, since=(3, 13)),
-    Route("POST", "/groups/action", groups.create_group_from_source, WRITE, since=(3, 14)),
+    Route(
+        "POST", "/groups/action", groups.create_group_from_source, WRITE, since=(3, 14),
+        actions={"create-from-src": None},
+    ),
     Route("GET", "/groups/{group_id}", groups.show_group, READ, since=(3, 13)),
     Route("PUT", "/groups/{group_id}", groups.update_group, WRITE, since=(3, 13)),
-    Route("POST", "/groups/{group_id}/action", groups.act_on_group, WRITE, since=(3, 13)),
+    Route("POST", "/groups/{group_id}/action", groups.act_on_group, WRITE, since=(3, 13), actions=groups.ACTIONS),
     Route("GET", "/group_snapshots", group_snapshots.list_group_snapshots, READ, since=(3, 14)),
     Route("GET", "/group_snapshots/detail", group_snapshots.list_group_snapshots_detail, READ, since=(3, 14)),
     Route("POST", "/group_snapshots", group_snapshots.create_group_snapshot, WRITE, since=(3, 14)),
@@ -172,7 +185,7 @@ _GROUPS: Final = (
     ),
     Route(
         "POST", "/group_snapshots/{group_snapshot_id}/action", group_snapshots.act_on_group_snapshot, ADMIN,
-        since=(3, 19),
+        since=(3, 19), actions={"reset_status": None},
     ),
 )  # fmt: skip
 _ABOUT: Final = (
@@ -180,7 +193,7 @@ _ABOUT: Final = (
     Route("GET", "/messages/{message_id}", messages.show_message, READ, since=(3, 3)),
     Route("DELETE", "/messages/{message_id}", messages.delete_message, WRITE, since=(3, 3)),
     Route("GET", "/os-services", services.list_services, ADMIN),
-    Route("PUT", "/os-services/{action}", services.update_service, ADMIN),
+    *(Route("PUT", f"/os-services/{word}", services.update_service, ADMIN) for word in services.SERVICE_ACTIONS),
     Route("GET", "/os-hosts", services.list_hosts, ADMIN),
     Route("GET", "/os-hosts/{host}", services.show_host, ADMIN),
     Route("GET", "/scheduler-stats/get_pools", services.list_pools, ADMIN),
@@ -200,14 +213,13 @@ _ABOUT: Final = (
 def _below_project(route: Route) -> Route:
     """The same operation at the place where clients look for it: below the id of the token's own project."""
 
+    @functools.wraps(route.handler)
     async def handler(request: Request) -> Response:
         if request.params["project_id"] != request.caller.project_id:
             raise Fault(400, "Malformed request url")
         return await route.handler(request)
 
-    return Route(
-        route.method, f"{_PROJECT}{route.path}", handler, route.access, route.operation, route.since, route.until
-    )
+    return replace(route, path=f"{_PROJECT}{route.path}", handler=handler, name=route.operation)
 
 
 VOLUME_SERVICE: Final = ServiceApp(

@@ -59,9 +59,12 @@ async def list_services(request: Request) -> Response:
     return reply({"services": shown})
 
 
+SERVICE_ACTIONS: Final = ("enable", "disable", "disable-log-reason", "freeze", "thaw", "failover_host", "failover")
+
+
 async def update_service(request: Request) -> Response:
     """Enable, disable (with a reason), freeze, thaw or fail over a service."""
-    action = request.params["action"]
+    action = request.path.rpartition("/")[2]
     wanted = request.json_object()
     host = text_of(wanted, "host", needed=True)
     if action in ("freeze", "thaw", "failover_host", "failover"):
@@ -82,8 +85,6 @@ async def update_service(request: Request) -> Response:
     if action == "disable":
         await _write(request, binary, host, disabled=True, disabled_reason="")
         return reply(answer)
-    if action != "disable-log-reason":
-        raise Fault(404, "Unknown action")
     reason = text_of(wanted, "disabled_reason")
     if not reason:
         raise invalid("disabled_reason", wanted.get("disabled_reason"))

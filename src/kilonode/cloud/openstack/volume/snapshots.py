@@ -119,6 +119,9 @@ async def delete_snapshot(request: Request) -> Response:
     return reply(None, 202)
 
 
+ACTIONS: Final = dict.fromkeys(("os-reset_status", "os-update_snapshot_status", "os-force_delete", "os-unmanage"))
+
+
 async def act_on_snapshot(request: Request) -> Response:
     """The actions: reset status, report status, force delete, let go of it."""
     entry = find_snapshot(request)

@@ -68,6 +68,9 @@ async def list_access(request: Request) -> Response:
     return reply({"volume_type_access": access})
 
 
+ACTIONS: Final = dict.fromkeys(("addProjectAccess", "removeProjectAccess"))
+
+
 async def act_on_type(request: Request) -> Response:
     """Let a project use a type that is not public, or no longer."""
     entry = find_known_type(request)

@@ -3,7 +3,7 @@
 Nothing here runs; `router` finds routes, `application` runs them, and a coverage table can be made from them.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import msgspec
@@ -38,6 +38,8 @@ class Route(msgspec.Struct, frozen=True):
     """The last microversion that has it."""
     streams: bool = False
     """The handler reads the body in parts, of any size, from `request.stream`; it is not called again on conflict."""
+    actions: Mapping[str, Microversion | None] = {}
+    """Where the one name in the body says what to do: these names, and the first microversion that has each."""
 
     @property
     def operation(self) -> str:
