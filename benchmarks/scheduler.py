@@ -29,7 +29,7 @@ from kilonode.cloud.openstack.compute.model import AGGREGATE, Aggregate
 from kilonode.cloud.openstack.placement.routes import PLACEMENT
 from kilonode.cloud.openstack.web.access import Access, Caller
 from kilonode.cloud.openstack.web.application import Application
-from kilonode.cloud.resources import NO_USAGE, NODE, Resources, fleet_name, make_node
+from kilonode.cloud.resources import NO_USAGE, NODE, Resources, make_node
 from kilonode.cloud.schedulers import SCHEDULERS
 from kilonode.cloud.scheduling import Request
 from kilonode.control.mirror import Put
@@ -68,7 +68,7 @@ async def candidates(nodes: int, repeats: int) -> Measured:
     """The same requests to the emulated Placement."""
     settings = CloudSettings(nodes=nodes, node_shape=SHAPE, stages="instant")
     cloud = await Cloud.open(MemoryStore(), RealClock(), settings, "api", ())
-    await register_nodes(cloud, fleet_name(0))
+    await register_nodes(cloud, "fleet")
     members = Aggregate(1, AGGREGATE_ID, "all", 0, nodes=tuple(cloud.mirror.all(NODE)))
     await cloud.mirror.commit([Put(AGGREGATE, members, "1")])
     administrator = Caller("u", roles=("admin",), access=Access.ADMIN)

@@ -65,7 +65,7 @@ async def test_a_cloud_comes_up_goes_down_without_a_trace_and_goes_on_with_its_d
     lines: list[str] = []
     async with running(tmp_path, lines) as found:
         assert (found.ready, found.nodes_up) == (True, 20)
-        assert [process.name for process in found.processes] == ["api", "scheduler", "volume", "fleet-0"]
+        assert [process.name for process in found.processes] == ["api", "scheduler", "controllers", "fleet"]
         assert all(is_alive(identity) for identity in identities(found))
         assert any("OS_CLIENT_CONFIG_FILE" in line for line in lines)
         now = await status(tmp_path, NAME)

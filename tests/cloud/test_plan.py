@@ -31,7 +31,6 @@ def test_what_the_kept_data_would_contradict_is_refused_with_a_way_out() -> None
         (UpSettings(STATE, nodes=6), "nodes"),
         (UpSettings(STATE, node_shape=NodeShape(vcpus=3)), "node_shape"),
         (UpSettings(STATE, zones=("a", "b")), "zones"),
-        (UpSettings(STATE, fleets=2), "fleets"),
     ):
         with pytest.raises(InputError, match="keeps its data") as caught:
             plan(wish, first)
@@ -47,7 +46,7 @@ def test_a_store_in_memory_puts_all_roles_in_one_process_unless_told_otherwise()
 
 
 def test_numbers_out_of_bounds_are_refused() -> None:
-    for wish in (UpSettings(STATE, nodes=-1), UpSettings(STATE, fleets=0), UpSettings(STATE, zones=())):
+    for wish in (UpSettings(STATE, nodes=-1), UpSettings(STATE, zones=())):
         with pytest.raises(InputError, match="cannot be like this"):
             plan(wish, None)
     with pytest.raises(InputError, match="not a port"):

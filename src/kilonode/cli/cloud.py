@@ -47,6 +47,14 @@ def up(
         bool | None,
         typer.Option("--all-in-one/--process-per-role", help="All roles in one process, or one process each."),
     ] = None,
+    roles: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ROLE=N,…",
+            help="How many processes roles have, such as api=2,scheduler=2,fleet=4. The controllers volume, network and "
+            "image share one process; volume=1 gives one its own. New clouds: one process each.",
+        ),
+    ] = None,
     synchronous: Annotated[
         Literal["normal", "full"] | None,
         typer.Option(help="full: acknowledged writes also survive a power cut, at the price of speed."),
@@ -85,6 +93,7 @@ def up(
         seed=seed,
         store=store,
         all_in_one=all_in_one,
+        roles=read_role_counts(roles) if roles is not None else None,
         synchronous=synchronous,
         host=host,
         port=port,

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from kilonode.cloud.context import Cloud
 from kilonode.cloud.liveness import beat_for_ever
-from kilonode.cloud.resources import HEARTBEAT, NODE, Heartbeat, fleet_name, make_node, node_name
+from kilonode.cloud.resources import HEARTBEAT, NODE, Heartbeat, fleet_of, make_node, node_name
 from kilonode.control.mirror import Put
 from kilonode.store.protocol import ConflictError
 
@@ -36,7 +36,7 @@ async def register_nodes(cloud: Cloud, fleet: str) -> None:
     numbers = [
         number
         for number in range(settings.nodes)
-        if fleet_name(number % settings.fleets) == fleet and cloud.mirror.get(NODE, node_name(number)) is None
+        if fleet_of(settings, number) == fleet and cloud.mirror.get(NODE, node_name(number)) is None
     ]
     for first in range(0, len(numbers), REGISTERED_AT_ONCE):
         now_us = cloud.now_us()

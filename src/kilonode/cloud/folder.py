@@ -25,7 +25,7 @@ from kilonode.base.locks import hold
 from kilonode.base.processes import ProcessIdentity
 from kilonode.cloud.context import CloudSettings, Secrets
 
-STATE_VERSION: Final = 1
+STATE_VERSION: Final = 2
 """Raised with every change after which an older state folder, its documents included, cannot be continued."""
 LOG_LIMIT_BYTES: Final = 16 * 2**20
 
@@ -48,7 +48,7 @@ class ProcessRecord(msgspec.Struct, frozen=True):
     """One process of the cloud as its supervisor sees it."""
 
     name: str
-    """The role, with a number where there are several: `api`, `scheduler`, `fleet-1`; `cloud` is all in one."""
+    """The role, with a number where there are several: `api`, `fleet-1`; `cloud` is all in one."""
     state: ProcessState
     identity: ProcessIdentity | None = None
     restarts: int = 0

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from kilonode.cloud.context import Cloud
-from kilonode.cloud.resources import HEARTBEAT, NODE, SILENT_AFTER_US, Heartbeat, Node
+from kilonode.cloud.resources import HEARTBEAT, NODE, SILENT_AFTER_US, Heartbeat, Node, fleet_of
 from kilonode.control.mirror import Put
 
 BEAT_EVERY_S: Final = 10.0
@@ -27,7 +27,7 @@ async def beat_for_ever(cloud: Cloud, role: str) -> None:
 
 def last_seen_us(cloud: Cloud, node: Node) -> int:
     """When the node was last heard of; 0 when never."""
-    beat = cloud.mirror.get(HEARTBEAT, node.fleet)
+    beat = cloud.mirror.get(HEARTBEAT, fleet_of(cloud.settings, node.number))
     if beat is None:
         return 0
     at_us: int = beat.value.at_us
@@ -55,7 +55,7 @@ class Liveness:
         """`on_change` is called with the name of each node that may have gone up or down."""
         self._cloud = cloud
         self._on_change = on_change
-        self._nodes = cloud.mirror.index(NODE, "fleet", lambda node: node.fleet)
+        self._nodes = cloud.mirror.index(NODE, "fleet", lambda node: fleet_of(cloud.settings, node.number))
         self._silent = cloud.mirror.index(NODE, "silent", lambda node: True if node.silent_since_us else None)
         self._up = {role: is_role_up(cloud, role) for role in cloud.mirror.all(HEARTBEAT)}
         cloud.mirror.subscribe(self._on_document)

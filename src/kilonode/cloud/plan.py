@@ -6,6 +6,7 @@ the way to do so.
 
 import re
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal
 
@@ -15,6 +16,7 @@ from kilonode.base.errors import InputError
 from kilonode.base.processes import ProcessIdentity
 from kilonode.cloud.context import DEFAULT_PORT, CloudSettings, NodeShape, SchedulerName
 from kilonode.cloud.folder import STATE_VERSION, CloudRecord, StoreName
+from kilonode.cloud.role_counts import RoleCounts, with_role_counts
 from kilonode.cloud.service_settings import ServiceSettings
 
 DEFAULT_NAME: Final = CloudSettings().name
@@ -35,8 +37,8 @@ class UpSettings(msgspec.Struct, frozen=True):
     seed: int | None = None
     node_shape: NodeShape | None = None
     zones: tuple[str, ...] | None = None
-    fleets: int | None = None
-    """How many fleet processes share the nodes."""
+    roles: Mapping[str, int] | None = None
+    """How many processes a role has, for the roles that are named: see `RoleCounts`."""
     scheduler: SchedulerName | None = None
     """How nodes are chosen for servers."""
     services: ServiceSettings | None = None
@@ -72,6 +74,7 @@ def check_name(name: str) -> None:
 
 def plan(wanted: UpSettings, before: CloudRecord | None) -> CloudRecord:
     """How the cloud is to be, without its secrets. A port of 0 is left for the caller. Raises InputError."""
+    counts = with_role_counts((before.settings if before else CloudSettings()).roles, wanted.roles or {})
     known = before or CloudRecord(
         version=STATE_VERSION,
         settings=CloudSettings(),
@@ -82,8 +85,16 @@ def plan(wanted: UpSettings, before: CloudRecord | None) -> CloudRecord:
     )
     store = wanted.store or known.store
     all_in_one = known.all_in_one if wanted.all_in_one is None else wanted.all_in_one
-    if store == "memory" and before is None and wanted.all_in_one is None:
+    if wanted.all_in_one is None and wanted.roles:
+        all_in_one = False
+    elif wanted.all_in_one is None and store == "memory" and before is None:
         all_in_one = True
+    if all_in_one and wanted.roles:
+        raise InputError(
+            "all roles in one process have no processes of their own",
+            where="roles",
+            hint="leave out --roles, or --all-in-one",
+        )
     if store == "memory" and not all_in_one:
         raise InputError(
             "the memory store cannot be shared by processes",
@@ -96,10 +107,16 @@ def plan(wanted: UpSettings, before: CloudRecord | None) -> CloudRecord:
         raise InputError("not a port", where="port", expected=f"0 to {PORT_LIMIT}", got=f"{port}")
     changes = {
         name: value
-        for name in ("nodes", "stages", "seed", "node_shape", "zones", "fleets", "scheduler", "services")
+        for name in ("nodes", "stages", "seed", "node_shape", "zones", "scheduler", "services")
         if (value := getattr(wanted, name)) is not None
     }
-    settings = msgspec.structs.replace(known.settings, name=wanted.name, public_url=public_url(host, port), **changes)
+    settings = msgspec.structs.replace(
+        known.settings,
+        name=wanted.name,
+        public_url=public_url(host, port),
+        roles=RoleCounts() if all_in_one else counts,
+        **changes,
+    )
     try:
         # The bounds of numbers are checked where records are decoded.
         settings = msgspec.convert(msgspec.to_builtins(settings), CloudSettings)
@@ -130,7 +147,7 @@ def _check_continues(before: CloudRecord, settings: CloudSettings, store: StoreN
     """Refuse what the documents that are there would contradict."""
     if before.store != store:
         return
-    for name in ("node_shape", "zones", "fleets", "region"):
+    for name in ("node_shape", "zones", "region"):
         old, new = getattr(before.settings, name), getattr(settings, name)
         if old != new:
             raise _cannot_change(name, old, new)

@@ -13,6 +13,7 @@ import msgspec
 from kilonode.base.randomness import Randomness, random_uuid
 from kilonode.cloud.context import CloudSettings, NodeShape
 from kilonode.cloud.kinds import document
+from kilonode.cloud.role_counts import names_of
 
 NODE: Final = "node"
 NODE_USAGE: Final = "node_usage"
@@ -50,8 +51,6 @@ class Node(msgspec.Struct, frozen=True, omit_defaults=True):
     number: int
     uuid: str
     zone: str
-    fleet: str
-    """The role that lives for this node; its heartbeat is this node's."""
     shape: NodeShape
     registered_us: int
     service_uuid: str
@@ -98,7 +97,7 @@ class NodeUsage(msgspec.Struct, frozen=True, gc=False):
 
 @document(HEARTBEAT)
 class Heartbeat(msgspec.Struct, frozen=True, gc=False):
-    """A role lived at `at_us`; the key is its name, such as `scheduler` or `fleet-0`."""
+    """A role lived at `at_us`; the key is its name, such as `scheduler` or `fleet-2`."""
 
     at_us: int
     started_us: int
@@ -113,9 +112,10 @@ def node_name(number: int) -> str:
     return f"compute-{number + 1:04d}"
 
 
-def fleet_name(number: int) -> str:
-    """The name of the fleet role with this number."""
-    return f"fleet-{number}"
+def fleet_of(settings: CloudSettings, number: int) -> str:
+    """The role that lives for the node with this number; its heartbeat is this node's."""
+    names = names_of("fleet", settings.roles.fleet)
+    return names[number % len(names)]
 
 
 def make_node(settings: CloudSettings, number: int, registered_us: int) -> Node:
@@ -127,7 +127,6 @@ def make_node(settings: CloudSettings, number: int, registered_us: int) -> Node:
         uuid=random_uuid(ids),
         service_uuid=random_uuid(ids),
         zone=settings.zones[number % len(settings.zones)],
-        fleet=fleet_name(number % settings.fleets),
         shape=settings.node_shape,
         registered_us=registered_us,
     )

@@ -47,7 +47,7 @@ async def run(folder: StateFolder, process: str) -> None:
     store = await _open_store(folder, record)
     try:
         settings = _settings(folder, record)
-        roles = roles_of(process, settings)
+        roles = roles_of(process, settings.roles)
         serve_api = partial(_serve_api, host=record.host, port=record.port)
         work = asyncio.create_task(run_roles(roles, store, RealClock(), settings, serve_api), name=process)
         _end_when_told(work)

@@ -12,7 +12,7 @@ from kilonode.base.clock import Clock
 from kilonode.base.errors import LabError
 from kilonode.cloud.context import Cloud, CloudSettings
 from kilonode.cloud.fleet import run_nodes
-from kilonode.cloud.layout import API, SCHEDULER, VOLUME
+from kilonode.cloud.layout import API, SCHEDULER, VOLUME, role_of
 from kilonode.cloud.openstack.compute import lifecycle, placing
 from kilonode.cloud.openstack.volume import reconcile as volumes
 from kilonode.store.protocol import Store
@@ -52,11 +52,12 @@ async def run_roles(
 
 def _work(name: str, serve_api: Work) -> tuple[Sequence[str], Work]:
     """The kinds of documents a role mirrors (empty: all), and what it does."""
-    if name == API:
+    role = role_of(name)
+    if role == API:
         return (), serve_api
-    if name == SCHEDULER:
+    if role == SCHEDULER:
         return placing.KINDS, placing.schedule
-    if name == VOLUME:
+    if role == VOLUME:
         return volumes.KINDS, volumes.run_volumes
     return lifecycle.KINDS, partial(run_nodes, fleet=name, work=[lifecycle.run_servers])
 

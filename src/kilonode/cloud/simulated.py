@@ -36,7 +36,9 @@ class SimulatedCloud:
     def __init__(self, settings: CloudSettings, clock: Clock) -> None:
         random = Randomness(settings.seed, "simulated-secrets").stream()
         made_up = Secrets(admin_password=f"{random.getrandbits(64):016x}", token_key=f"{random.getrandbits(256):064x}")
-        self.settings = msgspec.structs.replace(settings, secrets=made_up)
+        # One application answers, whatever the number of processes would be.
+        counts = msgspec.structs.replace(settings.roles, api=1)
+        self.settings = msgspec.structs.replace(settings, secrets=made_up, roles=counts)
         self._shared = MemoryStore() if settings.sites else None
         self._sites = [_Site(told, clock, self._shared) for told in of_each_site(self.settings)]
 
@@ -96,7 +98,7 @@ class _Site:
 
     async def start(self) -> None:
         self._ready = asyncio.get_running_loop().create_future()
-        roles = role_names(self.settings)
+        roles = role_names(self.settings.roles)
         self._work = asyncio.create_task(
             run_roles(roles, self.store, self._clock, self.settings, self._serve_api, self._shared),
             name=f"simulated-{self.settings.region}",

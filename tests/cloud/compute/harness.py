@@ -23,7 +23,8 @@ from kilonode.cloud.openstack.volume.model import VOLUME_TYPE, VolumeType
 from kilonode.cloud.openstack.volume.service import VOLUME_SERVICE
 from kilonode.cloud.openstack.web.access import Caller, access_of
 from kilonode.cloud.openstack.web.application import Application
-from kilonode.cloud.resources import NODE, NODE_USAGE, NodeUsage, Resources, fleet_name
+from kilonode.cloud.resources import NODE, NODE_USAGE, NodeUsage, Resources
+from kilonode.cloud.role_counts import RoleCounts, names_of
 from kilonode.control.mirror import Put
 from kilonode.store.memory import MemoryStore
 
@@ -58,7 +59,7 @@ class Compute:
         self.cloud: Cloud
         self._application: Application
 
-    async def start(self, *, schedulers: int = 1) -> None:
+    async def start(self) -> None:
         self.cloud = await Cloud.open(self.store, self.clock, self.settings, "api", ())
         missing = [flavor for flavor in FLAVORS if self.cloud.mirror.get(FLAVOR, flavor.id) is None]
         if missing:
@@ -70,9 +71,10 @@ class Compute:
             await self.cloud.mirror.commit([Put(IMAGE, image, image.id) for image in images])
             await self.cloud.mirror.commit([Put(VOLUME_TYPE, VolumeType("type-1", "lvmdriver-1"), "type-1")])
         self._application = Application(self.cloud, SERVICES, _caller)
+        schedulers = self.settings.roles.scheduler
         for number in range(schedulers):
-            await self.start_scheduler("scheduler" if not number else f"scheduler-{number}")
-        for number in range(self.settings.fleets):
+            await self.start_scheduler(names_of("scheduler", schedulers)[number])
+        for number in range(self.settings.roles.fleet):
             await self.start_fleet(number)
         self.tasks["volumes"] = asyncio.create_task(volumes.run_volumes(self.cloud))
         while len(self.cloud.mirror.all(NODE)) < self.settings.nodes:
@@ -83,7 +85,7 @@ class Compute:
         self.tasks[role] = asyncio.create_task(placing.schedule(cloud))
 
     async def start_fleet(self, number: int = 0) -> None:
-        role = fleet_name(number)
+        role = names_of("fleet", self.settings.roles.fleet)[number]
         cloud = await Cloud.open(self.store, self.clock, self.settings, role, lifecycle.KINDS)
         self.tasks[role] = asyncio.create_task(run_nodes(cloud, role, [lifecycle.run_servers]))
 
@@ -188,10 +190,17 @@ async def running(
 ) -> AsyncIterator[Compute]:
     """A cloud of small nodes with all roles running."""
     settings = CloudSettings(
-        nodes=nodes, stages=stages, node_shape=shape, seed=seed, fleets=fleets, zones=zones, name="test", **more
+        nodes=nodes,
+        stages=stages,
+        node_shape=shape,
+        seed=seed,
+        roles=RoleCounts(fleet=fleets, scheduler=schedulers),
+        zones=zones,
+        name="test",
+        **more,
     )
     compute = Compute(MemoryStore(), settings)
-    await compute.start(schedulers=schedulers)
+    await compute.start()
     try:
         yield compute
     finally:

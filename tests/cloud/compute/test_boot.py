@@ -111,7 +111,7 @@ async def test_a_fleet_that_was_killed_goes_on_where_it_was() -> None:
         due = compute.cloud.stages.find(SERVER, server.state, server.task)
         assert due is not None
         due_us = server.task_since_us + compute.cloud.stages.delay_us(due, server_id, server.turn)
-        await compute.kill("fleet-0")
+        await compute.kill("fleet")
         await compute.clock.sleep(5.0)
         assert compute.server(server_id) == server
         assert compute.cloud.now_us() > due_us
@@ -141,7 +141,7 @@ async def test_a_scheduler_that_was_killed_loses_no_request() -> None:
 
 async def test_nodes_of_a_dead_fleet_get_no_servers_until_it_lives_again() -> None:
     async with running() as compute:
-        await compute.kill("fleet-0")
+        await compute.kill("fleet")
         await compute.clock.sleep(75)
         states = {row["state"] for row in (await compute.ok("GET", "/os-hypervisors", as_="admin"))["hypervisors"]}
         assert states == {"down"}

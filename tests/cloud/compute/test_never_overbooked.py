@@ -53,7 +53,7 @@ async def live(seed: int, users: list[list[tuple[str, int, float]]], schedulers:
             asyncio.create_task(one_user(compute, number, steps, mine[number])) for number, steps in enumerate(users)
         ]
         await compute.clock.sleep(kill_at_s)
-        await compute.kill("fleet-1")
+        await compute.kill("fleet-2")
         await compute.clock.sleep(0.5)
         await compute.start_fleet(1)
         await asyncio.gather(*work)

@@ -62,7 +62,7 @@ async def test_servers_leave_a_fleet_whose_process_is_gone() -> None:
     async with running(nodes=4, fleets=2) as compute:
         ids = [await compute.boot(f"s{number}") for number in range(4)]
         servers = [await rested(compute, server_id) for server_id in ids]
-        await compute.kill("fleet-0")
+        await compute.kill("fleet-1")
         await compute.clock.sleep(SILENT_AFTER_US / 1e6 + 20)
         lost = [server for server in servers if server.node in ("compute-0001", "compute-0003")]
         assert lost

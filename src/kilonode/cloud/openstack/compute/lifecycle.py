@@ -29,7 +29,7 @@ from kilonode.cloud.openstack.compute.model import (
     servers_by_node,
 )
 from kilonode.cloud.openstack.compute.states import BUILDING, ERROR, RESIZED
-from kilonode.cloud.resources import HEARTBEAT, NODE, NODE_USAGE
+from kilonode.cloud.resources import HEARTBEAT, NODE, NODE_USAGE, fleet_of
 from kilonode.cloud.stages import Stage
 from kilonode.control.mirror import Delete, Mirror, Put
 from kilonode.control.queue import WorkQueue
@@ -238,7 +238,9 @@ class Lifecycle:
         # A node that is down does nothing: where an evacuation goes to, there it is done.
         name = move.target if move is not None and move.kind == "evacuation" else server.node
         node = self._mirror.get(NODE, name)
-        return node is not None and node.value.fleet == self._fleet and not node.value.silent_since_us
+        if node is None or node.value.silent_since_us:
+            return False
+        return fleet_of(self._cloud.settings, node.value.number) == self._fleet
 
     def _on_change(self, kind: str, key: str) -> None:
         if kind == SERVER:

@@ -20,6 +20,7 @@ from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.cloud.openstack.web.request import Request
 from kilonode.cloud.openstack.web.response import Response, reply
 from kilonode.cloud.resources import HEARTBEAT, NODE, Node
+from kilonode.cloud.role_counts import names_of
 from kilonode.control.mirror import Put
 
 COMPUTE: Final = "nova-compute"
@@ -136,7 +137,9 @@ def _all(request: Request) -> Iterator[dict[str, Any]]:
 def _control(request: Request) -> Iterator[dict[str, Any]]:
     """The services that are on no node."""
     cloud = request.cloud
-    beat = cloud.mirror.get(HEARTBEAT, SCHEDULER_ROLE)
+    schedulers = names_of(SCHEDULER_ROLE, cloud.settings.roles.scheduler)
+    beats = [beat.value.at_us for name in schedulers if (beat := cloud.mirror.get(HEARTBEAT, name)) is not None]
+    up = any(is_role_up(cloud, name) for name in schedulers)
     for number, binary in enumerate(_CONTROL_SERVICES):
         by_uuid = request.microversion >= (2, 53)
         yield {
@@ -145,8 +148,8 @@ def _control(request: Request) -> Iterator[dict[str, Any]]:
             "host": _CONTROLLER_HOST,
             "zone": INTERNAL_ZONE,
             "status": "enabled",
-            "state": "up" if is_role_up(cloud, SCHEDULER_ROLE) else "down",
-            "updated_at": timestamp_with_microseconds(beat.value.at_us) if beat is not None else None,
+            "state": "up" if up else "down",
+            "updated_at": timestamp_with_microseconds(max(beats)) if beats else None,
             "disabled_reason": None,
             **({"forced_down": False} if request.microversion >= (2, 11) else {}),
         }
