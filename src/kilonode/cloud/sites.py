@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from kilonode.base.randomness import Randomness
 from kilonode.cloud.context import CloudSettings, Site
 
 SITES_LIMIT: Final = 16
@@ -35,5 +36,12 @@ def of_each_site(settings: CloudSettings) -> list[CloudSettings]:
     if not settings.sites:
         return [settings]
     return [
-        msgspec.structs.replace(settings, region=site.region, public_url=site.public_url) for site in settings.sites
+        # A seed of its own, or two sites would give the same ids to different things.
+        msgspec.structs.replace(
+            settings,
+            region=site.region,
+            public_url=site.public_url,
+            seed=Randomness(settings.seed, "site", site.region).integer() >> 1,
+        )
+        for site in settings.sites
     ]
