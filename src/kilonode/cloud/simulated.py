@@ -33,14 +33,15 @@ READY_TIMEOUT_S: Final = 60.0
 class SimulatedCloud:
     """A whole cloud. Use it as a context, or call `start` and `stop`."""
 
-    def __init__(self, settings: CloudSettings, clock: Clock) -> None:
+    def __init__(self, settings: CloudSettings, clock: Clock, store: MemoryStore | None = None) -> None:
+        """`store`: documents to go on with, of a cloud with one site; it stays open."""
         random = Randomness(settings.seed, "simulated-secrets").stream()
         made_up = Secrets(admin_password=f"{random.getrandbits(64):016x}", token_key=f"{random.getrandbits(256):064x}")
         # One application answers, whatever the number of processes would be.
         counts = msgspec.structs.replace(settings.roles, api=1)
         self.settings = msgspec.structs.replace(settings, secrets=made_up, roles=counts)
         self._shared = MemoryStore() if settings.sites else None
-        self._sites = [_Site(told, clock, self._shared) for told in of_each_site(self.settings)]
+        self._sites = [_Site(told, clock, self._shared, store) for told in of_each_site(self.settings)]
 
     @property
     def store(self) -> MemoryStore:
@@ -82,9 +83,12 @@ class SimulatedCloud:
 class _Site:
     """All roles of one site."""
 
-    def __init__(self, settings: CloudSettings, clock: Clock, shared: MemoryStore | None) -> None:
+    def __init__(
+        self, settings: CloudSettings, clock: Clock, shared: MemoryStore | None, store: MemoryStore | None
+    ) -> None:
         self.settings = settings
-        self.store = MemoryStore()
+        self.store = MemoryStore() if store is None else store
+        self._keeps_store = store is not None
         self._shared = shared
         self._clock = clock
         self._ready: asyncio.Future[tuple[Cloud, Any]] | None = None
@@ -121,7 +125,8 @@ class _Site:
             self._work.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._work
-        await self.store.close()
+        if not self._keeps_store:
+            await self.store.close()
 
     async def _serve_api(self, cloud: Cloud) -> None:
         application = await open_application(cloud)

@@ -106,16 +106,13 @@ async def test_a_token_expires() -> None:
 
 async def test_a_token_survives_a_restart_of_every_process() -> None:
     async with openstack() as cloud:
-        again = SimulatedCloud(cloud.settings, cloud.clock)
-        again.store = cloud.store
+        again = SimulatedCloud(cloud.settings, cloud.clock, cloud.store)
         await again.start()
         assert await validate(OpenStack(again), "") == 401
         restarted = OpenStack(again)
         restarted.admin = cloud.admin
         assert (await restarted.ask("GET", f"{V3}/users")).status == 200
-        assert again._work is not None
-        again._work.cancel()
-        await asyncio.gather(again._work, return_exceptions=True)
+        await again.stop()
 
 
 async def test_a_revoked_token_is_worth_nothing_and_so_are_those_made_from_it() -> None:
@@ -284,12 +281,9 @@ async def test_what_a_user_deletes_of_the_first_contents_does_not_come_back() ->
     async with openstack() as cloud:
         user = (await cloud.good("GET", f"{V3}/users?name=demo"))["users"][0]
         await cloud.good("DELETE", f"{V3}/users/{user['id']}")
-        again = SimulatedCloud(cloud.settings, cloud.clock)
-        again.store = cloud.store
+        again = SimulatedCloud(cloud.settings, cloud.clock, cloud.store)
         await again.start()
         restarted = OpenStack(again)
         restarted.admin = cloud.admin
         assert [user["name"] for user in (await restarted.good("GET", f"{V3}/users"))["users"]] == ["admin"]
-        assert again._work is not None
-        again._work.cancel()
-        await asyncio.gather(again._work, return_exceptions=True)
+        await again.stop()
