@@ -20,9 +20,9 @@ from kilonode.cloud.context import CloudSettings, Secrets
 from kilonode.cloud.ending import end_cloud
 from kilonode.cloud.folder import CloudRecord, ProcessState, StateFolder, known_clouds
 from kilonode.cloud.plan import DEFAULT_NAME, UpSettings, check_name, plan, public_url
+from kilonode.cloud.ports import listen, listen_anywhere
 from kilonode.cloud.probe import Answer, ask
 from kilonode.cloud.profiles import load_profile
-from kilonode.cloud.serving import listen, listen_anywhere
 from kilonode.cloud.status import CloudStatus, describe, describe_layout, how_to_use
 from kilonode.cloud.usage import usage_of
 

@@ -26,8 +26,9 @@ from kilonode.cloud.context import Cloud, CloudSettings
 from kilonode.cloud.folder import CloudRecord, StateFolder
 from kilonode.cloud.layout import roles_of
 from kilonode.cloud.openstack.application import open_application
+from kilonode.cloud.ports import listen
 from kilonode.cloud.roles import run_roles
-from kilonode.cloud.serving import listen, serve
+from kilonode.cloud.serving import serve
 from kilonode.store.memory import MemoryStore
 from kilonode.store.protocol import Store
 from kilonode.store.sqlite import SqliteStore
