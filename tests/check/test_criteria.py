@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from kilonode.base.errors import InputError
 from kilonode.check.criteria import (
+    CONSISTENCY_METRICS,
     ITERATION_METRICS,
     METRICS,
     Comparison,
@@ -30,7 +31,7 @@ def criteria(draw: st.DrawFn) -> Criterion:
             bound = float(draw(st.integers(0, 10**12)))
         case _:
             bound = draw(st.floats(0, 1e12))
-    workload = draw(st.just("") | words)
+    workload = draw(st.just("") | words) if metric not in CONSISTENCY_METRICS else ""
     with_step = bool(workload) and metric not in ITERATION_METRICS
     return Criterion(
         metric=metric,

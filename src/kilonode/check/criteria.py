@@ -77,11 +77,23 @@ METRICS: Final[dict[str, tuple[Unit, str]]] = {
     "dropped": (Unit.COUNT, "iterations that were due but could not be started"),
     "dropped_rate": (Unit.FRACTION, "dropped iterations among those that were due"),
     "count": (Unit.COUNT, "operations that finished, well or not"),
+    "lost": (Unit.COUNT, "resources whose creation was acknowledged, that nobody deleted, and that are not there"),
+    "resurrected": (Unit.COUNT, "resources whose deletion was acknowledged, and that are there"),
+    "duplicated": (Unit.COUNT, "resources that are there twice, addresses given twice, servers on two nodes"),
+    "stuck": (Unit.COUNT, "resources in a state that should have ended by itself"),
+    "leaked": (Unit.COUNT, "ports, allocations and the like that belong to nothing, and sums that are not right"),
+    "overbooked": (Unit.COUNT, "nodes that have given more of a resource than they have"),
+    "strayed": (Unit.COUNT, "servers whose state or flavor is not the one that was asked for last"),
 }
 """Every metric: what it is measured in, and what it means."""
 
 ITERATION_METRICS: Final = frozenset({"dropped", "dropped_rate"})
 """Metrics that iterations have and steps have not: what was dropped never came to a step."""
+
+CONSISTENCY_METRICS: Final = frozenset(
+    {"lost", "resurrected", "duplicated", "stuck", "leaked", "overbooked", "strayed"}
+)
+"""Metrics of what there is after the run, held against what was asked for: of the whole run, known at its end only."""
 
 _OTHER_WORDS: Final[dict[str, str]] = {
     "avg": "mean", "average": "mean", "median": "med", "minimum": "min", "maximum": "max", "errors": "error_rate",
@@ -172,6 +184,12 @@ def parse_criterion(text: str) -> Criterion:
         raise InputError(
             f"a step has no {metric}: what was dropped never came to a step",
             expected=f"{workload} {metric} {match['comparison']} {match['value']}",
+            got=repr(text),
+        )
+    if workload and metric in CONSISTENCY_METRICS:
+        raise InputError(
+            f"{metric} is of the whole run: what there is after it is not one workload's",
+            expected=f"{metric} {match['comparison']} {match['value']}",
             got=repr(text),
         )
     unit = METRICS[metric][0]

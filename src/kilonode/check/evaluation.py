@@ -12,13 +12,14 @@ import numpy as np
 from kilonode.base.outcomes import Outcome
 from kilonode.base.units import format_seconds
 from kilonode.check.buckets import MOST_POINTS, buckets_between, usual_width_s
+from kilonode.check.consistency import ConsistencyResults, Evidence, check_consistency
 from kilonode.check.costs import evaluate_costs
-from kilonode.check.criteria import ITERATION_METRICS, CriterionRule
+from kilonode.check.criteria import CONSISTENCY_METRICS, ITERATION_METRICS, CriterionRule
 from kilonode.check.distribution import curve, heat, histogram
 from kilonode.check.facts import RunFacts, WorkloadFacts, asked_between
 from kilonode.check.failures import group_failures
 from kilonode.check.generator import judge_generator, lateness_p99_s
-from kilonode.check.judgement import judge, measure, worst
+from kilonode.check.judgement import Measured, judge, measure, worst
 from kilonode.check.latency import summarise_step
 from kilonode.check.operations import OperationTable
 from kilonode.check.phases import StepTree
@@ -35,8 +36,8 @@ MISSING_STANDARD_DEVIATIONS = 5
 _WORKLOADS_AT_FULL_DETAIL = 8
 
 
-def evaluate(history: History, facts: RunFacts) -> Results:
-    """All numbers and the verdict of a run."""
+def evaluate(history: History, facts: RunFacts, evidence: Evidence | None = None) -> Results:
+    """All numbers and the verdict of a run. `evidence` None: nobody wanted to know what there is after it."""
     table = OperationTable(history.columns)
     finish_s = float(history.columns.finished_ns.max() / 1e9) if len(history.columns) else 0.0
     start_s = float(history.columns.started_ns.min() / 1e9) if len(history.columns) else 0.0
@@ -47,12 +48,14 @@ def evaluate(history: History, facts: RunFacts) -> Results:
         _evaluate_workload(workload, table, windows[workload.name], load_end_s, most_points)
         for workload in facts.workloads
     )
-    criteria = tuple(_judge_rule(rule, table, facts, windows) for rule in facts.rules)
+    consistency = check_consistency(evidence) if evidence is not None else None
+    criteria = tuple(_judge_rule(rule, table, facts, windows, consistency) for rule in facts.rules)
     generator, generator_reasons = judge_generator(history.samples, table, facts, load_end_s)
     reasons = [
         *_reasons_of_criteria(criteria),
         *generator_reasons,
         *_reasons_of_history(history),
+        *_reasons_of_consistency(consistency, facts),
         *(reason for workload in workloads for reason in _reasons_of_workload(workload, facts)),
     ]
     order = list(Verdict)
@@ -74,6 +77,7 @@ def evaluate(history: History, facts: RunFacts) -> Results:
         finish_s=max(finish_s, load_end_s),
         simulated=facts.simulated,
         services=evaluate_costs(history.samples, table, facts, load_end_s),
+        consistency=consistency,
     )
 
 
@@ -123,9 +127,15 @@ def _evaluate_workload(
 
 
 def _judge_rule(
-    rule: CriterionRule, table: OperationTable, facts: RunFacts, windows: dict[str, tuple[float, float]]
+    rule: CriterionRule,
+    table: OperationTable,
+    facts: RunFacts,
+    windows: dict[str, tuple[float, float]],
+    consistency: ConsistencyResults | None,
 ) -> CriterionResult:
     criterion = rule.criterion
+    if criterion.metric in CONSISTENCY_METRICS:
+        return judge(rule, _measure_consistency(criterion.metric, consistency))
     if not criterion.workload:
         operations = table.of_kind(OpKind.ITERATION)
         start_s = min((start for start, _ in windows.values()), default=0.0)
@@ -156,6 +166,30 @@ def _reasons_of_criteria(criteria: tuple[CriterionResult, ...]) -> list[Reason]:
         )
         for result in criteria
         if result.verdict is not Verdict.VALID
+    ]
+
+
+def _measure_consistency(metric: str, consistency: ConsistencyResults | None) -> Measured:
+    if consistency is None:
+        return Measured(None, 0, note="nobody looked what there is after the run")
+    found = next(one for one in consistency.counts if one.breach == metric)
+    value = float(found.count) if found.count is not None else None
+    return Measured(value, consistency.there, at_least=bool(found.note), note=found.note)
+
+
+def _reasons_of_consistency(consistency: ConsistencyResults | None, facts: RunFacts) -> list[Reason]:
+    """What was found and no criterion speaks of: a cloud that lost something is not fine because nobody asked."""
+    if consistency is None:
+        return []
+    judged = {rule.criterion.metric for rule in facts.rules}
+    return [
+        Reason(
+            verdict=Verdict.INVALID,
+            about="consistency",
+            text=f"After the run {one.count:,} resources or accounts are {one.breach}.",
+        )
+        for one in consistency.counts
+        if one.count and one.breach not in judged
     ]
 
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 import msgspec
 
+from kilonode.check.consistency import ConsistencyResults
 from kilonode.check.cost_results import ServicesResults
 from kilonode.check.criteria import Unit
 from kilonode.check.facts import Abortion, WorkloadFacts
@@ -33,7 +34,7 @@ class Reason(_Record, frozen=True, kw_only=True):
 
     verdict: Verdict
     about: str
-    """`criterion`, `generator`, `load`, `history` or `workload`."""
+    """`criterion`, `generator`, `load`, `history`, `workload` or `consistency`."""
     text: str
     """One or two plain sentences."""
 
@@ -352,3 +353,5 @@ class Results(_Record, frozen=True, kw_only=True):
     simulated: bool
     services: ServicesResults | None = None
     """What the cloud's services cost; None: nothing was sampled."""
+    consistency: ConsistencyResults | None = None
+    """What was asked for against what there is; None: nobody looked."""

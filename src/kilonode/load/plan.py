@@ -44,6 +44,8 @@ class WorkerPlan(msgspec.Struct, frozen=True, kw_only=True):
     """Python files with scenarios of the user's own."""
     journal: str
     """The path of the journal file to create."""
+    asked: bool = False
+    """Note every request that would change something on the cloud, in a file beside the journal."""
     drain_s: float = 30.0
     """How long iterations that still run when a workload has ended may take to finish; then they are cut off."""
     flush_interval_s: float = 1.0

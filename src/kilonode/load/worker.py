@@ -25,6 +25,7 @@ from kilonode.clients.openstack.connections import Connections, OpenTransport
 from kilonode.history.blocks import block_of_flat
 from kilonode.history.journal import JournalHeader, JournalWriter
 from kilonode.history.records import OpKind
+from kilonode.load.asking import AskedNotebook
 from kilonode.load.closed_loop import ClosedLoop
 from kilonode.load.fairness import TimeSlice
 from kilonode.load.health import LagProbe, ProcessReader
@@ -40,6 +41,7 @@ from kilonode.load.segments import Segment
 from kilonode.load.virtual_users import VuPlan
 from kilonode.scenarios.declaration import Scenario
 from kilonode.scenarios.iteration import WorkloadContext
+from kilonode.scenarios.probe import NEW, PROBE
 from kilonode.scenarios.registry import find, load_file
 
 PROGRESS_INTERVAL_S: Final = 1.0
@@ -61,7 +63,8 @@ class Worker:
     def __init__(self, plan: WorkerPlan, clock: Clock, open_transport: OpenTransport | None = None) -> None:
         self._plan = plan
         self._clock = clock
-        self._connections = Connections(clock, open_transport)
+        self._asked = AskedNotebook()
+        self._connections = Connections(clock, open_transport, self._asked if plan.asked else None)
         self._segment = Segment(plan.worker, plan.workers)
         self._work: list[tuple[WorkloadPlan, Work]] = []
         self._loops: list[Loop] = []
@@ -92,6 +95,8 @@ class Worker:
             [workload.name for workload in plan.workloads if isinstance(workload.load, OpenModel)]
         )
         journal = JournalWriter(Path(plan.journal), self._header(zero_ns), counter.add, origin_ns=zero_ns)
+        if plan.asked:
+            self._asked.open(journal.path, plan.run_id, zero_ns)
         lag = LagProbe(asyncio.get_running_loop(), self._clock)
         reporter = Reporter(plan.worker, self._clock, zero_ns, journal, counter, self._loops, lag, self._connections)
         around = Surroundings(
@@ -115,11 +120,13 @@ class Worker:
             await _stop_task(ticking)
             report(reporter.report(last=True))
             journal.close()
+            self._asked.close()
         finally:
             await _stop_task(ticking)
             await _stop_task(working)
             lag.close()
             journal.close(complete=False)
+            self._asked.close(complete=False)
         return WorkerSummary(
             worker=plan.worker, late_s=late_s, dropped={loop.workload: loop.dropped for loop in self._loops}
         )
@@ -166,6 +173,7 @@ class Worker:
                 report(reporter.report())
             else:
                 journal.encode()
+            self._asked.flush()
             await loop.run_in_executor(None, journal.write)
 
     def _open_loop(self, workload: WorkloadPlan, work: Work, around: Surroundings) -> Loop:
@@ -184,13 +192,14 @@ class Worker:
                 f"bad arguments for {scenario.name}", where=f"workloads.{workload.name}.args", got=str(error)
             ) from error
         access = plan.tenants[0].access if plan.tenants else None
+        transport = self._connections.transport(access)
+        if scenario.name == PROBE:  # what it sees must not depend on what other workloads do to their connections
+            transport = self._connections.own_transport(access, reuse=workload.args.get("connections") != NEW)
         return Work(
             workload=workload.name,
             scenario=scenario.function,
             arguments={field: getattr(arguments, field) for field in scenario.arguments.__struct_fields__},
-            context=WorkloadContext(
-                workload.name, plan.run_id, plan.seed, self._clock, self._connections.transport(access)
-            ),
+            context=WorkloadContext(workload.name, plan.run_id, plan.seed, self._clock, transport),
             tenants=plan.tenants,
             connections=connections,
             iteration_timeout_ns=round(workload.iteration_timeout_s * NANOSECONDS_PER_SECOND),

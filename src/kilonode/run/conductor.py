@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -24,6 +25,7 @@ from kilonode.load.plan import WorkerPlan
 from kilonode.load.progress import Progress
 from kilonode.run.census import Census, ServiceSource
 from kilonode.run.cleanup import CleanupReport, clean
+from kilonode.run.consistency import settle_s_of, take_stock
 from kilonode.run.costs import CostSampler, Meter
 from kilonode.run.experiment import Experiment
 from kilonode.run.facts import criterion_rules, workload_facts
@@ -47,7 +49,7 @@ class Watcher(Protocol):
     """Somebody who watches a run: the live view."""
 
     def stage(self, name: str) -> None:
-        """The run enters a stage: `idle`, `connect`, `setup`, `load`, `drain`, `cleanup`."""
+        """The run enters a stage: `idle`, `connect`, `setup`, `load`, `drain`, `settle`, `cleanup`."""
         ...
 
     def note(self, text: str) -> None:
@@ -196,6 +198,19 @@ class Conductor:
         for problem in generator.problems():
             self._around.watcher.note(problem)
         self._update(problems=tuple(generator.problems()))
+        await self._take_stock(prepared)
+
+    async def _take_stock(self, prepared: Prepared) -> None:
+        """Look what there is on the cloud now, where somebody wants to know; given up when the user wants no more."""
+        settle_s, access = settle_s_of(self._experiment), self._around.access
+        if settle_s is None or access is None or self._interruption.at_once:
+            return
+        self._around.watcher.stage("settle")
+        self._enter_phase(RunPhase.SETTLE)
+        connect = partial(self._around.connect, access)
+        projects = [tenant.project_id for tenant in prepared.tenants]
+        looking = take_stock(self._folder, connect, self._record.run_id, projects, self._clock, settle_s)
+        await self._interruption.unless_at_once(looking)
 
     async def _prepare(self) -> Prepared:
         access = self._around.access

@@ -7,6 +7,7 @@ from kilonode.check.evaluation import evaluate
 from kilonode.check.results import Results
 from kilonode.history.archive import compact, read_history
 from kilonode.history.columns import History
+from kilonode.run.consistency import read_evidence, settle_s_of
 from kilonode.run.experiment import Experiment
 from kilonode.run.facts import run_facts
 from kilonode.run.folder import LAST_STATES, RunFolder
@@ -32,7 +33,9 @@ def evaluate_history(folder: RunFolder) -> tuple[Results, History]:
             hint="run it again",
         )
     history = compact(folder.path) if record.state in LAST_STATES else read_history(folder.path)
-    return evaluate(history, run_facts(experiment_of(folder), record)), history
+    experiment = experiment_of(folder)
+    evidence = read_evidence(folder) if settle_s_of(experiment) is not None else None
+    return evaluate(history, run_facts(experiment, record), evidence), history
 
 
 def experiment_of(folder: RunFolder) -> Experiment:

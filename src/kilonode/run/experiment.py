@@ -15,7 +15,7 @@ from msgspec import Meta
 
 from kilonode.base.encoding import MORE_THAN_ZERO
 from kilonode.base.expectations import NAME_PATTERN
-from kilonode.base.units import Duration, Size
+from kilonode.base.units import Duration, Rate, Size
 from kilonode.load.models import LoadModel
 
 STAGE_PROFILES = ("instant", "fast", "liberty-1000")
@@ -197,6 +197,47 @@ class Costs(_Record, frozen=True):
     minutes. Zero: not at all; then what they use by themselves counts as the load's."""
 
 
+class Probe(_Record, frozen=True, kw_only=True):
+    """Small requests in an open loop, to see when a service answers and how fast."""
+
+    endpoint: Annotated[str, Meta(pattern=r"^([a-z][a-z0-9-]*|https?://\S+)$")]
+    """What is asked: a service of the cloud, such as `compute`, or an address: `http://…`."""
+    path: Annotated[str, Meta(pattern=r"^(/\S*)?$")] = ""
+    """Of a service, what is asked for below its endpoint, with a token: `/servers?limit=1`. Empty: its list of versions,
+    which needs no token and little work."""
+    rate: Annotated[Rate, MORE_THAN_ZERO] = Rate(10)
+    """How many requests are due in a unit of time, whatever becomes of those before."""
+    connections: Literal["new", "reused"] = "reused"
+    """Whether each request opens a connection of its own, as a new client would, or uses one that is open, as a client
+    with a pool does: a failing service shows differently in the two."""
+    timeout: Annotated[Duration, MORE_THAN_ZERO] = Duration(5)
+    """A request without its answer for so long is lost."""
+    duration: Annotated[Duration, MORE_THAN_ZERO] | None = None
+    """How long it probes. Without one: as long as the other workloads last."""
+
+
+class Imported(_Record, frozen=True, kw_only=True):
+    """Where a workload comes from that another tool ran. It can be judged and reported, not run again."""
+
+    tool: str
+    """The tool: `rally`."""
+    scenario: str
+    """What one iteration did, by the tool's name for it."""
+    arguments: str = ""
+    """The scenario's arguments, as the tool has them."""
+    load: str = ""
+    """How the load was made, as the tool has it."""
+    repeats: str = ""
+    """The first workload with the same scenario, arguments and load: this one is a repeat of it."""
+
+
+class Consistency(_Record, frozen=True):
+    """How what there is after the load is held against what was asked for."""
+
+    settle: Annotated[Duration, MORE_THAN_ZERO] = Duration(60)
+    """How long to wait, at most, until nothing is under way any more and nothing changes; then it is looked."""
+
+
 class Workload(_Record, frozen=True, kw_only=True):
     """A scenario, its arguments and a load model."""
 
@@ -210,6 +251,13 @@ class Workload(_Record, frozen=True, kw_only=True):
     """How long after the start of the load this workload starts."""
     iteration_timeout: Annotated[Duration, MORE_THAN_ZERO] = Duration(600)
     """An iteration that takes longer fails with the outcome `timeout`."""
+    objective: Annotated[Duration, MORE_THAN_ZERO] | None = None
+    """What takes longer is slow: recovery counts the seconds in which operations were slow. Without one it is found from
+    what was measured before the first disruption."""
+    probe: Probe | None = None
+    """Instead of `scenario`, `args` and `load`: small requests that tell when a service answers."""
+    imported: Imported | None = None
+    """Of a run that was imported: what the workload was. Nothing to write by hand."""
 
 
 class CriterionItem(_Record, frozen=True):
@@ -242,6 +290,9 @@ class Experiment(_Record, frozen=True, kw_only=True):
     """What must hold for the verdict to be valid."""
     costs: Literal["unmeasured"] | Costs = Costs()
     """How it is measured what the cloud's services use; `unmeasured`: not at all."""
+    consistency: bool | Consistency = False
+    """Hold what there is after the load against what was asked for: nothing lost, nothing twice, nothing stuck. A
+    criterion such as `lost == 0` asks for it, too."""
     scenarios: tuple[str, ...] = ()
     """Python files with scenarios of your own; paths are relative to the experiment file."""
     workers: Literal["auto"] | Annotated[int, Meta(ge=1, le=256)] = "auto"

@@ -4,7 +4,8 @@
         experiment.yaml    the resolved experiment: reading it again gives the same run
         environment.json   versions, hardware, git commit, facts about the cloud; never a secret
         run.json           `RunRecord`: run id, state, process id, instants
-        journal/           what the workers wrote while the run went on
+        journal/           what the workers wrote while the run went on: journals, and what was asked of the cloud
+        inventory.json.gz  what there was on the cloud after the load, where somebody wanted to know
         history.parquet    the same, compact, once the run has ended; samples.parquet beside it
         verdict.json       all numbers and the verdict
         report.html        the report
@@ -77,6 +78,8 @@ class RunRecord(msgspec.Struct, frozen=True):
     """Where Kilonode kept the state of the emulated cloud or stack, an absolute path; empty: it was about neither."""
     simulated: bool = False
     """The run was on virtual time."""
+    imported: str = ""
+    """The tool whose results the run was made from; empty: Kilonode ran it."""
     workers: int = 1
     """How many worker processes made the load."""
     problems: tuple[str, ...] = ()
@@ -111,6 +114,7 @@ class RunFolder:
         self.journal_folder = path / "journal"
         self.history_file = path / "history.parquet"
         self.samples_file = path / "samples.parquet"
+        self.inventory_file = path / "inventory.json.gz"
         self.verdict_file = path / "verdict.json"
         self.report_file = path / "report.html"
 

@@ -5,6 +5,7 @@ from typing import Final
 
 from kilonode.history.journal import SUFFIX
 from kilonode.load.plan import WorkerPlan, WorkloadPlan
+from kilonode.run.consistency import settle_s_of
 from kilonode.run.environment import usable_processors
 from kilonode.run.experiment import Experiment
 from kilonode.run.folder import RunFolder
@@ -48,6 +49,7 @@ def worker_plans(
         tenants=prepared.tenants,
         scenario_files=experiment.scenarios,
         journal="",
+        asked=settle_s_of(experiment) is not None,
         drain_s=float(experiment.drain),
         flush_interval_s=FLUSH_INTERVAL_S,
     )

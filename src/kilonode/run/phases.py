@@ -20,6 +20,8 @@ class RunPhase(StrEnum):
     SETUP = "setup"
     LOAD = "load"
     DRAIN = "drain"
+    SETTLE = "settle"
+    """What the load has begun comes to its end, and it is looked what there is."""
     CLEANUP = "cleanup"
 
 

@@ -15,6 +15,7 @@ from kilonode.clients.openstack.access import Access
 from kilonode.clients.openstack.catalog import SERVICES, find_endpoint, known_service, service_url, version_url
 from kilonode.clients.openstack.login import Token, identity_url
 from kilonode.clients.openstack.microversions import WRITTEN_FOR, Version, VersionRange, parse, read_range
+from kilonode.clients.openstack.observing import ChangeObserver
 from kilonode.clients.openstack.service import ServiceClient
 from kilonode.clients.openstack.session import Session
 from kilonode.clients.openstack.tokens import TokenCache
@@ -26,12 +27,19 @@ _DISCOVERY_TIMEOUT_S: Final = 30.0
 class Connection:
     """One user of one cloud. Cheap: a thousand tenants are a thousand of these over one transport."""
 
-    def __init__(self, access: Access, transport: Transport, clock: Clock, tokens: TokenCache | None = None) -> None:
+    def __init__(
+        self,
+        access: Access,
+        transport: Transport,
+        clock: Clock,
+        tokens: TokenCache | None = None,
+        observer: ChangeObserver | None = None,
+    ) -> None:
         self.access = access
         self.transport = transport
         self.clock = clock
         self.tokens = tokens if tokens is not None else TokenCache()
-        self._session = Session(access, transport, clock, self.tokens.shared(access))
+        self._session = Session(access, transport, clock, self.tokens.shared(access), observer)
         self._services: dict[str, ServiceClient] = {}
 
     async def connect(self, services: Sequence[str] = ()) -> None:

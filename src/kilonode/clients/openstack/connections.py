@@ -13,6 +13,7 @@ from kilonode.base.clock import Clock
 from kilonode.clients.http import HttpTransport
 from kilonode.clients.openstack.access import Access
 from kilonode.clients.openstack.connection import Connection
+from kilonode.clients.openstack.observing import ChangeObserver
 from kilonode.clients.openstack.tokens import TokenCache
 from kilonode.clients.openstack.transports import open_transport, tls_settings
 from kilonode.clients.tls import TlsSettings
@@ -28,11 +29,16 @@ LOGINS_AT_ONCE: Final = 16
 class Connections:
     """Transports by their TLS settings, and the connections over them. An async context: leaving it closes all."""
 
-    def __init__(self, clock: Clock, transports: OpenTransport | None = None) -> None:
-        """`transports` None: sockets."""
+    def __init__(
+        self, clock: Clock, transports: OpenTransport | None = None, observer: ChangeObserver | None = None
+    ) -> None:
+        """`transports` None: sockets. `observer` is told of all requests that would change something."""
+        self._observer = observer
         self._clock = clock
+        self._given = transports
         self._open = transports or self._open_sockets
         self._transports: dict[TlsSettings, Transport] = {}
+        self._own_transports: list[Transport] = []
         self._connections: dict[Access, Connection] = {}
         """Those that are logged in."""
         self._tokens = TokenCache()
@@ -43,6 +49,13 @@ class Connections:
         if settings not in self._transports:
             self._transports[settings] = self._open(access)
         return self._transports[settings]
+
+    def own_transport(self, access: Access | None, *, reuse: bool) -> Transport:
+        """A transport that nobody else uses, with connections of its own; without `reuse` one for each request."""
+        given = self._given
+        transport = open_transport(access, self._clock, reuse=reuse) if given is None else given(access)
+        self._own_transports.append(transport)
+        return transport
 
     async def connect(self, access: Access) -> Connection:
         """The connection of this access, logged in. Raises OperationError, InputError."""
@@ -76,7 +89,7 @@ class Connections:
 
     def counts(self) -> dict[str, float]:
         """What happened on the connections so far, for the generator's health: nothing that was repeated is hidden."""
-        pools = [transport.counts for transport in self._transports.values() if isinstance(transport, HttpTransport)]
+        pools = [transport.counts for transport in self._all() if isinstance(transport, HttpTransport)]
         return {
             "connections_opened": float(sum(pool.opened for pool in pools)),
             "requests_waited": float(sum(pool.waited for pool in pools)),
@@ -87,7 +100,7 @@ class Connections:
     async def close(self) -> None:
         """Give up logins under way and close every transport."""
         self._tokens.close()
-        for transport in self._transports.values():
+        for transport in self._all():
             await transport.close()
 
     async def __aenter__(self) -> Self:
@@ -96,8 +109,11 @@ class Connections:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
+    def _all(self) -> list[Transport]:
+        return [*self._transports.values(), *self._own_transports]
+
     def _connection(self, access: Access) -> Connection:
-        return Connection(access, self.transport(access), self._clock, self._tokens)
+        return Connection(access, self.transport(access), self._clock, self._tokens, self._observer)
 
     def _open_sockets(self, access: Access | None) -> Transport:
         return open_transport(access, self._clock)

@@ -6,6 +6,7 @@ otherwise: `list_all` follows pages, and an answer 401 is followed by a new toke
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -16,6 +17,7 @@ from kilonode.base.outcomes import Outcome
 from kilonode.clients.failures import classify
 from kilonode.clients.openstack.login import Token
 from kilonode.clients.openstack.microversions import Version, VersionRange, negotiate, show, version_headers
+from kilonode.clients.openstack.observing import HARMLESS, ChangeObserver
 from kilonode.clients.openstack.session import Session
 from kilonode.clients.transport import BodyStream, HeaderPairs, Response
 
@@ -111,19 +113,18 @@ class ServiceClient:
         content: bytes | BodyStream = (body or b"") if json is None else _encode(json)
         version = self._microversion if microversion is None else microversion
         seconds = session.access.timeout_s if timeout_s is None else timeout_s
+        send = session.transport.request
+        if session.observer is not None and method not in HARMLESS:
+            send = partial(self._observed, session.observer, json)
         token = await session.token() if authenticated else None
         all_headers = self._head(token, version, json is not None)
         if headers:
             all_headers = (*all_headers, *headers)
-        response = await session.transport.request(
-            method, url, headers=all_headers, body=content, timeout_s=seconds, receive=receive
-        )
+        response = await send(method, url, headers=all_headers, body=content, timeout_s=seconds, receive=receive)
         if response.status == 401 and token is not None and 401 not in expect:
             token = await session.replace(token)
             all_headers = (*self._head(token, version, json is not None), *headers)
-            response = await session.transport.request(
-                method, url, headers=all_headers, body=content, timeout_s=seconds, receive=receive
-            )
+            response = await send(method, url, headers=all_headers, body=content, timeout_s=seconds, receive=receive)
             response.reauthenticated = True
         if response.status not in expect:
             raise self._failure(response, expect, token)
@@ -169,6 +170,29 @@ class ServiceClient:
             pages.add(following)
             query = parse_qsl(following, keep_blank_values=True)
         raise OperationError(Outcome.PROTOCOL, f"{self.name}: the pages of {collection!r} have no end")
+
+    async def authenticated_headers(self) -> HeaderPairs:
+        """What a request without a body carries, for who sends it in another way: a token that is good now."""
+        return self._head(await self._session.token(), self._microversion, has_json=False)
+
+    async def _observed(
+        self, observer: ChangeObserver, content: object, method: str, url: str, **arguments: Any
+    ) -> Response:
+        """The transport's `request`, and the observer is told of it, whatever becomes of it."""
+        now_ns = self._session.clock.now_ns
+        sent_ns = now_ns()
+        response: Response | None = None
+        outcome = Outcome.CANCELLED
+        try:
+            response = await self._session.transport.request(method, url, **arguments)
+            outcome = Outcome.OK
+        except OperationError as error:
+            outcome = error.outcome
+            raise
+        finally:
+            path = url.removeprefix(self.root_url)
+            observer(self.name, method, path, content, response, outcome, sent_ns, now_ns())
+        return response
 
     def _head(self, token: Token | None, version: str, has_json: bool) -> tuple[tuple[str, str], ...]:
         """The headers of a request. The same tuple for the same request, which the transport has already encoded."""

@@ -4,6 +4,7 @@ from kilonode.base.clock import Clock
 from kilonode.base.errors import LabError
 from kilonode.clients.openstack.access import Access
 from kilonode.clients.openstack.login import Token
+from kilonode.clients.openstack.observing import ChangeObserver
 from kilonode.clients.openstack.tokens import SharedToken
 from kilonode.clients.transport import Transport
 
@@ -11,13 +12,22 @@ from kilonode.clients.transport import Transport
 class Session:
     """One user over one transport."""
 
-    __slots__ = ("access", "clock", "secrets", "shared", "transport")
+    __slots__ = ("access", "clock", "observer", "secrets", "shared", "transport")
 
-    def __init__(self, access: Access, transport: Transport, clock: Clock, shared: SharedToken) -> None:
+    def __init__(
+        self,
+        access: Access,
+        transport: Transport,
+        clock: Clock,
+        shared: SharedToken,
+        observer: ChangeObserver | None = None,
+    ) -> None:
         self.access = access
         self.transport = transport
         self.clock = clock
         self.shared = shared
+        self.observer = observer
+        """Told of every request that would change something; None: nobody is."""
         self.secrets = access.secrets()
 
     @property
