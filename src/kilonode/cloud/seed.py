@@ -62,6 +62,7 @@ CATALOG: Final = (
     ("volumev3", "cinderv3", "/volume/v3/$(project_id)s"),
 )
 """Type, name and place of each service. Old clients look for `volumev3`, new ones for `block-storage`."""
+SECOND_IMAGE_ENDPOINT: Final = ("image_remote", "glance-remote", "/image-remote")
 FLAVORS: Final = (
     Flavor("1", "m1.tiny", 1, 512, 1),
     Flavor("2", "m1.small", 1, 2_048, 20),
@@ -171,8 +172,12 @@ def _people(cloud: Cloud) -> list[Put | Delete]:
     return changes
 
 
+def _catalog(cloud: Cloud) -> tuple[tuple[str, str, str], ...]:
+    return (*CATALOG, SECOND_IMAGE_ENDPOINT) if cloud.settings.services.image.second_endpoint else CATALOG
+
+
 def _services(cloud: Cloud) -> list[Put | Delete]:
-    services = [Service(cloud.new_hexadecimal_id(), kind, name) for kind, name, _ in CATALOG]
+    services = [Service(cloud.new_hexadecimal_id(), kind, name) for kind, name, _ in _catalog(cloud)]
     return [Put(SERVICE, service, service.id, 0) for service in services]
 
 
@@ -181,7 +186,7 @@ def _endpoints(cloud: Cloud) -> list[Put | Delete]:
     region = cloud.settings.region
     changes: list[Put | Delete] = [Put(REGION, Region(region), region, 0)]
     services = {entry.value.type: entry.value.id for entry in cloud.mirror.all(SERVICE).values()}
-    for kind, _, path in CATALOG:
+    for kind, _, path in _catalog(cloud):
         if kind not in services:
             continue  # a site that came later, and the operator had removed the service
         for interface in INTERFACES:

@@ -1,4 +1,4 @@
-"""How whoever runs the cloud has set its OpenStack services up, where a real installation would have configuration files.
+"""How the OpenStack services are set up by whoever runs the cloud, where a real one would have configuration files.
 
 What behaves in time is a stage profile's business, and what a project may have is a quota's. Everything here is off, or
 as OpenStack has it by default, until somebody writes a file of it: `kilonode cloud up --services FILE`.
@@ -82,7 +82,9 @@ def read_service_settings(path: Path) -> ServiceSettings:
     try:
         text = path.read_bytes()
     except OSError as error:
-        raise InputError("the settings of services cannot be read", where=str(path), got=error.strerror or "") from error
+        raise InputError(
+            "the settings of services cannot be read", where=str(path), got=error.strerror or ""
+        ) from error
     try:
         settings = msgspec.yaml.decode(text, type=ServiceSettings)
     except msgspec.DecodeError as error:

@@ -8,6 +8,7 @@ from typing import Any
 
 from kilonode.base.clock import SimulatedClock
 from kilonode.cloud.context import CloudSettings
+from kilonode.cloud.service_settings import ServiceSettings
 from kilonode.cloud.simulated import SimulatedCloud
 from kilonode.store.memory import MemoryStore
 
@@ -126,10 +127,14 @@ class OpenStack:
 
 
 @asynccontextmanager
-async def openstack(*, nodes: int = 1, stages: str = "instant") -> AsyncIterator[OpenStack]:
+async def openstack(
+    *, nodes: int = 1, stages: str = "instant", services: ServiceSettings | None = None
+) -> AsyncIterator[OpenStack]:
     """A running cloud with tokens for `admin` and `demo`."""
     loop = asyncio.get_running_loop()
-    settings = CloudSettings(nodes=nodes, stages=stages, seed=7, public_url="http://cloud.test")
+    settings = CloudSettings(
+        nodes=nodes, stages=stages, seed=7, public_url="http://cloud.test", services=services or ServiceSettings()
+    )
     async with SimulatedCloud(settings, SimulatedClock(loop)) as cloud:
         found = OpenStack(cloud)
         found.admin = await found.token("admin")

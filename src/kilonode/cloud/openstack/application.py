@@ -12,7 +12,7 @@ from kilonode.cloud.openstack.identity.authority import Authority
 from kilonode.cloud.openstack.identity.service import IDENTITY
 from kilonode.cloud.openstack.image.data import ImageData
 from kilonode.cloud.openstack.image.model import IMAGE
-from kilonode.cloud.openstack.image.service import IMAGE_SERVICE
+from kilonode.cloud.openstack.image.service import IMAGE_SERVICE, SECOND_IMAGE_SERVICE
 from kilonode.cloud.openstack.network.service import NETWORK_SERVICE
 from kilonode.cloud.openstack.placement.routes import PLACEMENT
 from kilonode.cloud.openstack.volume.service import VOLUME_SERVICE
@@ -21,7 +21,12 @@ from kilonode.cloud.openstack.web.service import ServiceApp
 from kilonode.cloud.seed import seed
 
 SERVICES: Final[tuple[ServiceApp, ...]] = (IDENTITY, COMPUTE, PLACEMENT, IMAGE_SERVICE, NETWORK_SERVICE, VOLUME_SERVICE)
-"""Every service of the catalog."""
+"""Every service of a catalog that nobody asked more of."""
+
+
+def services(cloud: Cloud) -> tuple[ServiceApp, ...]:
+    """Every service of this cloud."""
+    return (*SERVICES, SECOND_IMAGE_SERVICE) if cloud.settings.services.image.second_endpoint else SERVICES
 
 
 def application(cloud: Cloud) -> Application:
@@ -29,7 +34,8 @@ def application(cloud: Cloud) -> Application:
 
     Raises InputError when the stage profile gives a service time to an operation that no service has.
     """
-    operations = {name for service in SERVICES for name in service.operations()}
+    served = services(cloud)
+    operations = {name for service in served for name in service.operations()}
     for name in cloud.profile.services:
         if name not in operations:
             raise InputError(
@@ -38,7 +44,7 @@ def application(cloud: Cloud) -> Application:
                 got=name,
                 hint=nearest(name, operations),
             )
-    return Application(cloud, SERVICES, cloud.part(Authority).caller)
+    return Application(cloud, served, cloud.part(Authority).caller)
 
 
 async def open_application(cloud: Cloud) -> Application:

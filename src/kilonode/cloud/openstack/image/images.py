@@ -5,8 +5,12 @@ from typing import Final
 
 import msgspec
 
-from kilonode.cloud.openstack.image.data import ImageData, StoredData, TooMuchDataError, read_made_up
-from kilonode.cloud.openstack.image.importing import IMPORT_METHODS
+from kilonode.cloud.openstack.image.caching import forget_cached, note_download
+from kilonode.cloud.openstack.image.data import ImageData, TooMuchDataError
+from kilonode.cloud.openstack.image.fetching import FetchError
+from kilonode.cloud.openstack.image.formats import Inspector, mismatch
+from kilonode.cloud.openstack.image.importing import data_of, import_methods
+from kilonode.cloud.openstack.image.locations import is_about_locations, look_up, with_locations
 from kilonode.cloud.openstack.image.lookup import find_image, find_own_image
 from kilonode.cloud.openstack.image.model import (
     ACTIVE,
@@ -20,8 +24,10 @@ from kilonode.cloud.openstack.image.model import (
     members_by_image,
     tasks_by_image,
 )
-from kilonode.cloud.openstack.image.views import STORE, page, show, sort, tests, visible_images
-from kilonode.cloud.openstack.image.wishes import patched, read_operations, with_fields
+from kilonode.cloud.openstack.image.stores import WantedStores, chosen_stores, store_ids
+from kilonode.cloud.openstack.image.views import page, show, sort, tests, visible_images
+from kilonode.cloud.openstack.image.wishes import check_number, patched, read_operations, with_fields
+from kilonode.cloud.openstack.image.writing import facts_of_data, write_facts
 from kilonode.cloud.openstack.web.access import Access
 from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.cloud.openstack.web.fields import matching
@@ -31,7 +37,6 @@ from kilonode.cloud.openstack.web.service import Route
 from kilonode.control.mirror import Delete, Put
 from kilonode.store.protocol import ConflictError
 
-WRITES_TRIED: Final = 10
 _OCTETS: Final = b"application/octet-stream"
 
 
@@ -42,7 +47,7 @@ async def list_images(request: Request) -> Response:
     found, next_path = page(request, images)
     query = request.query.changed() if "marker" not in request.query else ""
     body = {
-        "images": [show(image) for image in found],
+        "images": [show(request.cloud, image) for image in found],
         "first": "/v2/images" + (f"?{query}" if query else ""),
         "schema": "/v2/schemas/images",
     }
@@ -67,22 +72,33 @@ async def create_image(request: Request) -> Response:
     image = with_fields(request.caller, image, wanted)
     await cloud.mirror.commit([Put(IMAGE, image, image.id, 0)])
     location = f"{cloud.settings.public_url}/image/v2/images/{image.id}"
-    methods = ("openstack-image-import-methods", ",".join(IMPORT_METHODS))
-    return reply(show(image), 201, (("location", location), methods, ("openstack-image-store-ids", STORE)))
+    settings = cloud.settings.services.image
+    methods = ("openstack-image-import-methods", ",".join(import_methods(settings)))
+    stores = ("openstack-image-store-ids", ",".join(store_ids(settings)))
+    return reply(show(cloud, image), 201, (("location", location), methods, stores))
 
 
 async def show_image(request: Request) -> Response:
     """`GET /images/{image_id}`."""
-    return reply(show(find_image(request).value))
+    return reply(show(request.cloud, find_image(request).value))
 
 
 async def update_image(request: Request) -> Response:
     """`PATCH /images/{image_id}`, by a JSON patch."""
     entry = find_own_image(request, "modify")
-    image = patched(request.caller, entry.value, read_operations(request))
-    image = msgspec.structs.replace(image, updated_us=request.cloud.now_us())
-    await request.cloud.mirror.commit([Put(IMAGE, image, image.id, entry.revision)])
-    return reply(show(image))
+    image, cloud = entry.value, request.cloud
+    operations = read_operations(request)
+    check_number(operations)
+    settings = cloud.settings.services.image
+    sizes = await look_up(settings, operations)
+    for operation in operations:
+        if is_about_locations(operation):
+            image = with_locations(request.caller, settings, image, operation, sizes)
+        else:
+            image = patched(request.caller, image, operation)
+    image = msgspec.structs.replace(image, updated_us=cloud.now_us())
+    await cloud.mirror.commit([Put(IMAGE, image, image.id, entry.revision)])
+    return reply(show(cloud, image))
 
 
 async def delete_image(request: Request) -> Response:
@@ -98,6 +114,7 @@ async def delete_image(request: Request) -> Response:
             Delete(IMAGE, image.id, entry.revision),
             *(Delete(IMAGE_MEMBER, key) for key in members),
             *(Delete(IMAGE_TASK, key) for key in tasks),
+            *forget_cached(cloud, image.id),
         ]
     )
     cloud.part(ImageData).remove(image.id)
@@ -114,19 +131,27 @@ async def upload_image(request: Request) -> Response:
     if not image.disk_format or not image.container_format:
         raise Fault(400, "Properties disk_format, container_format must be set prior to saving data.")
     assert request.stream is not None  # noqa: S101 - the route streams
+    stores = chosen_stores(request, WantedStores())
+    inspector = Inspector()
     try:
         await cloud.mirror.commit([Put(IMAGE, msgspec.structs.replace(image, status=SAVING), image.id, entry.revision)])
     except ConflictError as error:
         raise Fault(409, f"Image {image.id} is being changed by somebody else.") from error
     try:
-        stored = await cloud.part(ImageData).store(image.id, request.stream)
+        stored = await cloud.part(ImageData).store(image.id, inspector.watch(request.stream))
     except TooMuchDataError as error:
-        await _write_status(request, image.id, QUEUED)
+        await write_facts(cloud, image.id, status=QUEUED)
         raise Fault(413, f"Image storage media is full: {error}") from error
     except BaseException:
-        await _write_status(request, image.id, QUEUED)
+        await write_facts(cloud, image.id, status=QUEUED)
         raise
-    if not await _write_status(request, image.id, ACTIVE, stored):
+    finding = inspector.finding()
+    refusal = mismatch(image.disk_format, image.container_format, finding)
+    if refusal and cloud.settings.services.image.check_formats:
+        cloud.part(ImageData).remove(image.id)
+        await write_facts(cloud, image.id, status=QUEUED)
+        raise Fault(400, refusal)
+    if not await write_facts(cloud, image.id, status=ACTIVE, stores=stores, **facts_of_data(stored, finding)):
         cloud.part(ImageData).remove(image.id)
         raise Fault(410, f"Image {image.id} could not be found after upload. It may have been deleted meanwhile.")
     return reply(None, 204)
@@ -139,12 +164,16 @@ async def download_image(request: Request) -> Response:
         raise Fault(403, "The requested image has been deactivated. Image data download is forbidden.")
     if image.status not in (ACTIVE, DEACTIVATED):
         return reply(None, 204)
-    size = image.size_bytes or 0
-    stream = read_made_up(size) if image.made_up else request.cloud.part(ImageData).read(image.id)
+    try:
+        stream = data_of(request.cloud, image)
+    except FetchError as error:
+        raise Fault(503, f"The data of image {image.id} cannot be read: {error}") from error
     if stream is None:
         raise Fault(404, f"The data of image {image.id} is gone.")
-    headers = (("content-length", str(size)), ("content-md5", image.checksum or ""))
-    return Response(200, headers=headers, content_type=_OCTETS, stream=stream)
+    await note_download(request, image)
+    headers = [("content-length", str(image.size_bytes))] if image.size_bytes is not None else []
+    headers += [("content-md5", image.checksum)] if image.checksum else []
+    return Response(200, headers=tuple(headers), content_type=_OCTETS, stream=stream)
 
 
 async def deactivate_image(request: Request) -> Response:
@@ -186,26 +215,6 @@ async def _switch(request: Request, before: str, after: str) -> Response:
     image = msgspec.structs.replace(image, status=after, updated_us=request.cloud.now_us())
     await request.cloud.mirror.commit([Put(IMAGE, image, image.id, entry.revision)])
     return reply(None, 204)
-
-
-async def _write_status(request: Request, image_id: str, status: str, stored: StoredData | None = None) -> bool:
-    """Give an image that is being saved its next status, whatever else was changed meanwhile. False: it is gone."""
-    cloud = request.cloud
-    for _ in range(WRITES_TRIED):
-        entry = cloud.mirror.get(IMAGE, image_id)
-        if entry is None:
-            return False
-        image = msgspec.structs.replace(entry.value, status=status, updated_us=cloud.now_us())
-        if stored is not None:
-            image = msgspec.structs.replace(
-                image, size_bytes=stored.size_bytes, checksum=stored.checksum, hash_value=stored.hash_value
-            )
-        try:
-            await cloud.mirror.commit([Put(IMAGE, image, image_id, entry.revision)])
-        except ConflictError:
-            continue
-        return True
-    raise Fault(409, f"Image {image_id} is being changed by too many requests at once.")
 
 
 _IMAGE: Final = "/images/{image_id}"

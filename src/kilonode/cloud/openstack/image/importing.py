@@ -1,18 +1,24 @@
-"""`/images/{id}/stage`, `/images/{id}/import` and `/tasks`: data that comes in two steps, or from another image.
+"""`/images/{id}/stage` and `/images/{id}/import`: data that comes in two steps, from another image, or from the web.
 
 Methods: `glance-direct` (what was staged), `glance-download` (another image, of this cloud: other regions are not
-reached), `copy-image` (to all stores, of which there is one). Nothing is ever fetched from elsewhere. An import that
-was begun when its process died can be asked for again.
+reached), `copy-image` (to more stores), and `web-download` where whoever runs the cloud allows addresses. The first
+three are over when they are answered; what is read from the web goes on behind. An import that was begun when its
+process died can be asked for again.
 """
 
 import uuid
+from collections.abc import AsyncIterator
 from typing import Any, Final
 
+import msgspec
 from msgspec.structs import replace
 
-from kilonode.cloud.context import timestamp
+from kilonode.cloud.context import Cloud
+from kilonode.cloud.openstack.image.background import Background
 from kilonode.cloud.openstack.image.data import ImageData, StoredData, TooMuchDataError, read_made_up, staged_name
-from kilonode.cloud.openstack.image.lookup import find_image, find_own_image
+from kilonode.cloud.openstack.image.fetching import FetchError, fetch, may_fetch
+from kilonode.cloud.openstack.image.formats import Finding, Inspector, mismatch
+from kilonode.cloud.openstack.image.lookup import find_own_image
 from kilonode.cloud.openstack.image.model import (
     ACTIVE,
     IMAGE,
@@ -24,23 +30,31 @@ from kilonode.cloud.openstack.image.model import (
     ImageTask,
     StagedData,
     is_visible,
-    tasks_by_image,
 )
+from kilonode.cloud.openstack.image.stores import WantedStores, chosen_stores, stores_of
+from kilonode.cloud.openstack.image.tasks import end_task, new_task
+from kilonode.cloud.openstack.image.writing import facts_of_data, write_facts
 from kilonode.cloud.openstack.web.access import Access
 from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.cloud.openstack.web.request import Request
 from kilonode.cloud.openstack.web.response import Response, reply
 from kilonode.cloud.openstack.web.service import Route
-from kilonode.control.mirror import Delete, Entry, Put
+from kilonode.cloud.service_settings import WEB_STORE, ImageSettings
+from kilonode.control.mirror import Put
 from kilonode.store.protocol import ConflictError
 
-IMPORT_METHODS: Final = ("glance-direct", "glance-download", "copy-image")
-WRITES_TRIED: Final = 10
-TASK_KEPT_US: Final = 48 * 3600 * 1_000_000
+DIRECT: Final = "glance-direct"
+DOWNLOAD: Final = "glance-download"
+COPY: Final = "copy-image"
+WEB: Final = "web-download"
 _COPIED: Final = ("hw_", "trait:")
 _COPIED_WHOLE: Final = frozenset({"os_distro", "os_secure_boot", "os_type"})
 """What an image takes over from the image that its data is from."""
-_SUCCESS, _FAILURE, _PROCESSING = "success", "failure", "processing"
+
+
+def import_methods(settings: ImageSettings) -> tuple[str, ...]:
+    """The methods that there are."""
+    return (DIRECT, DOWNLOAD, COPY, WEB) if settings.fetch_from else (DIRECT, DOWNLOAD, COPY)
 
 
 async def stage_image(request: Request) -> Response:
@@ -52,12 +66,13 @@ async def stage_image(request: Request) -> Response:
     if not image.disk_format or not image.container_format:
         raise Fault(400, "Properties disk_format, container_format must be set prior to saving data.")
     assert request.stream is not None  # noqa: S101 - the route streams
+    inspector = Inspector()
     try:
-        stored = await cloud.part(ImageData).store(staged_name(image.id), request.stream)
+        stored = await cloud.part(ImageData).store(staged_name(image.id), inspector.watch(request.stream))
     except TooMuchDataError as error:
         raise Fault(413, f"Image storage media is full: {error}") from error
-    staged = StagedData(stored.size_bytes, stored.checksum, stored.hash_value)
-    if not await _write(request, image.id, status=UPLOADING, staged=staged):
+    staged = StagedData(stored.size_bytes, stored.checksum, stored.hash_value, inspector.finding())
+    if not await write_facts(cloud, image.id, status=UPLOADING, staged=staged):
         cloud.part(ImageData).remove(image.id)
         raise Fault(410, f"Image {image.id} could not be found after upload. It may have been deleted meanwhile.")
     return reply(None, 204)
@@ -70,97 +85,54 @@ async def import_image(request: Request) -> Response:
     wanted = request.json_object()
     method = wanted.get("method")
     name = method.get("name") if isinstance(method, dict) else None
-    if not isinstance(method, dict) or name not in IMPORT_METHODS:
+    if not isinstance(method, dict) or name not in import_methods(cloud.settings.services.image):
         raise Fault(400, f"Unknown import method name '{name}'.")
+    stores = _stores(request, wanted)
     _check_state(image, str(name))
-    if name == "glance-download":
+    if name == DOWNLOAD:
         _check_source(method)
-    now_us = cloud.now_us()
-    task = ImageTask(
-        id=cloud.new_id(),
-        owner=request.caller.project_id,
-        user_id=request.caller.user_id,
-        request_id=request.id,
-        type="api_image_import",
-        input={"image_id": image.id, "import_req": wanted, "backend": ["file"]},
-        status=_PROCESSING,
-        created_us=now_us,
-        updated_us=now_us,
-        image_id=image.id,
-    )
-    begun = image if name == "copy-image" else replace(image, status=IMPORTING, updated_us=now_us)
+    elif name == WEB:
+        _check_address(cloud, method)
+    given = {"image_id": image.id, "import_req": wanted, "backend": list(stores)}
+    task = new_task(request, "api_image_import", image.id, given)
+    begun = image if name == COPY else replace(image, status=IMPORTING, failed_stores=(), updated_us=cloud.now_us())
     try:
         await cloud.mirror.commit([Put(IMAGE, begun, image.id, entry.revision), Put(IMAGE_TASK, task, task.id, 0)])
     except ConflictError as error:
         raise Fault(409, f"Image {image.id} is being changed by somebody else.") from error
-    if name == "glance-direct":
-        message = await _adopt(request, image)
-    elif name == "glance-download":
-        message = await _copy(request, image, method)
+    if name == WEB:
+        cloud.part(Background).start(_import_from_web(cloud, image, str(method["uri"]), stores, task))
+        return reply(None, 202)
+    if name == DIRECT:
+        failure = await _adopt(cloud, image, stores)
+    elif name == DOWNLOAD:
+        failure = await _copy(request, image, method, stores)
     else:
-        message = "" if await _write(request, image.id, imported=True) else "the image is gone"
-    ended = replace(
-        task,
-        status=_FAILURE if message else _SUCCESS,
-        message=message or f"Copied {image.id} to file",
-        result=None if message else {"image_id": image.id},
-        updated_us=cloud.now_us(),
-    )
-    if cloud.mirror.get(IMAGE_TASK, task.id) is not None:
-        await cloud.mirror.commit([Put(IMAGE_TASK, ended, task.id)])
+        failure = await _copy_to(cloud, image, stores)
+    await _end(cloud, image.id, task, failure, stores)
     return reply(None, 202)
 
 
-async def list_image_tasks(request: Request) -> Response:
-    """`GET /images/{image_id}/tasks`."""
-    image = find_image(request).value
-    table = request.cloud.mirror.all(IMAGE_TASK)
-    tasks = [table[key].value for key in tasks_by_image(request.cloud.mirror).keys(image.id)]
-    return reply({"tasks": [{**_view(task), "user_id": task.user_id} for task in tasks]}, items=len(tasks))
-
-
-async def list_tasks(request: Request) -> Response:
-    """`GET /tasks`."""
-    tasks = [entry.value for entry in request.cloud.mirror.all(IMAGE_TASK).values()]
-    for name in ("status", "type"):
-        if name in request.query:
-            tasks = [task for task in tasks if getattr(task, name) == request.query.one(name)]
-    body = {"tasks": [_view(task) for task in tasks], "first": "/v2/tasks", "schema": "/v2/schemas/tasks"}
-    return reply(body, items=len(tasks))
-
-
-async def show_task(request: Request) -> Response:
-    """`GET /tasks/{task_id}`."""
-    return reply(_view(_find_task(request).value))
-
-
-async def create_task(request: Request) -> Response:
-    """`POST /tasks`: refused, because all that a task could do is to fetch data from elsewhere."""
-    wanted = request.json_object()
-    given = wanted.get("input")
-    if wanted.get("type") != "import" or not isinstance(given, dict):
-        raise Fault(400, "A task has a type, 'import', and an input.")
-    raise Fault(400, f"The URI {given.get('import_from')!r} cannot be imported from: only local data can.")
-
-
-async def delete_task(request: Request) -> Response:
-    """`DELETE /tasks/{task_id}`."""
-    entry = _find_task(request)
-    await request.cloud.mirror.commit([Delete(IMAGE_TASK, entry.value.id, entry.revision)])
-    return reply(None, 204)
+def _stores(request: Request, wanted: dict[str, Any]) -> tuple[str, ...]:
+    named = {name: wanted[name] for name in ("stores", "all_stores") if name in wanted}
+    try:
+        return chosen_stores(request, msgspec.convert(named, WantedStores))
+    except msgspec.ValidationError as error:
+        raise Fault(400, f"Invalid stores: {error}") from error
 
 
 def _check_state(image: Image, method: str) -> None:
     wanted = {
-        "glance-direct": (UPLOADING, IMPORTING),
-        "glance-download": (QUEUED, IMPORTING),
-        "copy-image": (ACTIVE,),
+        DIRECT: (UPLOADING, IMPORTING),
+        DOWNLOAD: (QUEUED, IMPORTING),
+        WEB: (QUEUED, IMPORTING),
+        COPY: (ACTIVE,),
     }[method]
     if image.status not in wanted:
         raise Fault(409, f"Image needs to be in state {wanted[0]!r} to use {method} method, not {image.status!r}.")
-    if method == "glance-direct" and image.staged is None:
+    if method == DIRECT and image.staged is None:
         raise Fault(409, "There is no staged data to import.")
-    if method != "glance-download" and not (image.disk_format and image.container_format):
+    if method != DOWNLOAD and not (image.disk_format and image.container_format):
         raise Fault(400, "'disk_format' and 'container_format' need to be set on image before import.")
 
 
@@ -174,17 +146,26 @@ def _check_source(method: dict[str, Any]) -> None:
         raise Fault(400, "Param 'glance_region' is required")
 
 
-async def _adopt(request: Request, image: Image) -> str:
+def _check_address(cloud: Cloud, method: dict[str, Any]) -> None:
+    address = method.get("uri")
+    if not isinstance(address, str):
+        raise Fault(400, "URI is required for web-download.")
+    if not may_fetch(cloud.settings.services.image.fetch_from, address):
+        raise Fault(400, f"URI for web-download does not pass filtering: {address}")
+
+
+async def _adopt(cloud: Cloud, image: Image, stores: tuple[str, ...]) -> str:
     """Make the staged data the image's. Returns why not, or nothing."""
     staged = image.staged
-    if staged is None or not request.cloud.part(ImageData).adopt(image.id):
-        await _write(request, image.id, status=QUEUED, staged=None)
-        return "the staged data is gone"
+    refusal = _refusal(cloud, image, staged.finding) if staged is not None else ""
+    if staged is None or refusal or not cloud.part(ImageData).adopt(image.id):
+        await write_facts(cloud, image.id, status=QUEUED, staged=None)
+        return refusal or "the staged data is gone"
     stored = StoredData(staged.size_bytes, staged.checksum, staged.hash_value)
-    return await _active(request, image.id, stored, {})
+    return await _active(cloud, image.id, stored, staged.finding, {"stores": stores})
 
 
-async def _copy(request: Request, image: Image, method: dict[str, Any]) -> str:
+async def _copy(request: Request, image: Image, method: dict[str, Any], stores: tuple[str, ...]) -> str:
     """Give the image the data and some properties of another. Returns why not, or nothing."""
     cloud = request.cloud
     message = ""
@@ -194,92 +175,90 @@ async def _copy(request: Request, image: Image, method: dict[str, Any]) -> str:
     elif entry is None or not is_visible(cloud.mirror, request.caller, entry.value) or entry.value.status != ACTIVE:
         message = f"image {method['glance_image_id']} is not there"
     if message or entry is None:
-        await _write(request, image.id, status=QUEUED)
+        await write_facts(cloud, image.id, status=QUEUED)
         return message
     source: Image = entry.value
-    stream = read_made_up(source.size_bytes or 0) if source.made_up else cloud.part(ImageData).read(source.id)
+    stream = data_of(cloud, source)
     if stream is None:
-        await _write(request, image.id, status=QUEUED)
+        await write_facts(cloud, image.id, status=QUEUED)
         return f"the data of image {source.id} is gone"
-    try:
-        stored = await cloud.part(ImageData).store(image.id, stream)
-    except TooMuchDataError as error:
-        await _write(request, image.id, status=QUEUED)
-        return f"image storage media is full: {error}"
     copied = {
         name: text for name, text in source.properties.items() if name.startswith(_COPIED) or name in _COPIED_WHOLE
     }
     facts: dict[str, Any] = {"disk_format": source.disk_format, "container_format": source.container_format}
-    return await _active(request, image.id, stored, {**facts, "properties": {**image.properties, **copied}})
+    facts |= {"properties": {**image.properties, **copied}, "stores": stores}
+    return await _take(cloud, replace(image, **facts), stream, facts, look=not source.made_up)
 
 
-async def _active(request: Request, image_id: str, stored: StoredData, facts: dict[str, Any]) -> str:
-    there = await _write(
-        request,
-        image_id,
-        status=ACTIVE,
-        staged=None,
-        imported=True,
-        size_bytes=stored.size_bytes,
-        checksum=stored.checksum,
-        hash_value=stored.hash_value,
-        **facts,
-    )
-    if not there:
-        request.cloud.part(ImageData).remove(image_id)
+async def _copy_to(cloud: Cloud, image: Image, stores: tuple[str, ...]) -> str:
+    """The stores that have an image, and these. Returns why not, or nothing."""
+    before = tuple(name for name in stores_of(cloud.settings.services.image, image) if name != WEB_STORE)
+    if not before:
+        return "no store keeps the data of the image"
+    both = tuple(dict.fromkeys([*before, *stores]))
+    there = await write_facts(cloud, image.id, imported=True, stores=both, failed_stores=())
+    return "" if there else "the image is gone"
+
+
+async def _import_from_web(cloud: Cloud, image: Image, address: str, stores: tuple[str, ...], task: ImageTask) -> None:
+    failure = await _take(cloud, image, fetch(address), {"stores": stores}, look=True)
+    await _end(cloud, image.id, task, failure, stores)
+
+
+async def _take(cloud: Cloud, image: Image, stream: AsyncIterator[bytes], facts: dict[str, Any], *, look: bool) -> str:
+    """Store data and make it the image's. Returns why not, or nothing."""
+    inspector = Inspector()
+    try:
+        stored = await cloud.part(ImageData).store(image.id, inspector.watch(stream))
+    except TooMuchDataError as error:
+        failure = f"image storage media is full: {error}"
+    except FetchError as error:
+        failure = f"the data cannot be read: {error}"
+    else:
+        finding = inspector.finding() if look else None
+        failure = _refusal(cloud, image, finding)
+        if not failure:
+            return await _active(cloud, image.id, stored, finding, facts)
+        cloud.part(ImageData).remove(image.id)
+    await write_facts(cloud, image.id, status=QUEUED)
+    return failure
+
+
+def _refusal(cloud: Cloud, image: Image, finding: Finding | None) -> str:
+    if finding is None or not cloud.settings.services.image.check_formats:
+        return ""
+    return mismatch(image.disk_format, image.container_format, finding)
+
+
+async def _active(
+    cloud: Cloud, image_id: str, stored: StoredData, finding: Finding | None, facts: dict[str, Any]
+) -> str:
+    data = facts_of_data(stored, finding)
+    if not await write_facts(cloud, image_id, status=ACTIVE, staged=None, imported=True, **data, **facts):
+        cloud.part(ImageData).remove(image_id)
         return "the image was deleted meanwhile"
     return ""
 
 
-async def _write(request: Request, image_id: str, **facts: Any) -> bool:
-    """Write facts of an image, whatever else was changed meanwhile. False: it is gone."""
-    cloud = request.cloud
-    for _ in range(WRITES_TRIED):
-        entry = cloud.mirror.get(IMAGE, image_id)
-        if entry is None:
-            return False
-        image = replace(entry.value, updated_us=cloud.now_us(), **facts)
-        try:
-            await cloud.mirror.commit([Put(IMAGE, image, image_id, entry.revision)])
-        except ConflictError:
-            continue
-        return True
-    raise Fault(409, f"Image {image_id} is being changed by too many requests at once.")
+async def _end(cloud: Cloud, image_id: str, task: ImageTask, failure: str, stores: tuple[str, ...]) -> None:
+    if failure:
+        await write_facts(cloud, image_id, failed_stores=stores)
+    await end_task(cloud, task, failure, f"Copied {image_id} to {','.join(stores)}")
 
 
-def _find_task(request: Request) -> Entry[ImageTask]:
-    key = request.params["task_id"]
-    entry: Entry[ImageTask] | None = request.cloud.mirror.get(IMAGE_TASK, key)
-    if entry is None or not request.caller.may_see(entry.value.owner):
-        raise Fault(404, f"Task not found for task_id {key}")
-    return entry
-
-
-def _view(task: ImageTask) -> dict[str, Any]:
-    return {
-        "id": task.id,
-        "type": task.type,
-        "status": task.status,
-        "owner": task.owner,
-        "input": task.input,
-        "result": task.result,
-        "message": task.message,
-        "request_id": task.request_id,
-        "image_id": task.image_id or None,
-        "created_at": timestamp(task.created_us),
-        "updated_at": timestamp(task.updated_us),
-        "expires_at": timestamp(task.updated_us + TASK_KEPT_US),
-        "self": f"/v2/tasks/{task.id}",
-        "schema": "/v2/schemas/task",
-    }
+def data_of(cloud: Cloud, image: Image) -> AsyncIterator[bytes] | None:
+    """The data of an image, wherever it is; None: it is gone."""
+    if image.made_up:
+        return read_made_up(image.size_bytes or 0)
+    kept = cloud.part(ImageData).read(image.id)
+    if kept is not None or not image.locations:
+        return kept
+    allowed = cloud.settings.services.image.fetch_from
+    url = next((place.url for place in image.locations if may_fetch(allowed, place.url)), None)
+    return None if url is None else fetch(url)
 
 
 ROUTES: Final = (
     Route("PUT", "/images/{image_id}/stage", stage_image, Access.MEMBER, streams=True),
     Route("POST", "/images/{image_id}/import", import_image, Access.MEMBER),
-    Route("GET", "/images/{image_id}/tasks", list_image_tasks, Access.READER),
-    Route("GET", "/tasks", list_tasks, Access.ADMIN),
-    Route("POST", "/tasks", create_task, Access.ADMIN),
-    Route("GET", "/tasks/{task_id}", show_task, Access.ADMIN),
-    Route("DELETE", "/tasks/{task_id}", delete_task, Access.ADMIN),
 )

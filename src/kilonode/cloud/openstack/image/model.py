@@ -5,6 +5,7 @@ from typing import Any, Final
 import msgspec
 
 from kilonode.cloud.kinds import document
+from kilonode.cloud.openstack.image.formats import Finding
 from kilonode.cloud.openstack.web.access import Caller
 from kilonode.control.index import Index
 from kilonode.control.mirror import Mirror
@@ -12,6 +13,7 @@ from kilonode.control.mirror import Mirror
 IMAGE: Final = "image"
 IMAGE_MEMBER: Final = "image_member"
 IMAGE_TASK: Final = "image_task"
+CACHED_IMAGE: Final = "cached_image"
 
 QUEUED: Final = "queued"
 SAVING: Final = "saving"
@@ -36,6 +38,14 @@ class StagedData(msgspec.Struct, frozen=True):
     size_bytes: int
     checksum: str
     hash_value: str
+    finding: Finding | None = None
+
+
+class Location(msgspec.Struct, frozen=True):
+    """A place on the web where the data of an image is."""
+
+    url: str
+    metadata: dict[str, Any] = {}
 
 
 @document(IMAGE)
@@ -60,9 +70,25 @@ class Image(msgspec.Struct, frozen=True, omit_defaults=True):
     checksum: str | None = None
     """MD5 of the data, as Glance shows it."""
     hash_value: str | None = None
-    """SHA-512 of the data."""
+    """The digest of the data, SHA-512 unless `hash_algorithm` says otherwise."""
+    hash_algorithm: str = ""
+    """Said where the digest is not SHA-512, or is still being worked out."""
+    stores: tuple[str, ...] = ()
+    """The stores that keep the data; empty when there is data: the default store."""
+    locations: tuple[Location, ...] = ()
+    """Where else the data is, in the order of preference."""
+    failed_stores: tuple[str, ...] = ()
+    """The stores that the last import failed for."""
+    found_format: str = ""
+    """What the data was found to be; empty: nobody looked, since it is made up or elsewhere."""
+    unsafe: str = ""
+    """Why nothing may boot from the data; empty: nothing was found."""
     tags: tuple[str, ...] = ()
     properties: dict[str, str] = {}
+    importing_us: int = 0
+    """Since when its import is over but for the time that the profile gives it; 0: there is nothing to wait for."""
+    imports: int = 0
+    """How often it was imported where that takes time: tells repeated visits to a stage apart."""
     made_up: bool = False
     """The data is a pattern made when it is read; nothing is kept of it."""
     staged: StagedData | None = None
@@ -89,6 +115,18 @@ class ImageTask(msgspec.Struct, frozen=True, omit_defaults=True):
     result: dict[str, Any] | None = None
 
 
+@document(CACHED_IMAGE)
+class CachedImage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An image in the cache of one endpoint; its key is `cached_key`."""
+
+    endpoint: str
+    image_id: str
+    size_bytes: int
+    cached_us: int
+    read_us: int
+    hits: int = 0
+
+
 @document(IMAGE_MEMBER)
 class ImageMember(msgspec.Struct, frozen=True, omit_defaults=True):
     """A project that a shared image is shared with; its key is `member_key`."""
@@ -98,6 +136,16 @@ class ImageMember(msgspec.Struct, frozen=True, omit_defaults=True):
     status: str
     created_us: int
     updated_us: int
+
+
+def cached_key(endpoint: str, image_id: str) -> str:
+    """The key of an image in a cache."""
+    return f"{image_id}/{endpoint}"
+
+
+def cached_by_image(mirror: Mirror) -> Index:
+    """The caches that have an image."""
+    return mirror.index(CACHED_IMAGE, "image", lambda cached: cached.image_id)
 
 
 def member_key(image_id: str, project_id: str) -> str:

@@ -2,7 +2,20 @@
 
 from typing import Final
 
-from kilonode.cloud.openstack.image import definitions, images, importing, members, namespaces, surroundings
+from msgspec.structs import replace
+
+from kilonode.cloud.openstack.image import (
+    caching,
+    definitions,
+    images,
+    importing,
+    locations,
+    members,
+    namespaces,
+    stores,
+    surroundings,
+    tasks,
+)
 from kilonode.cloud.openstack.image.surroundings import image_fault_format
 from kilonode.cloud.openstack.web.service import ServiceApp
 
@@ -16,9 +29,18 @@ IMAGE_SERVICE: Final = ServiceApp(
     routes=(
         *images.ROUTES,
         *importing.ROUTES,
+        *tasks.ROUTES,
+        *locations.ROUTES,
+        *stores.ROUTES,
+        *caching.ROUTES,
         *members.ROUTES,
         *namespaces.ROUTES,
         *definitions.ROUTES,
         *surroundings.ROUTES,
     ),
 )
+
+SECOND_IMAGE_SERVICE: Final = replace(
+    IMAGE_SERVICE, name="image_remote", prefix="/image-remote/v2", root="/image-remote", types=("image",)
+)
+"""Another endpoint over the same images, with a cache of its own; served where the settings ask for it."""

@@ -2,10 +2,9 @@
 
 from typing import Any, Final
 
-from kilonode.cloud.openstack.image.data import PIECE_BYTES
-from kilonode.cloud.openstack.image.importing import IMPORT_METHODS
+from kilonode.cloud.openstack.image.caching import endpoint_of
+from kilonode.cloud.openstack.image.importing import import_methods
 from kilonode.cloud.openstack.image.model import IMAGE, IMPORTING, SAVING, UPLOADING
-from kilonode.cloud.openstack.image.views import STORE
 from kilonode.cloud.openstack.image.wishes import CONTAINER_FORMATS, DISK_FORMATS
 from kilonode.cloud.openstack.web.access import Access
 from kilonode.cloud.openstack.web.faults import Fault, title
@@ -13,9 +12,8 @@ from kilonode.cloud.openstack.web.request import Request
 from kilonode.cloud.openstack.web.response import Response, reply
 from kilonode.cloud.openstack.web.service import MEBIBYTE, Route
 
-VERSIONS: Final = ("v2.16", "v2.15", "v2.9", "v2.7", "v2.6", "v2.5", "v2.4", "v2.3", "v2.2", "v2.1", "v2.0")
+VERSIONS: Final = ("v2.17", "v2.16", "v2.15", "v2.9", "v2.7", "v2.6", "v2.5", "v2.4", "v2.3", "v2.2", "v2.1", "v2.0")
 """The newest first; it is the current one."""
-_STORE: Final = {"id": STORE, "default": True, "description": "Files in the state folder"}
 _HTML: Final = b"text/html; charset=UTF-8"
 _TEXT: Final = {"type": ["null", "string"], "maxLength": 255}
 _PROPERTIES: Final[dict[str, Any]] = {
@@ -163,20 +161,9 @@ async def show_schema(request: Request) -> Response:
 
 async def show_import_methods(request: Request) -> Response:
     """`GET /info/import`."""
-    methods = {"description": "Import methods available.", "type": "array", "value": IMPORT_METHODS}
+    known = import_methods(request.cloud.settings.services.image)
+    methods = {"description": "Import methods available.", "type": "array", "value": known}
     return reply({"import-methods": methods})
-
-
-async def list_stores(request: Request) -> Response:
-    """`GET /info/stores`."""
-    return reply({"stores": [_STORE]})
-
-
-async def list_store_details(request: Request) -> Response:
-    """`GET /info/stores/detail`."""
-    properties = {"data_dir": "images", "chunk_size": PIECE_BYTES, "thin_provisioning": False}
-    details = {"type": "file", "weight": 0, "properties": properties}
-    return reply({"stores": [{**_STORE, **details}]})
 
 
 async def show_usage(request: Request) -> Response:
@@ -196,7 +183,7 @@ async def show_usage(request: Request) -> Response:
 
 
 def _versions(request: Request) -> dict[str, Any]:
-    link = {"rel": "self", "href": f"{request.cloud.settings.public_url}/image/v2/"}
+    link = {"rel": "self", "href": f"{request.cloud.settings.public_url}/{endpoint_of(request)}/v2/"}
     return {
         "versions": [
             {"id": version, "status": "CURRENT" if version == VERSIONS[0] else "SUPPORTED", "links": [link]}
@@ -212,8 +199,6 @@ DISCOVERY: Final = (
 )
 ROUTES: Final = (
     *(Route("GET", f"/schemas/{name}", show_schema, Access.AUTHENTICATED) for name in (*SCHEMAS, *_SINGULARS)),
-    Route("GET", "/info/stores/detail", list_store_details, Access.ADMIN),
     Route("GET", "/info/usage", show_usage, Access.READER),
     Route("GET", "/info/import", show_import_methods, Access.AUTHENTICATED),
-    Route("GET", "/info/stores", list_stores, Access.AUTHENTICATED),
 )

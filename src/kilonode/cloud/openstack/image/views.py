@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from kilonode.cloud.context import timestamp
+from kilonode.cloud.context import Cloud, timestamp
+from kilonode.cloud.openstack.image.locations import shown_locations
 from kilonode.cloud.openstack.image.model import (
     ACCEPTED,
     COMMUNITY,
@@ -11,17 +12,15 @@ from kilonode.cloud.openstack.image.model import (
     IMAGE_MEMBER,
     MEMBER_STATUSES,
     PUBLIC,
-    QUEUED,
     SHARED,
     Image,
     members_by_project,
 )
+from kilonode.cloud.openstack.image.stores import stores_of
 from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.cloud.openstack.web.fields import Fields
 from kilonode.cloud.openstack.web.request import Request
 
-STORE: Final = "file"
-"""The one place where data is kept."""
 HASH_ALGORITHM: Final = "sha512"
 DEFAULT_LIMIT: Final = 25
 LARGEST_LIMIT: Final = 1_000
@@ -48,7 +47,7 @@ FIELDS: Final[Fields[Image]] = Fields(
         "size": lambda image: image.size_bytes,
         "virtual_size": lambda image: image.virtual_size_bytes,
         "checksum": lambda image: image.checksum,
-        "os_hash_algo": lambda image: HASH_ALGORITHM if image.hash_value else None,
+        "os_hash_algo": lambda image: image.hash_algorithm or (HASH_ALGORITHM if image.hash_value else None),
         "os_hash_value": lambda image: image.hash_value,
         "created_at": lambda image: timestamp(image.created_us),
         "updated_at": lambda image: timestamp(image.updated_us),
@@ -57,13 +56,18 @@ FIELDS: Final[Fields[Image]] = Fields(
 )
 
 
-def show(image: Image) -> dict[str, Any]:
+def show(cloud: Cloud, image: Image) -> dict[str, Any]:
     """An image as Glance shows it: its own properties stand beside the known ones."""
     place = f"/v2/images/{image.id}"
     links = {"self": place, "file": f"{place}/file", "schema": "/v2/schemas/image"}
-    stores: dict[str, Any] = {"stores": STORE} if image.size_bytes is not None and image.status != QUEUED else {}
-    if image.imported:
-        stores |= {"os_glance_importing_to_stores": "", "os_glance_failed_import": ""}
+    settings = cloud.settings.services.image
+    having = stores_of(settings, image)
+    stores: dict[str, Any] = {"stores": ",".join(having)} if having else {}
+    if image.imported or image.failed_stores:
+        failed = ",".join(image.failed_stores)
+        stores |= {"os_glance_importing_to_stores": "", "os_glance_failed_import": failed}
+    if settings.locations:
+        stores["locations"] = shown_locations(settings, image)
     return {**image.properties, **stores, **FIELDS.show(image), **links}
 
 

@@ -82,22 +82,24 @@ def with_fields(caller: Caller, image: Image, wanted: dict[str, Any]) -> Image:
     return image
 
 
-def patched(caller: Caller, image: Image, operations: list[Operation]) -> Image:
-    """The image after a patch. Raises Fault 400, 403, and 409 for a property that is not there."""
+def check_number(operations: list[Operation]) -> None:
+    """Raise Fault 400 when a patch has too many operations, or one of a kind that there is not."""
     if len(operations) > OPERATIONS_LIMIT:
         raise Fault(400, f"A patch has at most {OPERATIONS_LIMIT} operations.")
     for operation in operations:
-        name = operation.path.removeprefix("/").replace("~1", "/").replace("~0", "~")
-        if operation.op in ("add", "replace"):
-            if operation.op == "replace" and name not in _NAMES and name not in image.properties:
-                _refuse_read_only(name)
-                raise Fault(409, f"Property {name} does not exist.")
-            image = _with_field(caller, image, name, operation.value)
-        elif operation.op == "remove":
-            image = _without_field(image, name)
-        else:
+        if operation.op not in ("add", "replace", "remove"):
             raise Fault(400, f"Operation object must contain one of add, replace, remove, not {operation.op!r}.")
-    return image
+
+
+def patched(caller: Caller, image: Image, operation: Operation) -> Image:
+    """The image after an operation of a patch. Raises Fault 400, 403, and 409 for a property that is not there."""
+    name = operation.path.removeprefix("/").replace("~1", "/").replace("~0", "~")
+    if operation.op == "remove":
+        return _without_field(image, name)
+    if operation.op == "replace" and name not in _NAMES and name not in image.properties:
+        _refuse_read_only(name)
+        raise Fault(409, f"Property {name} does not exist.")
+    return _with_field(caller, image, name, operation.value)
 
 
 def _with_field(caller: Caller, image: Image, name: str, value: Any) -> Image:
