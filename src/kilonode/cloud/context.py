@@ -127,6 +127,7 @@ class Cloud:
         self.role = role
         self.profile = load_profile(settings.stages)
         self.stages = Stages(self.profile.stages, settings.seed)
+        self.rules = self.profile.rules_by_stage()
         self._parts: dict[Callable[[Cloud], Any], Any] = {}
         self._ids = Randomness(settings.seed, "ids", role).stream() if clock.simulated else random.SystemRandom()
 

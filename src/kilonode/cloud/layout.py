@@ -14,7 +14,11 @@ FLEET: Final = "fleet"
 """Is the nodes, or a share of them."""
 VOLUME: Final = "volume"
 """Takes volumes and snapshots through their statuses."""
-CONTROLLERS: Final = (VOLUME,)
+NETWORK: Final = "network"
+"""Plugs ports, where the profile says that takes time."""
+IMAGE: Final = "image"
+"""Takes images through their statuses, where the profile says that takes time."""
+CONTROLLERS: Final = (VOLUME, NETWORK, IMAGE)
 """The roles of which there is one, and which share a process unless they are given one each."""
 SHARED: Final = "controllers"
 """The process of the controllers that have none of their own."""

@@ -5,15 +5,18 @@ one process each, or in simulated time. Roles that run together share one mirror
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 
 from kilonode.base.clock import Clock
 from kilonode.base.errors import LabError
 from kilonode.cloud.context import Cloud, CloudSettings
+from kilonode.cloud.cues import Cues
 from kilonode.cloud.fleet import run_nodes
-from kilonode.cloud.layout import API, SCHEDULER, VOLUME, role_of
+from kilonode.cloud.layout import API, IMAGE, NETWORK, SCHEDULER, VOLUME, role_of
 from kilonode.cloud.openstack.compute import lifecycle, placing
+from kilonode.cloud.openstack.image import reconcile as images
+from kilonode.cloud.openstack.network import reconcile as ports
 from kilonode.cloud.openstack.volume import reconcile as volumes
 from kilonode.store.protocol import Store
 
@@ -28,22 +31,31 @@ async def run_roles(
     settings: CloudSettings,
     serve_api: Work,
     shared: Store | None = None,
+    cues: Cues | None = None,
 ) -> None:
-    """Run these roles together until cancelled; raise what ends any of them.
+    """Run these roles together until cancelled, or until `cues` say to let the work go; raise what ends any of them.
 
-    `serve_api` is the work of the api role: serve a port, or in simulated time make the application and wait. `shared`
-    is the store of what all sites have in common, if there are several.
+    `serve_api` is the work of the api role: serve a port, or in simulated time make the application and wait; told to
+    let go, it returns when nobody is left. `shared` is the store of what all sites have in common, if there are any.
     """
     works = {name: _work(name, serve_api) for name in names}
     all_kinds = any(not kinds for kinds, _ in works.values())
     kinds = () if all_kinds else tuple(sorted({kind for kinds, _ in works.values() for kind in kinds}))
     first = await Cloud.open(store, clock, settings, names[0], kinds, shared)
     try:
+        if cues is not None:
+            cues.prepared()
+            await cues.go.wait()
         async with asyncio.TaskGroup() as group:
-            group.create_task(first.mirror.ended(), name="mirror")
+            tasks = {"mirror": group.create_task(first.mirror.ended(), name="mirror")}
             for name, (_, work) in works.items():
                 cloud = first if name == first.role else Cloud(first.mirror, clock, settings, name)
-                group.create_task(_for_ever(name, work(cloud)), name=name)
+                tasks[name] = group.create_task(_for_ever(name, work(cloud), cues), name=name)
+            if cues is not None:
+                if not any(role_of(name) == API for name in names):
+                    cues.ready()  # otherwise the api says so, when it listens
+                await cues.drain.wait()
+                await _let_go(tasks)
     except ExceptionGroup as group_error:
         raise _first_failure(group_error) from group_error
     finally:
@@ -59,11 +71,28 @@ def _work(name: str, serve_api: Work) -> tuple[Sequence[str], Work]:
         return placing.KINDS, placing.schedule
     if role == VOLUME:
         return volumes.KINDS, volumes.run_volumes
+    if role == NETWORK:
+        return ports.KINDS, ports.run_network
+    if role == IMAGE:
+        return images.KINDS, images.run_images
     return lifecycle.KINDS, partial(run_nodes, fleet=name, work=[lifecycle.run_servers])
 
 
-async def _for_ever(name: str, work: Awaitable[None]) -> None:
+async def _let_go(tasks: Mapping[str, "asyncio.Task[None]"]) -> None:
+    """End the roles: all at once, but for the api, which ends by itself after its last answer and needs the mirror."""
+    answering = [task for name, task in tasks.items() if role_of(name) == API]
+    for name, task in tasks.items():
+        if task not in answering and name != "mirror":
+            task.cancel()
+    if answering:
+        await asyncio.wait(answering)
+    tasks["mirror"].cancel()
+
+
+async def _for_ever(name: str, work: Awaitable[None], cues: Cues | None) -> None:
     await work
+    if cues is not None and cues.drain.is_set():
+        return
     raise LabError(f"the role {name} ended by itself")
 
 

@@ -104,22 +104,22 @@ class Stages:
     def failure(self, stage: Stage, key: str, turn: int) -> str:
         """The message with which the document fails in `stage`, or an empty string when it does not."""
         failure = stage.failure
-        if failure is None or self._fraction(key, stage.name, turn, "failure") >= failure.odds:
+        if failure is None or self.fraction(key, stage.name, turn, "failure") >= failure.odds:
             return ""
         return failure.message
 
+    def fraction(self, key: str, stage: str, turn: int, purpose: str) -> float:
+        """A number in [0, 1) that depends on the seed and these names alone."""
+        return (self._randomness.child(key, stage, turn, purpose).integer() >> 11) / 2**53
+
     def _delay_fraction(self, stage: Stage, key: str, turn: int) -> float:
-        own = self._fraction(key, stage.name, turn, "delay")
+        own = self.fraction(key, stage.name, turn, "delay")
         coupled = stage.coupled
         if coupled is None:
             return own
-        other = self._fraction(key, coupled.stage, turn, "delay")
+        other = self.fraction(key, coupled.stage, turn, "delay")
         together = coupled.correlation * _deviation(other) + math.sqrt(1 - coupled.correlation**2) * _deviation(own)
         return STANDARD_NORMAL.cdf(together)
-
-    def _fraction(self, key: str, stage: str, turn: int, purpose: str) -> float:
-        """A number in [0, 1) that depends on the seed and these names alone."""
-        return (self._randomness.child(key, stage, turn, purpose).integer() >> 11) / 2**53
 
 
 def _deviation(fraction: float) -> float:

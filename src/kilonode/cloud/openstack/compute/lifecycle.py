@@ -13,8 +13,9 @@ from msgspec.structs import replace
 from kilonode.base.errors import LabError
 from kilonode.cloud.batches import BatchController, Decision
 from kilonode.cloud.context import Changes, Cloud
+from kilonode.cloud.draws import Draw, may_wait
 from kilonode.cloud.ledger import Claim
-from kilonode.cloud.openstack.compute import neighbours, server_images
+from kilonode.cloud.openstack.compute import neighbours, server_images, stage_facts
 from kilonode.cloud.openstack.compute.changes import fail, migration_record, move_on, rest, try_elsewhere
 from kilonode.cloud.openstack.compute.deleted import bury
 from kilonode.cloud.openstack.compute.model import (
@@ -28,13 +29,21 @@ from kilonode.cloud.openstack.compute.model import (
     given_back,
     servers_by_node,
 )
+from kilonode.cloud.openstack.compute.stage_facts import server_draws
 from kilonode.cloud.openstack.compute.states import BUILDING, ERROR, RESIZED
+from kilonode.cloud.openstack.network.model import BUILD, PORT
 from kilonode.cloud.resources import HEARTBEAT, NODE, NODE_USAGE, fleet_of
 from kilonode.cloud.stages import Stage
 from kilonode.control.mirror import Delete, Mirror, Put
 from kilonode.control.queue import WorkQueue
 
-KINDS: Final = (SERVER, DELETED_SERVER, MIGRATION, NODE, NODE_USAGE, HEARTBEAT, *neighbours.KINDS)
+KINDS: Final = (
+    SERVER, DELETED_SERVER, MIGRATION, NODE_USAGE, HEARTBEAT,
+    *dict.fromkeys((*stage_facts.KINDS, *neighbours.KINDS)),
+)  # fmt: skip
+PLUGGING_TIMEOUT_US: Final = 300_000_000
+"""How long a server waits for its ports: Nova's `vif_plugging_timeout`."""
+NOT_PLUGGED: Final = "Virtual Interface creation failed"
 OTHERS_WORK: Final = frozenset({"place", "place-move"})
 """What only the scheduler does."""
 _MICROSECONDS_PER_SECOND: Final = 1_000_000
@@ -61,6 +70,8 @@ class Lifecycle:
         self._mirror: Mirror = cloud.mirror
         self._fleet = fleet
         self._by_node = servers_by_node(cloud.mirror)
+        self._draws = server_draws(cloud)
+        self._ports_take_time = may_wait(cloud, PORT, BUILD)
         self._effects = {
             "": self._change_state,
             "plug": self._plug,
@@ -91,26 +102,47 @@ class Lifecycle:
             return None
         now_us = self._cloud.now_us()
         result = Outcome(server, [], [])
+        again_s: float | None = None
         while stage is not None and server is not None:
-            wait_us = server.task_since_us + self._cloud.stages.delay_us(stage, key, server.turn) - now_us
-            if wait_us > 0:
-                if not result.changes and server is entry.value:
-                    return Decision(again_s=wait_us / _MICROSECONDS_PER_SECOND)
+            draw = self._draws.of(stage, key, server)
+            if draw.numbering:
+                result.changes.extend(draw.numbering)
+                again_s = 0.0
                 break
-            self._pass(result, server, stage, now_us)
+            wait_us = draw.ends_us - now_us
+            if wait_us <= 0:
+                draw, wait_us = self._plugged(server, stage, draw, now_us)
+            if wait_us > 0:
+                again_s = wait_us / _MICROSECONDS_PER_SECOND
+                break
+            self._pass(result, server, stage, draw, now_us)
             if result.server is None:
                 break
             server = result.server
             stage = self._stage(server)
+        if result.server is entry.value:
+            return Decision(tuple(result.changes), again_s=again_s)
         if result.server is None:
             result.changes.append(Delete(SERVER, key, entry.revision))
         else:
             result.changes.append(Put(SERVER, result.server, key, entry.revision))
-        return Decision(tuple(result.changes), tuple(result.claims))
+        return Decision(tuple(result.changes), tuple(result.claims), again_s)
 
-    def _pass(self, result: Outcome, server: Server, stage: Stage, now_us: int) -> None:
+    def _plugged(self, server: Server, stage: Stage, draw: Draw, now_us: int) -> tuple[Draw, int]:
+        """A server that is built waits for its ports, as Nova does: what is drawn then, and the wait in µs."""
+        if not self._ports_take_time or stage.does != "launch" or server.state != BUILDING:
+            return draw, 0
+        status = neighbours.plugging(self._cloud, server)
+        wait_us = draw.ends_us + PLUGGING_TIMEOUT_US - now_us
+        if status == neighbours.PLUGGED:
+            return draw, 0
+        if status == neighbours.FAILED or wait_us <= 0:
+            return Draw(draw.ends_us, NOT_PLUGGED), 0
+        return draw, wait_us
+
+    def _pass(self, result: Outcome, server: Server, stage: Stage, draw: Draw, now_us: int) -> None:
         """End one stage: well, or with the failure that was drawn for it."""
-        message = self._cloud.stages.failure(stage, server.id, server.turn)
+        message = draw.fault
         if not message:
             if stage.does not in self._effects:
                 raise LabError("a stage does what nobody knows", where=stage.name, got=stage.does)
@@ -127,7 +159,7 @@ class Lifecycle:
                 result.server = replace(
                     result.server, node="", devices=(), refused_by=(*server.refused_by, server.node)
                 )
-                if stage.failure is not None and stage.failure.elsewhere:
+                if draw.elsewhere:
                     result.server = try_elsewhere(server, now_us) or result.server
             elif server.new_image is not None:
                 # The server is as well as it was; there is only no image.
@@ -250,3 +282,7 @@ class Lifecycle:
         elif kind == NODE:
             for server in self._by_node.keys(key):
                 self.controller.queue.add(server)
+        elif kind == PORT and self._ports_take_time:
+            port = self._mirror.get(PORT, key)
+            if port is not None and port.value.status != BUILD and port.value.device_id:
+                self.controller.queue.add(port.value.device_id)

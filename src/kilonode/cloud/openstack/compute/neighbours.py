@@ -16,7 +16,7 @@ from kilonode.cloud.openstack.compute.server_images import discard
 from kilonode.cloud.openstack.image.model import ACTIVE as IMAGE_ACTIVE
 from kilonode.cloud.openstack.image.model import IMAGE, Image, is_visible
 from kilonode.cloud.openstack.network import ports
-from kilonode.cloud.openstack.network.model import PORT, SECURITY_GROUP, SecurityGroup
+from kilonode.cloud.openstack.network.model import BUILD, PORT, PORT_ERROR, SECURITY_GROUP, SecurityGroup
 from kilonode.cloud.openstack.volume.attachments import attach_changes, detach_changes, find_free_volume
 from kilonode.cloud.openstack.volume.model import (
     ATTACHING,
@@ -37,6 +37,7 @@ KINDS: Final = (*ports.KINDS, IMAGE, VOLUME, SNAPSHOT, VOLUME_TYPE, VOLUME_QUOTA
 """What a role that calls these functions must mirror."""
 GIBIBYTE: Final = 2**30
 DEFAULT_GROUPS: Final = ("default",)
+PLUGGED, PLUGGING, FAILED = "plugged", "plugging", "failed"
 
 
 class RefusedError(KilonodeError):
@@ -153,6 +154,12 @@ def root_image(cloud: Cloud, server: Server) -> str:
             volume = cloud.mirror.get(VOLUME, device.volume_id)
             return volume.value.image_id if volume is not None else ""
     return ""
+
+
+def plugging(cloud: Cloud, server: Server) -> str:
+    """How far the server's ports are: PLUGGED, PLUGGING while one is being plugged, FAILED when one will not be."""
+    statuses = {port.status for port in ports.server_ports(cloud, server.id)}
+    return FAILED if PORT_ERROR in statuses else PLUGGING if BUILD in statuses else PLUGGED
 
 
 def rebind(cloud: Cloud, server: Server, node: str) -> Changes:

@@ -15,6 +15,7 @@ from kilonode.cloud.batches import BatchController, Decision
 from kilonode.cloud.context import Cloud
 from kilonode.cloud.ledger import Claim
 from kilonode.cloud.liveness import Liveness, beat_for_ever, is_node_up
+from kilonode.cloud.openstack.compute import stage_facts
 from kilonode.cloud.openstack.compute.changes import (
     NO_VALID_HOST,
     fail,
@@ -37,6 +38,7 @@ from kilonode.cloud.openstack.compute.model import (
     flavor_amount,
     servers_by_group,
 )
+from kilonode.cloud.openstack.compute.stage_facts import server_draws
 from kilonode.cloud.openstack.compute.states import ACTIVE, BUILDING, ERROR
 from kilonode.cloud.resources import HEARTBEAT, NO_USAGE, NODE, NODE_USAGE
 from kilonode.cloud.schedulers import make_scheduler
@@ -46,7 +48,10 @@ from kilonode.control.mirror import Put
 from kilonode.control.queue import WorkQueue
 
 ROLE: Final = "scheduler"
-KINDS: Final = (SERVER, SERVER_GROUP, MIGRATION, NODE, NODE_USAGE, HEARTBEAT, *LABEL_KINDS, *DEMANDED_KINDS)
+KINDS: Final = (
+    SERVER, SERVER_GROUP, MIGRATION, NODE_USAGE, HEARTBEAT, *LABEL_KINDS,
+    *dict.fromkeys((*stage_facts.KINDS, *DEMANDED_KINDS)),
+)  # fmt: skip
 PLACE: Final = "place"
 PLACE_MOVE: Final = "place-move"
 _MICROSECONDS_PER_SECOND: Final = 1_000_000
@@ -67,6 +72,7 @@ class Placing:
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
         self._mirror = cloud.mirror
+        self._draws = server_draws(cloud)
         self._table = make_scheduler(cloud.settings, cloud.role)
         self._tentative: dict[str, tuple[str, str]] = {}
         """Node and group of servers that were decided on and whose commit has not been seen yet."""
@@ -91,10 +97,12 @@ class Placing:
         if stage is None or stage.does not in (PLACE, PLACE_MOVE):
             return None
         now_us = self._cloud.now_us()
-        due_us = server.task_since_us + self._cloud.stages.delay_us(stage, key, server.turn)
-        if due_us > now_us:
-            return Decision(again_s=(due_us - now_us) / _MICROSECONDS_PER_SECOND)
-        failure = self._cloud.stages.failure(stage, key, server.turn)
+        draw = self._draws.of(stage, key, server)
+        if draw.numbering:
+            return Decision(tuple(draw.numbering), again_s=0.0)
+        if draw.ends_us > now_us:
+            return Decision(again_s=(draw.ends_us - now_us) / _MICROSECONDS_PER_SECOND)
+        failure = draw.fault
         if stage.does == PLACE_MOVE and server.move is not None:
             return self._place_move(server, server.move, entry.revision, stage, failure, now_us)
         return self._place(server, entry.revision, stage, failure, now_us)

@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from kilonode.cloud.kinds import document
+from kilonode.cloud.openstack.network.part_model import ConntrackHelper, PortForwarding
 from kilonode.control.index import Index
 from kilonode.control.mirror import Mirror
 
@@ -27,6 +28,12 @@ ROUTER_INTERFACE: Final = "network:router_interface"
 ROUTER_GATEWAY: Final = "network:router_gateway"
 FLOATING_IP_OWNER: Final = "network:floatingip"
 COMPUTE_OWNER: Final = "compute:"
+
+ACTIVE: Final = "ACTIVE"
+DOWN: Final = "DOWN"
+BUILD: Final = "BUILD"
+"""Of a port that is bound to a node and not yet plugged there."""
+PORT_ERROR: Final = "ERROR"
 
 
 class Resource(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -60,6 +67,7 @@ class Network(Resource, frozen=True, omit_defaults=True, kw_only=True):
     network_type: str = "geneve"
     physical_network: str | None = None
     availability_zone_hints: tuple[str, ...] = ()
+    qos_policy_id: str = ""
     subnet_ids: tuple[str, ...] = ()
     external_for: tuple[str, ...] = ()
     """Projects that a policy makes it external for; all, when it is external."""
@@ -144,6 +152,7 @@ class Port(Resource, frozen=True, omit_defaults=True, kw_only=True):
     port_security_enabled: bool = True
     allowed_address_pairs: tuple[AddressPair, ...] = ()
     vnic_type: str = "normal"
+    qos_policy_id: str = ""
     dns_name: str = ""
     profile: dict[str, Any] = {}
     dhcp_options: tuple[DhcpOption, ...] = ()
@@ -151,6 +160,10 @@ class Port(Resource, frozen=True, omit_defaults=True, kw_only=True):
     """Made when its server was, and deleted with it."""
     turn: int = 0
     """Its place among the ports of its server."""
+    bindings: int = 0
+    """How often it was bound where that takes time: tells repeated visits to a stage apart."""
+    building_us: int = 0
+    """Since when it is being plugged."""
 
 
 @document(ADDRESS)
@@ -172,6 +185,7 @@ class Router(Resource, frozen=True, omit_defaults=True, kw_only=True):
     distributed: bool = False
     ha: bool = False
     routes: tuple[HostRoute, ...] = ()
+    conntrack_helpers: tuple[ConntrackHelper, ...] = ()
     l3_agents: tuple[str, ...] | None = None
     """The agents that an administrator chose; None: one that follows from its id."""
     availability_zone_hints: tuple[str, ...] = ()
@@ -188,6 +202,9 @@ class FloatingIp(Resource, frozen=True, omit_defaults=True, kw_only=True):
     port_id: str = ""
     fixed_ip: str = ""
     router_id: str = ""
+    port_forwardings: tuple[PortForwarding, ...] = ()
+    """Single ports that stand for others, while it stands for no port as a whole."""
+    qos_policy_id: str = ""
     dns_name: str = ""
     dns_domain: str = ""
 
@@ -211,6 +228,7 @@ class SecurityGroupRule(Resource, frozen=True, omit_defaults=True, kw_only=True)
     port_range_max: int | None = None
     remote_ip_prefix: str | None = None
     remote_group_id: str | None = None
+    remote_address_group_id: str | None = None
 
 
 @document(NETWORK_QUOTA)
@@ -287,6 +305,13 @@ def rules_by_group(mirror: Mirror) -> Index:
 def floating_ips_by_port(mirror: Mirror) -> Index:
     """The floating IPs that stand for an address of a port."""
     return mirror.index(FLOATING_IP, "port", lambda floating_ip: floating_ip.port_id or None)
+
+
+def floating_ips_by_forwarded_port(mirror: Mirror) -> Index:
+    """The floating IPs that forward some of their ports to a port."""
+    return mirror.index(
+        FLOATING_IP, "forwarded", lambda one: tuple({part.internal_port_id for part in one.port_forwardings})
+    )
 
 
 def floating_ips_by_router(mirror: Mirror) -> Index:

@@ -9,11 +9,15 @@ from ipaddress import ip_address, ip_network
 import msgspec
 
 from kilonode.cloud.context import Cloud
+from kilonode.cloud.draws import may_wait
 from kilonode.cloud.openstack.network.addressing import Addressing, automatic_address
 from kilonode.cloud.openstack.network.addressing import mac_address as mac_address_of
 from kilonode.cloud.openstack.network.faults import address_in_use, addresses_exhausted, invalid
 from kilonode.cloud.openstack.network.model import (
+    ACTIVE,
     ADDRESS,
+    BUILD,
+    DOWN,
     FLOATING_IP,
     PORT,
     SUBNET,
@@ -24,6 +28,7 @@ from kilonode.cloud.openstack.network.model import (
     Port,
     Subnet,
     address_key,
+    floating_ips_by_forwarded_port,
     floating_ips_by_port,
     ports_by_mac,
 )
@@ -109,6 +114,20 @@ def new_port(
     return port, [Put(PORT, port, port.id, 0), *take_addresses(port, fixed_ips)]
 
 
+def bound_to(cloud: Cloud, port: Port, host: str) -> Port:
+    """The port on a node, where it is active once it is plugged: at once, unless the profile says that takes time.
+
+    Without a node it is down.
+    """
+    if not host:
+        return msgspec.structs.replace(port, host="", status=DOWN, building_us=0)
+    if not may_wait(cloud, PORT, BUILD):
+        return msgspec.structs.replace(port, host=host, status=ACTIVE)
+    return msgspec.structs.replace(
+        port, host=host, status=BUILD, building_us=cloud.now_us(), bindings=port.bindings + 1
+    )
+
+
 def automatic_addresses(cloud: Cloud, network: Network, mac: str, owner: str) -> tuple[FixedIp, ...]:
     """The addresses that a port makes itself: one on each subnet of its network where ports do so."""
     if owner.startswith(ROUTER_OWNERS):
@@ -138,7 +157,21 @@ def remove_port(cloud: Cloud, port: Port) -> list[Put | Delete]:
         entry = cloud.mirror.all(FLOATING_IP)[key]
         freed = dissociated(cloud, entry.value)
         changes.append(Put(FLOATING_IP, freed, key, entry.revision))
+    for key in floating_ips_by_forwarded_port(cloud.mirror).keys(port.id):
+        entry = cloud.mirror.all(FLOATING_IP)[key]
+        changes.append(Put(FLOATING_IP, _without_forwardings(cloud, entry.value, port.id), key, entry.revision))
     return changes
+
+
+def _without_forwardings(cloud: Cloud, floating_ip: FloatingIp, port_id: str) -> FloatingIp:
+    kept = tuple(part for part in floating_ip.port_forwardings if part.internal_port_id != port_id)
+    return msgspec.structs.replace(
+        floating_ip,
+        port_forwardings=kept,
+        router_id=floating_ip.router_id if kept else "",
+        updated_us=cloud.now_us(),
+        version=floating_ip.version + 1,
+    )
 
 
 def dissociated(cloud: Cloud, floating_ip: FloatingIp) -> FloatingIp:

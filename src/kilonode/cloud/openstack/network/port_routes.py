@@ -30,12 +30,14 @@ from kilonode.cloud.openstack.network.networks import NETWORKS
 from kilonode.cloud.openstack.network.plugging import (
     WantedAddress,
     automatic_addresses,
+    bound_to,
     choose_addresses,
     free_addresses,
     new_port,
     remove_port,
     take_addresses,
 )
+from kilonode.cloud.openstack.network.qos import wanted_policy
 from kilonode.cloud.openstack.network.security_groups import GROUPS
 from kilonode.cloud.openstack.network.trunk_model import TRUNK, trunks_by_parent, trunks_by_sub_port
 from kilonode.cloud.openstack.web.access import Access
@@ -67,6 +69,7 @@ class WantedPort(msgspec.Struct, frozen=True):
     profile: dict[str, Any] | UnsetType | None = msgspec.field(name="binding:profile", default=UNSET)
     extra_dhcp_opts: tuple[DhcpOption, ...] | UnsetType | None = UNSET
     dns_name: str | UnsetType = UNSET
+    qos_policy_id: str | UnsetType | None = UNSET
     project_id: str | None = None
     tenant_id: str | None = None
     tags: tuple[str, ...] = ()
@@ -87,6 +90,10 @@ def make_port_fields(cloud: Cloud) -> Fields[Port]:
                 ],
             }
         return None
+
+    def network_policy(port: Port) -> str | None:
+        entry = cloud.mirror.get(NETWORK, port.network_id)
+        return entry.value.qos_policy_id or None if entry is not None else None
 
     return Fields(
         {
@@ -115,8 +122,8 @@ def make_port_fields(cloud: Cloud) -> Fields[Port]:
             "dns_name": lambda port: port.dns_name,
             "dns_assignment": lambda port: [],
             "dns_domain": lambda port: "",
-            "qos_policy_id": lambda port: None,
-            "qos_network_policy_id": lambda port: None,
+            "qos_policy_id": lambda port: port.qos_policy_id or None,
+            "qos_network_policy_id": network_policy,
             "propagate_uplink_status": lambda port: True,
             "ip_allocation": lambda port: "immediate" if port.fixed_ips else "none",
             **standard_fields(),
@@ -255,7 +262,7 @@ def _new_port(request: Request, wanted: WantedPort) -> tuple[Port, Changes]:
     port, port_changes = new_port(
         cloud,
         network,
-        _with_wishes(port, wanted),
+        _with_wishes(request, port, wanted),
         addresses=None if wanted.fixed_ips is UNSET else wanted.fixed_ips,
         mac=None if wanted.mac_address is UNSET else wanted.mac_address,
     )
@@ -269,7 +276,7 @@ def _changed_port(request: Request, port: Port, wanted: WantedPort) -> tuple[Por
         raise missing("Network", "Network", port.network_id)
     network: Network = entry.value
     _check_rights(request, network, wanted, port)
-    changed = _with_wishes(port, wanted)
+    changed = _with_wishes(request, port, wanted)
     if wanted.port_security_enabled is not UNSET:
         changed = msgspec.structs.replace(changed, port_security_enabled=wanted.port_security_enabled)
     if wanted.security_groups is not UNSET:
@@ -295,7 +302,7 @@ def _changed_port(request: Request, port: Port, wanted: WantedPort) -> tuple[Por
     return changed, changes
 
 
-def _with_wishes(port: Port, wanted: WantedPort) -> Port:
+def _with_wishes(request: Request, port: Port, wanted: WantedPort) -> Port:
     wishes: dict[str, Any] = {
         name: getattr(wanted, name)
         for name in ("name", "description", "admin_state_up", "vnic_type", "dns_name")
@@ -310,8 +317,9 @@ def _with_wishes(port: Port, wanted: WantedPort) -> Port:
         wishes["profile"] = wanted.profile or {}
     if wanted.allowed_address_pairs is not UNSET:
         wishes["allowed_address_pairs"] = wanted.allowed_address_pairs or ()
+    wishes["qos_policy_id"] = wanted_policy(request, wanted.qos_policy_id, port.qos_policy_id)
     changed = msgspec.structs.replace(port, **wishes)
-    return msgspec.structs.replace(changed, status="ACTIVE" if changed.host else "DOWN")
+    return changed if changed.host == port.host else bound_to(request.cloud, changed, changed.host)
 
 
 def _dhcp_options(known: tuple[DhcpOption, ...], wanted: tuple[DhcpOption, ...]) -> tuple[DhcpOption, ...]:

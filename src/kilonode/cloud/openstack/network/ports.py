@@ -15,6 +15,7 @@ from kilonode.cloud.openstack.network.faults import missing
 from kilonode.cloud.openstack.network.model import (
     ADDRESS,
     COMPUTE_OWNER,
+    DOWN,
     FLOATING_IP,
     NETWORK,
     PORT,
@@ -30,7 +31,7 @@ from kilonode.cloud.openstack.network.model import (
     ports_by_device,
     shared_with_project,
 )
-from kilonode.cloud.openstack.network.plugging import WantedAddress, new_port, remove_port
+from kilonode.cloud.openstack.network.plugging import WantedAddress, bound_to, new_port, remove_port
 from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.control.mirror import Delete, Put
 
@@ -126,13 +127,12 @@ def ports_for_server(
             mac_address="",
             device_id=server_id,
             device_owner=owner,
-            host=host,
-            status="ACTIVE",
             security_groups=groups if network.port_security_enabled else (),
             port_security_enabled=network.port_security_enabled,
             made_for_server=True,
             turn=number,
         )
+        port = bound_to(cloud, port, host)
         addresses = [WantedAddress(ip_address=wanted.fixed_ip)] if wanted.fixed_ip else None
         changes += new_port(cloud, network, port, addresses=addresses)[1]
     return changes
@@ -155,7 +155,8 @@ def release_port(cloud: Cloud, port: Port) -> list[Put | Delete]:
         device_id="",
         device_owner="",
         host="",
-        status="DOWN",
+        status=DOWN,
+        building_us=0,
         turn=0,
         updated_us=cloud.now_us(),
         version=port.version + 1,
@@ -220,9 +221,7 @@ def group_ids(cloud: Cloud, project_id: str, wanted: Sequence[str]) -> tuple[str
 
 
 def _bound(cloud: Cloud, port: Port, host: str) -> Port:
-    return msgspec.structs.replace(
-        port, host=host, status="ACTIVE" if host else "DOWN", updated_us=cloud.now_us(), version=port.version + 1
-    )
+    return bound_to(cloud, msgspec.structs.replace(port, updated_us=cloud.now_us(), version=port.version + 1), host)
 
 
 def _shared(cloud: Cloud) -> list[str]:

@@ -1,13 +1,15 @@
 """The volume role: takes what has a status that ends by itself to the one where it rests.
 
-Level-triggered: when a status ends follows from the document (since when, which turn) and the stages of the profile, so
-a restart goes on where it was. The stages `volume-…`, `snapshot-…`, `backup-…` and `group-…` of the profile say how
-long each takes; what else is written when one ends is in `endings`.
+How a status ends in time is `kilonode.cloud.living`'s: the stages `volume-…`, `snapshot-…`, `backup-…` and `group-…` of
+the profile say how long each takes. What else is written when one ends is in `endings`. Here is what rules may ask of
+these documents.
 """
 
 from typing import Any, Final
 
-from kilonode.cloud.context import Cloud
+from kilonode.cloud.context import Changes, Cloud
+from kilonode.cloud.draws import Position
+from kilonode.cloud.living import Kind, Life
 from kilonode.cloud.openstack.image.model import IMAGE
 from kilonode.cloud.openstack.volume.endings import ended, failed
 from kilonode.cloud.openstack.volume.group_model import GROUP, GROUP_SNAPSHOT
@@ -22,57 +24,47 @@ from kilonode.cloud.openstack.volume.model import (
     VOLUME,
     VOLUME_TYPE,
 )
-from kilonode.cloud.stages import ANY
-from kilonode.control.controller import Controller, Requeue
-from kilonode.control.queue import WorkQueue
+from kilonode.cloud.rules import Facts
+from kilonode.cloud.stages import ANY, Stage
+from kilonode.cloud.tallies import TALLY
+from kilonode.control.mirror import Entry
 
 LIVING: Final = (VOLUME, SNAPSHOT, BACKUP, GROUP, GROUP_SNAPSHOT)
 """What has a status that may end by itself."""
-KINDS: Final = (*LIVING, VOLUME_TYPE, IMAGE, MESSAGE)
+KINDS: Final = (*LIVING, VOLUME_TYPE, IMAGE, MESSAGE, TALLY)
 """What the role mirrors."""
-_MICROSECONDS_PER_SECOND: Final = 1_000_000
-_SEPARATOR: Final = "/"
 
 
 async def run_volumes(cloud: Cloud) -> None:
     """Live for the volumes, until cancelled."""
-    await VolumeLife(cloud).controller.run()
+    await Life(cloud, "volume", {kind: _kind(kind) for kind in LIVING}).controller.run()
 
 
-class VolumeLife:
-    """Decides what happens to volumes and what is made of them. Keys in the queue are `kind/id`."""
+def _kind(kind: str) -> Kind:
+    def end(cloud: Cloud, entry: Entry[Any], stage: Stage | None) -> Changes:
+        following = stage.next.state if stage is not None else DELETED if entry.value.status == DELETING else AVAILABLE
+        return ended(cloud, kind, entry, following)
 
-    def __init__(self, cloud: Cloud) -> None:
-        self._cloud = cloud
-        self.controller = Controller("volume", WorkQueue(cloud.clock), self.reconcile)
-        cloud.mirror.subscribe(self._on_change, known=LIVING)
-
-    async def reconcile(self, key: str) -> Requeue | None:
-        """Take one of them to where its status ends, when its time has come."""
-        kind, _, identity = key.partition(_SEPARATOR)
-        entry = self._cloud.mirror.get(kind, identity)
-        if entry is None or not _is_moving(entry.value):
-            return None
-        value = entry.value
-        stage = self._cloud.stages.find(kind, ANY, value.status)
-        if stage is not None:
-            delay_us = self._cloud.stages.delay_us(stage, identity, value.turn)
-            wait_us = value.status_since_us + delay_us - self._cloud.now_us()
-            if wait_us > 0:
-                return Requeue(wait_us / _MICROSECONDS_PER_SECOND)
-            if self._cloud.stages.failure(stage, identity, value.turn):
-                await self._cloud.mirror.commit(failed(self._cloud, kind, entry))
-                return None
-        following = stage.next.state if stage is not None else DELETED if value.status == DELETING else AVAILABLE
-        await self._cloud.mirror.commit(ended(self._cloud, kind, entry, following))
-        return None
-
-    def _on_change(self, kind: str, key: str) -> None:
-        if kind in LIVING:
-            entry = self._cloud.mirror.get(kind, key)
-            if entry is not None and _is_moving(entry.value):
-                self.controller.queue.add(f"{kind}{_SEPARATOR}{key}")
+    return Kind(_is_moving, _position, _facts, end, lambda cloud, entry, fault: failed(cloud, kind, entry))
 
 
 def _is_moving(value: Any) -> bool:
     return value.status in MOVING and value.status_since_us > 0
+
+
+def _position(value: Any) -> Position:
+    return Position(ANY, value.status, value.turn, value.status_since_us)
+
+
+def _facts(cloud: Cloud, value: Any) -> Facts:
+    image_id = getattr(value, "image_id", "")
+    image = cloud.mirror.get(IMAGE, image_id) if image_id else None
+    return Facts(
+        name=(value.name, value.id),
+        host=(value.host,) if getattr(value, "host", "") else (),
+        image=(image_id, image.value.name or "") if image is not None else (),
+        project=(value.project_id,),
+        zone=(value.zone,) if getattr(value, "zone", "") else (),
+        metadata=getattr(value, "metadata", {}),
+        image_bytes=image.value.size_bytes or 0 if image is not None else 0,
+    )

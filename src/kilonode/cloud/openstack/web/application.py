@@ -20,7 +20,7 @@ from kilonode.cloud.openstack.web.request import Request
 from kilonode.cloud.openstack.web.response import Response
 from kilonode.cloud.openstack.web.router import Router
 from kilonode.cloud.openstack.web.service import BODY_LIMIT_BYTES, Route, ServiceApp
-from kilonode.cloud.profiles import ServiceTime
+from kilonode.cloud.stage_files import ServiceTime
 from kilonode.store.protocol import ConflictError
 
 Scope = MutableMapping[str, Any]
