@@ -118,7 +118,8 @@ def places(service: ServiceApp) -> dict[tuple[str, str, str], Place]:
 
 def find(service: str, operation: Operation, served: dict[tuple[str, str, str], Place]) -> list[Place]:
     """Where the operation is served: at no place, at one, or at several where a name stands for fixed words."""
-    operation = MISPRINTS.get((service, operation.path), lambda one: one)(operation)
+    reworded = MISPRINTS.get((service, operation.path))
+    operation = reworded(operation) if reworded is not None else operation
     path = DISCOVERY.get(service, {}).get(operation.path) or ROOTS[service] + operation.path
     method = "GET" if operation.method == "HEAD" else operation.method
     for tried in dict.fromkeys((operation.method, method)):

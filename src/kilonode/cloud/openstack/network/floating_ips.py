@@ -34,6 +34,7 @@ from kilonode.cloud.openstack.network.model import (
 from kilonode.cloud.openstack.network.networks import NETWORKS
 from kilonode.cloud.openstack.network.plugging import WantedAddress, new_port, remove_port
 from kilonode.cloud.openstack.network.port_routes import PORTS
+from kilonode.cloud.openstack.network.qos import wanted_policy
 from kilonode.cloud.openstack.web.access import Access
 from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.cloud.openstack.web.fields import Fields
@@ -54,9 +55,13 @@ class WantedFloatingIp(msgspec.Struct, frozen=True):
     description: str | UnsetType = UNSET
     dns_name: str | UnsetType = UNSET
     dns_domain: str | UnsetType = UNSET
+    qos_policy_id: str | UnsetType | None = UNSET
     project_id: str | None = None
     tenant_id: str | None = None
     tags: tuple[str, ...] = ()
+
+
+_FORWARDED: Final = ("protocol", "internal_ip_address", "internal_port", "external_port")
 
 
 def make_floating_ip_fields(cloud: Cloud) -> Fields[FloatingIp]:
@@ -85,12 +90,14 @@ def make_floating_ip_fields(cloud: Cloud) -> Fields[FloatingIp]:
             "fixed_ip_address": lambda floating_ip: floating_ip.fixed_ip or None,
             "port_id": lambda floating_ip: floating_ip.port_id or None,
             "router_id": lambda floating_ip: floating_ip.router_id or None,
-            "status": lambda floating_ip: "ACTIVE" if floating_ip.port_id else "DOWN",
+            "status": lambda floating_ip: "ACTIVE" if floating_ip.router_id else "DOWN",
             "port_details": port_details,
             "dns_name": lambda floating_ip: floating_ip.dns_name,
             "dns_domain": lambda floating_ip: floating_ip.dns_domain,
-            "qos_policy_id": lambda floating_ip: None,
-            "port_forwardings": lambda floating_ip: [],
+            "qos_policy_id": lambda floating_ip: floating_ip.qos_policy_id or None,
+            "port_forwardings": lambda floating_ip: [
+                {name: getattr(part, name) for name in _FORWARDED} for part in floating_ip.port_forwardings
+            ],
             **standard_fields(),
         }
     )
@@ -136,6 +143,7 @@ async def delete_floating_ip(request: Request) -> Response:
     """`DELETE /floatingips/{id}`: gives the address back."""
     entry = FLOATING_IPS.find_own(request, request.params["id"], "delete")
     floating_ip, cloud = entry.value, request.cloud
+    _refuse_forwarding(floating_ip)
     changes: Changes = [Delete(FLOATING_IP, floating_ip.id, entry.revision)]
     own_port = cloud.mirror.get(PORT, floating_ip.own_port_id)
     if own_port is not None:
@@ -193,13 +201,17 @@ def _changed_floating_ip(
 def _with_wishes(request: Request, floating_ip: FloatingIp, wanted: WantedFloatingIp) -> tuple[FloatingIp, Changes]:
     names = ("description", "dns_name", "dns_domain")
     wishes = {name: getattr(wanted, name) for name in names if getattr(wanted, name) is not UNSET}
+    wishes["qos_policy_id"] = wanted_policy(request, wanted.qos_policy_id, floating_ip.qos_policy_id)
     changed = msgspec.structs.replace(floating_ip, **wishes)
+    if not floating_ip.port_id and not wanted.port_id and floating_ip.port_forwardings:
+        return changed, []
     if wanted.port_id is UNSET:
         if wanted.fixed_ip_address not in (UNSET, None, "") and not floating_ip.port_id:
             raise invalid("fixed_ip_address cannot be specified without a port_id")
         return changed, []
     if not wanted.port_id:
         return msgspec.structs.replace(changed, port_id="", fixed_ip="", router_id=""), []
+    _refuse_forwarding(floating_ip)
     entry = PORTS.find_own(request, wanted.port_id, "update_floatingip")
     port: Port = entry.value
     fixed_ip, subnet_id = _fixed_ip(port, wanted.fixed_ip_address or "")
@@ -214,7 +226,7 @@ def _with_wishes(request: Request, floating_ip: FloatingIp, wanted: WantedFloati
                 f"{floating_ip.network_id}.",
                 type="FloatingIPPortAlreadyAssociated",
             )
-    router_id = _router_between(cloud, floating_ip.network_id, subnet_id)
+    router_id = router_between(cloud, floating_ip.network_id, subnet_id)
     if not router_id:
         raise Fault(
             404,
@@ -224,6 +236,12 @@ def _with_wishes(request: Request, floating_ip: FloatingIp, wanted: WantedFloati
         )
     changed = msgspec.structs.replace(changed, port_id=port.id, fixed_ip=fixed_ip, router_id=router_id)
     return changed, [Put(PORT, port, port.id, entry.revision)]
+
+
+def _refuse_forwarding(floating_ip: FloatingIp) -> None:
+    if floating_ip.port_forwardings:
+        message = f"Floating IP {floating_ip.id} in use by Port Forwarding resources."
+        raise Fault(409, message, type="FipInUseByPortForwarding")
 
 
 def _fixed_ip(port: Port, wanted: str) -> tuple[str, str]:
@@ -236,7 +254,7 @@ def _fixed_ip(port: Port, wanted: str) -> tuple[str, str]:
     raise Fault(400, f"Bad floatingip request: Port {port.id} has no fixed IPv4 addresses.", type="BadRequest")
 
 
-def _router_between(cloud: Cloud, external_network_id: str, subnet_id: str) -> str:
+def router_between(cloud: Cloud, external_network_id: str, subnet_id: str) -> str:
     """The router with a gateway on the one and an interface on the other, or an empty string."""
     mirror = cloud.mirror
     ports = mirror.all(PORT)

@@ -24,6 +24,7 @@ from kilonode.cloud.openstack.network.model import (
 )
 from kilonode.cloud.openstack.network.plugging import remove_port
 from kilonode.cloud.openstack.network.pool_model import SUBNET_POOL
+from kilonode.cloud.openstack.network.qos import default_policy, wanted_policy
 from kilonode.cloud.openstack.web.access import Access
 from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.cloud.openstack.web.fields import Fields
@@ -47,6 +48,7 @@ class WantedNetwork(msgspec.Struct, frozen=True):
     port_security_enabled: bool | UnsetType = UNSET
     is_default: bool | UnsetType = UNSET
     dns_domain: str | UnsetType = UNSET
+    qos_policy_id: str | UnsetType | None = UNSET
     project_id: str | None = None
     tenant_id: str | None = None
     availability_zone_hints: tuple[str, ...] = ()
@@ -86,7 +88,7 @@ def make_network_fields(cloud: Cloud) -> Fields[Network]:
             "ipv4_address_scope": lambda network: scope(network, 4),
             "ipv6_address_scope": lambda network: scope(network, 6),
             "dns_domain": lambda network: network.dns_domain,
-            "qos_policy_id": lambda network: None,
+            "qos_policy_id": lambda network: network.qos_policy_id or None,
             "l2_adjacency": lambda network: True,
             "vlan_transparent": lambda network: None,
             "provider:network_type": lambda network: network.network_type,
@@ -171,14 +173,16 @@ def _new_network(request: Request, wanted: WantedNetwork) -> tuple[Network, Chan
         availability_zone_hints=wanted.availability_zone_hints,
         tags=wanted.tags,
     )
-    network = _with_wishes(network, wanted)
+    network = _with_wishes(request, network, wanted)
+    if wanted.qos_policy_id is UNSET:
+        network = msgspec.structs.replace(network, qos_policy_id=default_policy(cloud, network.project_id))
     group = default_group_changes(cloud, network.project_id) if network.project_id else []
     return network, [Put(NETWORK, network, network.id, 0), *group]
 
 
 def _changed_network(request: Request, network: Network, wanted: WantedNetwork) -> tuple[Network, Changes]:
     _check_rights(request, wanted)
-    changed = _with_wishes(network, wanted)
+    changed = _with_wishes(request, network, wanted)
     if network.external and not changed.external:
         mirror = request.cloud.mirror
         owners = {mirror.all(PORT)[key].value.device_owner for key in ports_by_network(mirror).keys(network.id)}
@@ -192,7 +196,7 @@ def _changed_network(request: Request, network: Network, wanted: WantedNetwork) 
     return changed, []
 
 
-def _with_wishes(network: Network, wanted: WantedNetwork) -> Network:
+def _with_wishes(request: Request, network: Network, wanted: WantedNetwork) -> Network:
     wishes = {
         name: getattr(wanted, name)
         for name in (
@@ -213,6 +217,7 @@ def _with_wishes(network: Network, wanted: WantedNetwork) -> Network:
     }
     if wishes.get("segmentation_id", 0) is None:
         del wishes["segmentation_id"]
+    wishes["qos_policy_id"] = wanted_policy(request, wanted.qos_policy_id, network.qos_policy_id)
     return msgspec.structs.replace(network, **wishes)
 
 

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from kilonode.cloud.context import Cloud
 from kilonode.cloud.kinds import document
+from kilonode.cloud.openstack.network.address_groups import ADDRESS_GROUPS
 from kilonode.cloud.openstack.network.address_scopes import SCOPES
 from kilonode.cloud.openstack.network.collection import Changes, Collection, owner, touched
 from kilonode.cloud.openstack.network.faults import disallowed, invalid
@@ -22,6 +23,7 @@ from kilonode.cloud.openstack.network.model import (
     ports_by_network,
 )
 from kilonode.cloud.openstack.network.networks import NETWORKS
+from kilonode.cloud.openstack.network.qos import QOS_POLICIES
 from kilonode.cloud.openstack.network.security_groups import GROUPS
 from kilonode.cloud.openstack.network.subnet_pools import POOLS
 from kilonode.cloud.openstack.web.access import Access
@@ -39,7 +41,9 @@ EVERYBODY: Final = "*"
 _COLLECTIONS: Final[dict[str, Collection[Any]]] = {
     "network": NETWORKS,
     "security_group": GROUPS,
+    "address_group": ADDRESS_GROUPS,
     "address_scope": SCOPES,
+    "qos_policy": QOS_POLICIES,
     "subnetpool": POOLS,
 }
 

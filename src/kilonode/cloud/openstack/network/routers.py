@@ -353,8 +353,9 @@ def _refuse_interface_removal(cloud: Cloud, router: Router, port: Port) -> None:
     subnets = {fixed.subnet_id for fixed in port.fixed_ips}
     for key in floating_ips_by_router(cloud.mirror).keys(router.id):
         floating_ip = cloud.mirror.all(FLOATING_IP)[key].value
-        target = cloud.mirror.get(PORT, floating_ip.port_id)
-        if target is not None and any(fixed.subnet_id in subnets for fixed in target.value.fixed_ips):
+        inner = (floating_ip.port_id, *(part.internal_port_id for part in floating_ip.port_forwardings))
+        targets = [target.value for target in (cloud.mirror.get(PORT, key) for key in inner) if target is not None]
+        if any(fixed.subnet_id in subnets for target in targets for fixed in target.fixed_ips):
             raise Fault(
                 409,
                 f"Router interface for subnet {min(subnets)} on router {router.id} cannot be deleted, as it is "

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from kilonode.cloud.context import Cloud
+from kilonode.cloud.openstack.network.address_groups import ADDRESS_GROUPS
 from kilonode.cloud.openstack.network.collection import Changes, Collection, owner, standard_fields
 from kilonode.cloud.openstack.network.default_group import (
     DEFAULT_NAME,
@@ -68,6 +69,7 @@ class WantedRule(msgspec.Struct, frozen=True):
     port_range_max: int | str | None = None
     remote_ip_prefix: str | None = None
     remote_group_id: str | None = None
+    remote_address_group_id: str | None = None
     description: str | None = None
     project_id: str | None = None
     tenant_id: str | None = None
@@ -86,7 +88,7 @@ def make_rule_fields(cloud: Cloud) -> Fields[SecurityGroupRule]:
             "port_range_max": lambda rule: rule.port_range_max,
             "remote_ip_prefix": lambda rule: rule.remote_ip_prefix,
             "remote_group_id": lambda rule: rule.remote_group_id,
-            "remote_address_group_id": lambda rule: None,
+            "remote_address_group_id": lambda rule: rule.remote_address_group_id,
             "normalized_cidr": lambda rule: rule.remote_ip_prefix,
             "belongs_to_default_sg": lambda rule: rule.group_id == default_group_id(rule.project_id),
             **standard_fields(),
@@ -238,14 +240,16 @@ def _with_wishes(group: SecurityGroup, wanted: WantedGroup) -> SecurityGroup:
 def _new_rule(request: Request, wanted: WantedRule) -> tuple[SecurityGroupRule, Changes]:
     cloud = request.cloud
     group = GROUPS.find(request, wanted.security_group_id).value
-    if wanted.remote_ip_prefix and wanted.remote_group_id:
+    if sum(map(bool, (wanted.remote_ip_prefix, wanted.remote_group_id, wanted.remote_address_group_id))) > 1:
         raise Fault(
             400,
-            "Only remote_ip_prefix or remote_group_id may be provided.",
+            "Only remote_ip_prefix or remote_group_id or remote_address_group_id may be provided.",
             type="SecurityGroupMultipleRemoteEntites",
         )
     if wanted.remote_group_id:
         GROUPS.find(request, wanted.remote_group_id)
+    if wanted.remote_address_group_id:
+        ADDRESS_GROUPS.find(request, wanted.remote_address_group_id)
     ethertype = _ETHERTYPES.get((wanted.ethertype or "IPv4").lower())
     if wanted.direction not in _DIRECTIONS or ethertype is None:
         raise invalid(f"Invalid input for direction or ethertype: {wanted.direction!r}, {wanted.ethertype!r}.")
@@ -270,6 +274,7 @@ def _new_rule(request: Request, wanted: WantedRule) -> tuple[SecurityGroupRule, 
         port_range_max=high,
         remote_ip_prefix=wanted.remote_ip_prefix,
         remote_group_id=wanted.remote_group_id,
+        remote_address_group_id=wanted.remote_address_group_id,
         description=wanted.description or "",
         created_us=now_us,
         updated_us=now_us,
@@ -352,6 +357,7 @@ def _meaning(rule: SecurityGroupRule) -> tuple[object, ...]:
         rule.port_range_max,
         rule.remote_ip_prefix,
         rule.remote_group_id,
+        rule.remote_address_group_id,
     )
 
 

@@ -10,6 +10,7 @@ from kilonode.cloud.openstack.web.service import Route
 
 _UPDATED: Final = "2016-01-01T00:00:00-00:00"
 EXTENSIONS: Final = {
+    "address-group": "Address group",
     "address-scope": "Address scope",
     "agent": "agent",
     "allowed-address-pairs": "Allowed Address Pairs",
@@ -17,10 +18,14 @@ EXTENSIONS: Final = {
     "binding": "Port Binding",
     "default-subnetpools": "Default Subnetpools",
     "dns-integration": "DNS Integration",
+    "expose-port-forwarding-in-fip": "Expose Floating IP port forwardings",
     "ext-gw-mode": "Neutron L3 Configurable external gateway mode",
     "external-net": "Neutron external network",
     "extraroute": "Neutron Extra Route",
+    "extraroute-atomic": "Atomically add/remove extra routes",
     "fip-port-details": "Add port_details to Floating IP",
+    "floating-ip-port-forwarding": "Floating IP Port Forwarding",
+    "l3-conntrack-helper": "L3 Conntrack helper",
     "net-mtu": "Network MTU",
     "net-mtu-writable": "Network MTU (writable)",
     "network_availability_zone": "Network Availability Zone",
@@ -29,11 +34,21 @@ EXTENSIONS: Final = {
     "port-mac-address-regenerate": "Neutron Port MAC address regenerate",
     "project-id": "project_id field enabled",
     "provider": "Provider Network",
+    "qos": "Quality of Service",
+    "qos-bw-limit-direction": "Direction for QoS bandwidth limit rule",
+    "qos-bw-minimum-ingress": "Ingress direction for QoS minimum bandwidth rule",
+    "qos-default": "QoS default policy",
+    "qos-fip": "Floating IP QoS",
+    "qos-pps": "QoS packet rate limit rule",
+    "qos-pps-minimum": "QoS minimum packet rate rule",
+    "qos-rule-type-details": "Details of QoS rule types",
+    "qos-rules-alias": "QoS rules by their own ids",
     "quotas": "Quota management support",
     "quota_details": "Quota details management support",
     "router": "Neutron L3 Router",
     "router_availability_zone": "Router Availability Zone",
     "security-group": "security-group",
+    "security-groups-remote-address-group": "Remote address group id field for security group rules",
     "security-groups-normalized-cidr": "Normalized CIDR field for security group rules",
     "sorting": "Sorting support",
     "standard-attr-description": "standard-attr-description",
@@ -48,6 +63,7 @@ EXTENSIONS: Final = {
     "metering": "Neutron Metering",
     "network-ip-availability": "Network IP Availability",
     "rbac-policies": "RBAC Policies",
+    "rbac-address-group": "Add address_group type to RBAC",
     "rbac-address-scope": "Add address_scope type to RBAC",
     "rbac-security-groups": "Add security_group type to network RBAC",
     "rbac-subnetpool": "Add subnetpool type to RBAC",
@@ -61,9 +77,7 @@ EXTENSIONS: Final = {
 }
 """Alias and name of what is emulated."""
 EMPTY: Final = {
-    "address-groups": "address_groups",
     "segments": "segments",
-    "qos/policies": "policies",
     "service-providers": "service_providers",
     "flavors": "flavors",
 }

@@ -10,6 +10,7 @@ from kilonode.cloud.openstack.network.faults import missing
 from kilonode.cloud.openstack.network.floating_ips import FLOATING_IPS
 from kilonode.cloud.openstack.network.networks import NETWORKS
 from kilonode.cloud.openstack.network.port_routes import PORTS
+from kilonode.cloud.openstack.network.qos import QOS_POLICIES
 from kilonode.cloud.openstack.network.routers import ROUTERS
 from kilonode.cloud.openstack.network.security_groups import GROUPS
 from kilonode.cloud.openstack.network.subnet_pools import POOLS
@@ -24,7 +25,7 @@ from kilonode.control.mirror import Entry, Put
 _COLLECTIONS: Final[dict[str, Collection[Any]]] = {
     collection.plural.replace("_", "-"): collection
     for collection in (NETWORKS, SUBNETS, POOLS, PORTS, ROUTERS, FLOATING_IPS, GROUPS, TRUNKS)
-}
+} | {"policies": QOS_POLICIES}
 
 
 class TagsBody(msgspec.Struct, frozen=True):
