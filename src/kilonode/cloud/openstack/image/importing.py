@@ -31,8 +31,9 @@ from kilonode.cloud.openstack.image.model import (
     StagedData,
     is_visible,
 )
+from kilonode.cloud.openstack.image.reconcile import facts_of_ending, is_importing
 from kilonode.cloud.openstack.image.stores import WantedStores, chosen_stores, stores_of
-from kilonode.cloud.openstack.image.tasks import end_task, new_task
+from kilonode.cloud.openstack.image.tasks import end_task, new_task, say_of_task
 from kilonode.cloud.openstack.image.writing import facts_of_data, write_facts
 from kilonode.cloud.openstack.web.access import Access
 from kilonode.cloud.openstack.web.faults import Fault
@@ -234,7 +235,8 @@ async def _active(
     cloud: Cloud, image_id: str, stored: StoredData, finding: Finding | None, facts: dict[str, Any]
 ) -> str:
     data = facts_of_data(stored, finding)
-    if not await write_facts(cloud, image_id, status=ACTIVE, staged=None, imported=True, **data, **facts):
+    ending = facts_of_ending(cloud, image_id)
+    if not await write_facts(cloud, image_id, **ending, staged=None, imported=True, **data, **facts):
         cloud.part(ImageData).remove(image_id)
         return "the image was deleted meanwhile"
     return ""
@@ -243,7 +245,12 @@ async def _active(
 async def _end(cloud: Cloud, image_id: str, task: ImageTask, failure: str, stores: tuple[str, ...]) -> None:
     if failure:
         await write_facts(cloud, image_id, failed_stores=stores)
-    await end_task(cloud, task, failure, f"Copied {image_id} to {','.join(stores)}")
+    message = f"Copied {image_id} to {','.join(stores)}"
+    entry = cloud.mirror.get(IMAGE, image_id)
+    if not failure and entry is not None and is_importing(entry.value):
+        await say_of_task(cloud, task.id, message)  # the image role ends it, with the image
+    else:
+        await end_task(cloud, task, failure, message)
 
 
 def data_of(cloud: Cloud, image: Image) -> AsyncIterator[bytes] | None:

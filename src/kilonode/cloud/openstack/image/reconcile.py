@@ -5,7 +5,7 @@ and its task goes on. Where the stage takes no time an import ends in its reques
 Images of servers and of volumes end with the stages of those.
 """
 
-from typing import Final
+from typing import Any, Final
 
 from msgspec.structs import replace
 
@@ -25,20 +25,19 @@ _SUCCESS, _FAILURE, _PROCESSING = "success", "failure", "processing"
 
 async def run_images(cloud: Cloud) -> None:
     """Live for the images, until cancelled."""
-    await Life(cloud, "image", {IMAGE: Kind(_is_moving, _position, _facts, _ended, _failed)}).controller.run()
+    await Life(cloud, "image", {IMAGE: Kind(is_importing, _position, _facts, _ended, _failed)}).controller.run()
 
 
-def imports_take_time(cloud: Cloud) -> bool:
-    """Whether an import is ended here rather than in its request."""
-    return may_wait(cloud, IMAGE, IMPORTING)
+def facts_of_ending(cloud: Cloud, image_id: str) -> dict[str, Any]:
+    """What an image says when the data of its import is in its place: active, or left to this role to end."""
+    entry = cloud.mirror.get(IMAGE, image_id)
+    if entry is None or not may_wait(cloud, IMAGE, IMPORTING):
+        return {"status": ACTIVE}
+    return {"status": IMPORTING, "importing_us": cloud.now_us(), "imports": entry.value.imports + 1}
 
 
-def left_to_end(cloud: Cloud, image: Image) -> Image:
-    """The image whose data is in its place, left to this role to end its import."""
-    return replace(image, status=IMPORTING, importing_us=cloud.now_us(), imports=image.imports + 1)
-
-
-def _is_moving(image: Image) -> bool:
+def is_importing(image: Image) -> bool:
+    """Whether an import is left to this role to end."""
     return image.importing_us > 0 and image.status == IMPORTING
 
 

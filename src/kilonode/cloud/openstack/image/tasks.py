@@ -1,5 +1,6 @@
 """`/tasks` and `/images/{id}/tasks`: what was imported, and how that ended."""
 
+import contextlib
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -13,6 +14,7 @@ from kilonode.cloud.openstack.web.request import Request
 from kilonode.cloud.openstack.web.response import Response, reply
 from kilonode.cloud.openstack.web.service import Route
 from kilonode.control.mirror import Delete, Entry, Put
+from kilonode.store.protocol import ConflictError
 
 TASK_KEPT_US: Final = 48 * 3600 * 1_000_000
 _SUCCESS, _FAILURE, _PROCESSING = "success", "failure", "processing"
@@ -47,6 +49,15 @@ async def end_task(cloud: Cloud, task: ImageTask, failure: str, message: str) ->
         updated_us=cloud.now_us(),
     )
     await cloud.mirror.commit([Put(IMAGE_TASK, ended, task.id)])
+
+
+async def say_of_task(cloud: Cloud, task_id: str, message: str) -> None:
+    """Write how far a task is, unless it has ended meanwhile."""
+    entry = cloud.mirror.get(IMAGE_TASK, task_id)
+    if entry is not None and entry.value.status == _PROCESSING:
+        told = replace(entry.value, message=message, updated_us=cloud.now_us())
+        with contextlib.suppress(ConflictError):
+            await cloud.mirror.commit([Put(IMAGE_TASK, told, task_id, entry.revision)])
 
 
 async def list_image_tasks(request: Request) -> Response:
