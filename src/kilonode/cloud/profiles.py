@@ -19,6 +19,7 @@ from kilonode.cloud.stage_files import (
     ReadFile,
     ServiceTime,
     StageFile,
+    check_effects,
     check_operations,
     check_stages_named,
     key_place,
@@ -161,6 +162,7 @@ def _put_together(name: str, chain: list[ReadFile], operations: Collection[str])
         if part is None:
             known += stage_names(root)
             continue
+        problems += check_effects(root, part)
         stages |= {stage.name: stage for stage in part.stages}
         problems += [*_check_couplings(root, part, stages), *_check_kinds_of_rules(root, part, stages)]
         for section, field in (("delays", "delay"), ("failures", "failure"), ("couplings", "coupled")):

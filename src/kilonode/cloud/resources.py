@@ -19,6 +19,9 @@ NODE: Final = "node"
 NODE_USAGE: Final = "node_usage"
 HEARTBEAT: Final = "heartbeat"
 
+RUNNING: Final = "running"
+OFF: Final = "off"
+
 SILENT_AFTER_US: Final = 60_000_000
 """A service that has not been heard of for this long is down: Nova's `service_down_time`."""
 
@@ -59,6 +62,13 @@ class Node(msgspec.Struct, frozen=True, omit_defaults=True):
     forced_down: bool = False
     silent_since_us: int = 0
     """Since when the node does not answer although its fleet lives; 0: it answers."""
+    state: str = RUNNING
+    """RUNNING or OFF; see `kilonode.cloud.power`, which knows what goes with it."""
+    task: str | None = None
+    """What it is doing, until a stage of the profile ends it: booting, shutting down, rebooting."""
+    task_since_us: int = 0
+    turn: int = 0
+    """How many tasks it was given: tells the random draws of equal stages apart."""
 
     @property
     def host_ip(self) -> str:

@@ -14,7 +14,7 @@ from kilonode.cloud.context import Cloud, CloudSettings
 from kilonode.cloud.cues import Cues
 from kilonode.cloud.fleet import run_nodes
 from kilonode.cloud.layout import API, IMAGE, NETWORK, SCHEDULER, VOLUME, role_of
-from kilonode.cloud.openstack.compute import lifecycle, placing
+from kilonode.cloud.openstack.compute import lifecycle, node_life, placing
 from kilonode.cloud.openstack.image import reconcile as images
 from kilonode.cloud.openstack.network import reconcile as ports
 from kilonode.cloud.openstack.volume import reconcile as volumes
@@ -75,7 +75,7 @@ def _work(name: str, serve_api: Work) -> tuple[Sequence[str], Work]:
         return ports.KINDS, ports.run_network
     if role == IMAGE:
         return images.KINDS, images.run_images
-    return lifecycle.KINDS, partial(run_nodes, fleet=name, work=[lifecycle.run_servers])
+    return lifecycle.KINDS, partial(run_nodes, fleet=name, work=[lifecycle.run_servers, node_life.run_node_lives])
 
 
 async def _let_go(tasks: Mapping[str, "asyncio.Task[None]"]) -> None:

@@ -18,7 +18,7 @@ from kilonode.base.yaml_document import MOST_BYTES, read_document
 from kilonode.base.yaml_nodes import Mapping, Node, Place, Scalar, Sequence, describe
 from kilonode.cloud.delays import Delay
 from kilonode.cloud.rules import Rule
-from kilonode.cloud.stages import Coupling, Failure, Stage
+from kilonode.cloud.stages import EFFECTS, Coupling, Failure, Stage
 
 Operation = Annotated[str, Meta(pattern=r"^[a-z]+\.[a-z_]+$")]
 
@@ -144,6 +144,30 @@ def rule_is_about(pattern: str, stage: str) -> bool:
     return Rule("x", pattern, factor=1.0).is_about(stage)
 
 
+def check_effects(root: Mapping, value: StageFile) -> Iterator[Problem]:
+    """Problems of stages about documents that have none, or that do what nobody knows."""
+    for number, stage in enumerate(value.stages):
+        kind, path = stage.when.kind, f"stages[{number}]"
+        if kind not in EFFECTS:
+            node = node_at(root, "stages", number, "when", "kind")
+            yield _place(node, root).problem(
+                "documents of this kind have no stages",
+                path=f"{path}.when.kind",
+                expected=f"one of {', '.join(EFFECTS)}",
+                got=kind,
+                hint=nearest(kind, EFFECTS),
+            )
+        elif stage.does and stage.does not in EFFECTS[kind]:
+            node = node_at(root, "stages", number, "does")
+            yield _place(node, root).problem(
+                f"no {kind} does this",
+                path=f"{path}.does",
+                expected=f"one of {', '.join(sorted(EFFECTS[kind]))}" if EFFECTS[kind] else "nothing",
+                got=stage.does,
+                hint=nearest(stage.does, EFFECTS[kind]),
+            )
+
+
 def check_operations(root: Mapping, known: Collection[str]) -> Iterator[Problem]:
     """Problems of operations of services that are not there."""
     node = root.get("services")
@@ -166,6 +190,10 @@ def _no_stage(place: Place, path: str, name: str, known: Collection[str]) -> Pro
     close = nearest(name, known)
     expected = f"one of the {len(known)} stages" if close else f"one of {', '.join(known)}"
     return place.problem("no such stage", path=path, expected=expected, got=name, hint=close)
+
+
+def _place(node: Node | None, root: Mapping) -> Place:
+    return node.place if node is not None else root.place
 
 
 def _items(root: Mapping, section: str) -> tuple[Node, ...]:

@@ -21,6 +21,19 @@ _MICROSECONDS_PER_SECOND: Final = 1_000_000
 ANY: Final = "*"
 """In a selector: whatever the state is. In `next`: leave the state as it is."""
 
+EFFECTS: Final[dict[str, frozenset[str]]] = {
+    "server": frozenset(
+        {
+            "place", "place-move", "plug", "attach", "launch", "delete", "switch", "confirm", "revert", "arrive",
+            "evacuate", "save-image", "finish-image", "offload", "unshelve",
+        }
+    ),
+    "node": frozenset({"resume-guests", "stop-guests"}),
+    **{kind: frozenset() for kind in ("volume", "snapshot", "backup", "volume_group", "volume_group_snapshot")},
+    **{kind: frozenset() for kind in ("port", "image")},
+}  # fmt: skip
+"""The kinds of documents that have stages, and what their controllers can do at the end of one."""
+
 
 class Selector(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which documents a stage is about: their kind, state and task."""

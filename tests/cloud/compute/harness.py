@@ -12,10 +12,11 @@ from typing import Any
 from kilonode.base.clock import SimulatedClock
 from kilonode.cloud.context import Cloud, CloudSettings, NodeShape
 from kilonode.cloud.fleet import run_nodes
-from kilonode.cloud.openstack.compute import lifecycle, placing
+from kilonode.cloud.openstack.compute import lifecycle, node_life, placing
 from kilonode.cloud.openstack.compute.model import FLAVOR, SERVER, Flavor, Server, claims
 from kilonode.cloud.openstack.compute.routes import COMPUTE
 from kilonode.cloud.openstack.image.model import IMAGE, Image
+from kilonode.cloud.openstack.network import reconcile as network
 from kilonode.cloud.openstack.network.service import NETWORK_SERVICE
 from kilonode.cloud.openstack.placement.routes import PLACEMENT
 from kilonode.cloud.openstack.volume import reconcile as volumes
@@ -77,6 +78,7 @@ class Compute:
         for number in range(self.settings.roles.fleet):
             await self.start_fleet(number)
         self.tasks["volumes"] = asyncio.create_task(volumes.run_volumes(self.cloud))
+        await self.start_network()
         while len(self.cloud.mirror.all(NODE)) < self.settings.nodes:
             await self.clock.sleep(0.01)
 
@@ -87,7 +89,13 @@ class Compute:
     async def start_fleet(self, number: int = 0) -> None:
         role = names_of("fleet", self.settings.roles.fleet)[number]
         cloud = await Cloud.open(self.store, self.clock, self.settings, role, lifecycle.KINDS)
-        self.tasks[role] = asyncio.create_task(run_nodes(cloud, role, [lifecycle.run_servers]))
+        self.tasks[role] = asyncio.create_task(
+            run_nodes(cloud, role, [lifecycle.run_servers, node_life.run_node_lives])
+        )
+
+    async def start_network(self) -> None:
+        cloud = await Cloud.open(self.store, self.clock, self.settings, "network", network.KINDS)
+        self.tasks["network"] = asyncio.create_task(network.run_network(cloud))
 
     async def kill(self, role: str) -> None:
         task = self.tasks.pop(role)

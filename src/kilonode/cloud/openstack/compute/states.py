@@ -25,6 +25,7 @@ RESIZE_REVERTING: Final = "resize_reverting"
 MIGRATE_SCHEDULING: Final = "migrate_scheduling"
 MIGRATING: Final = "migrating"
 SPAWNING: Final = "spawning"
+REBOOT_STARTED_HARD: Final = "reboot_started_hard"
 IMAGE_SNAPSHOT: Final = "image_snapshot"
 IMAGE_BACKUP: Final = "image_backup"
 SHELVING: Final = "shelving"
@@ -53,7 +54,7 @@ _STATUS_BY_TASK: Final = {
     "rebooting": "REBOOT",
     "reboot_started": "REBOOT",
     "rebooting_hard": "HARD_REBOOT",
-    "reboot_started_hard": "HARD_REBOOT",
+    REBOOT_STARTED_HARD: "HARD_REBOOT",
     "rebuilding": "REBUILD",
     "rebuild_block_device_mapping": "REBUILD",
     "rebuild_spawning": "REBUILD",
