@@ -98,11 +98,25 @@ def start_detached(command: Sequence[str], log: Path, variables: Mapping[str, st
     )
 
 
-async def start_child(command: Sequence[str], log: Path) -> asyncio.subprocess.Process:
-    """Start a child whose words go to `log` and whose standard input ends when we do."""
+async def start_child(
+    command: Sequence[str],
+    log: Path,
+    variables: Mapping[str, str] | None = None,
+    descriptors: Sequence[int] = (),
+) -> asyncio.subprocess.Process:
+    """Start a child whose words go to `log` and whose standard input ends when we do.
+
+    `variables` are added to its environment; `descriptors` it inherits under the same numbers.
+    """
     with log.open("ab") as words:
         return await asyncio.create_subprocess_exec(
-            *command, stdin=asyncio.subprocess.PIPE, stdout=words, stderr=words, start_new_session=True
+            *command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=words,
+            stderr=words,
+            start_new_session=True,
+            env={**os.environ, **(variables or {})},
+            pass_fds=descriptors,
         )
 
 

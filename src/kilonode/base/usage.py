@@ -139,6 +139,11 @@ async def look(
     return found
 
 
+def uptime_s(identity: ProcessIdentity) -> float:
+    """For how long a process that runs has done so."""
+    return max(0, ticks_since_boot() - identity.started_ticks) / _TICKS_PER_SECOND
+
+
 def ticks_since_boot() -> int:
     """Now, as `ProcessIdentity.started_ticks` counts: a process with more started later."""
     return int(time.clock_gettime(time.CLOCK_BOOTTIME) * _TICKS_PER_SECOND)

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from kilonode.base.errors import InputError
 from kilonode.cli.output import give_json, say
 from kilonode.cli.state import state_folder
 
@@ -51,8 +52,8 @@ def up(
         str | None,
         typer.Option(
             metavar="ROLE=N,…",
-            help="How many processes roles have, such as api=2,scheduler=2,fleet=4. The controllers volume, network and "
-            "image share one process; volume=1 gives one its own. New clouds: one process each.",
+            help="How many processes roles have, such as api=2,scheduler=2,fleet=4. The controllers volume, network "
+            "and image share one process; volume=1 gives one its own. New clouds: one process each.",
         ),
     ] = None,
     synchronous: Annotated[
@@ -81,6 +82,7 @@ def up(
     as they were.
     """
     from kilonode.cloud import launch
+    from kilonode.cloud.role_counts import read_role_counts
     from kilonode.cloud.service_settings import read_service_settings
 
     settings = launch.UpSettings(
@@ -113,6 +115,49 @@ def down(
     from kilonode.cloud import launch
 
     asyncio.run(launch.down(state_folder(), name, say, purge=purge))
+
+
+@commands.command("restart")
+def restart(
+    roles: Annotated[
+        list[str] | None, typer.Argument(metavar="[ROLE]…", help="Roles or processes: api, fleet-2 … Default: all.")
+    ] = None,
+    name: NameOption = DEFAULT_NAME,
+    version: Annotated[
+        str | None, typer.Option(metavar="LABEL", help="What to call what runs from now on; shown by status.")
+    ] = None,
+    interpreter: Annotated[
+        str | None,
+        typer.Option(metavar="PATH", help="The Python to run it with, where another version of Kilonode is installed."),
+    ] = None,
+    environment: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="A variable for its environment. Can be repeated.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Replace processes of a cloud, one after the other, without a failed request.
+
+    A replacement is started beside the process that it replaces, which goes on until the new one can do the work. One
+    that does not come up changes nothing. What is said about version, interpreter and environment holds until the
+    cloud goes down.
+    """
+    from kilonode.cloud.folder import StateFolder
+    from kilonode.cloud.operating import ProcessChange
+    from kilonode.cloud.operating import restart as replace
+    from kilonode.cloud.plan import check_name
+
+    check_name(name)
+    change = ProcessChange(version, interpreter, _variables(environment or []))
+    replaced = asyncio.run(replace(StateFolder(state_folder(), name), roles or [], change, say))
+    if as_json:
+        give_json(replaced)
+
+
+def _variables(given: list[str]) -> dict[str, str]:
+    for one in given:
+        if one.find("=") < 1:
+            raise InputError("not a variable", where="--environment", expected="NAME=VALUE", got=repr(one))
+    return {variable: value for variable, _, value in (one.partition("=") for one in given)}
 
 
 @commands.command("status")

@@ -4,6 +4,7 @@
     secrets.json     passwords and keys, readable by their owner alone
     clouds.yaml      how to log in, for OpenStack clients; readable by its owner alone
     processes.json   which processes the supervisor runs now (`ProcessTable`), rewritten at each change
+    control          the supervisor's socket (`kilonode.cloud.control_channel`), for its owner alone
     store            the documents (SQLite), with its companions `store-wal`, `store-shm`, `store.bell`
     logs/            one file per process
 
@@ -51,9 +52,16 @@ class ProcessRecord(msgspec.Struct, frozen=True):
     """The role, with a number where there are several: `api`, `fleet-1`; `cloud` is all in one."""
     state: ProcessState
     identity: ProcessIdentity | None = None
+    ready: bool = False
+    """It said that it can do its work."""
+    version: str = ""
+    """Which version of the program it runs: Kilonode's own, or what whoever replaced it calls it."""
     restarts: int = 0
+    """How often it was started again after it had died."""
+    replacements: int = 0
+    """How often it was replaced by another process on purpose."""
     last_exit: str = ""
-    """How it ended last: `exit status 1`, `signal 9`; empty when it never did."""
+    """How it died last: `exit status 1`, `signal 9`; empty when it never did."""
 
 
 class ProcessTable(msgspec.Struct, frozen=True):

@@ -19,6 +19,7 @@ from kilonode.cloud.access import access_facts, clouds_file
 from kilonode.cloud.context import CloudSettings, Secrets
 from kilonode.cloud.ending import end_cloud
 from kilonode.cloud.folder import CloudRecord, ProcessState, StateFolder, known_clouds
+from kilonode.cloud.operating import of_table
 from kilonode.cloud.plan import DEFAULT_NAME, UpSettings, check_name, plan, public_url
 from kilonode.cloud.ports import listen, listen_anywhere
 from kilonode.cloud.probe import Answer, ask
@@ -209,7 +210,7 @@ def _status(folder: StateFolder, record: CloudRecord, answer: Answer, *, running
         ready=running and not problem,
         nodes_up=answer.nodes_up,
         problem=problem,
-        processes=table.processes if table else (),
+        processes=of_table(table, record.settings.roles),
     )
 
 

@@ -1,8 +1,9 @@
 """One process of an emulated cloud: opens the store and runs its role, or all roles, until told to end.
 
-Started by the supervisor as `python -m kilonode.cloud.role_process FOLDER NAME PROCESS`. It ends on SIGTERM or SIGINT,
-and when its standard input ends, which is when its supervisor has died. Exit status: 0 when told to end, 2 when what it
-was given cannot work (its supervisor then does not try again), 5 for any other failure. Its words go to its log.
+Started by the supervisor as `python -m kilonode.cloud.role_process FOLDER NAME PROCESS`; what the two tell each other
+is in `cues`. It ends on SIGTERM or SIGINT, when it has let its work go, and when its standard input ends, which is when
+its supervisor has died. Exit status: 0 when told to end, 2 when what it was given cannot work (its supervisor then does
+not try again), 5 for any other failure. Its words go to its log.
 """
 
 import asyncio
@@ -23,10 +24,11 @@ import uvloop
 from kilonode.base.clock import RealClock
 from kilonode.base.errors import InputError, KilonodeError, LabError
 from kilonode.cloud.context import Cloud, CloudSettings
+from kilonode.cloud.cues import PORT_VARIABLE, WORDS_VARIABLE, Cues
 from kilonode.cloud.folder import CloudRecord, StateFolder
 from kilonode.cloud.layout import roles_of
 from kilonode.cloud.openstack.application import open_application
-from kilonode.cloud.ports import listen
+from kilonode.cloud.ports import inherited
 from kilonode.cloud.roles import run_roles
 from kilonode.cloud.serving import serve
 from kilonode.store.memory import MemoryStore
@@ -45,24 +47,35 @@ async def run(folder: StateFolder, process: str) -> None:
     record = folder.read_record()
     if record is None:
         raise InputError("this folder holds no cloud", where=str(folder.path))
+    cues = Cues(_inherited(WORDS_VARIABLE))
     store = await _open_store(folder, record)
     try:
         settings = _settings(folder, record)
         roles = roles_of(process, settings.roles)
-        serve_api = partial(_serve_api, host=record.host, port=record.port)
-        work = asyncio.create_task(run_roles(roles, store, RealClock(), settings, serve_api), name=process)
-        _end_when_told(work)
+        serve_api = partial(_serve_api, cues=cues)
+        work = asyncio.create_task(run_roles(roles, store, RealClock(), settings, serve_api, cues=cues), name=process)
+        _end_when_told(work, cues)
         with contextlib.suppress(asyncio.CancelledError):
             await work
     finally:
         await store.close()
 
 
-async def _serve_api(cloud: Cloud, host: str, port: int) -> None:
+async def _serve_api(cloud: Cloud, cues: Cues) -> None:
     application = await open_application(cloud)
-    # Bound only now: who connects before the role can answer is refused, as with any server that is down.
-    with listen(host, port) as listener:
-        await serve(application, listener)
+    # It listens only now: who connects before the role can answer is refused, as with any server that is down.
+    with inherited(_inherited(PORT_VARIABLE)) as listener:
+        await serve(application, listener, ready=cues.ready, drain=cues.drain)
+
+
+def _inherited(variable: str) -> int:
+    """A descriptor that the supervisor gave us. Raises InputError."""
+    number = os.environ.get(variable, "")
+    if not number.isdecimal():
+        raise InputError(
+            "a process of a cloud is started by its supervisor", where=variable, hint="use: kilonode cloud up"
+        )
+    return int(number)
 
 
 async def _open_store(folder: StateFolder, record: CloudRecord) -> Store:
@@ -78,14 +91,16 @@ def _settings(folder: StateFolder, record: CloudRecord) -> CloudSettings:
     return msgspec.structs.replace(record.settings, secrets=kept, state_folder=str(folder.path))
 
 
-def _end_when_told(work: "asyncio.Task[None]") -> None:
+def _end_when_told(work: "asyncio.Task[None]", cues: Cues) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, work.cancel)
     if stat.S_ISFIFO(os.fstat(0).st_mode):
 
         def on_input() -> None:
-            if not os.read(0, 1024):
+            data = os.read(0, 1024)
+            cues.hear(data)
+            if not data:
                 loop.remove_reader(0)
                 _log.warning("the supervisor is gone; ending")
                 work.cancel()

@@ -7,7 +7,8 @@ import msgspec
 from kilonode.base.units import format_seconds
 from kilonode.base.usage import ServiceUsage
 from kilonode.cloud.access import DEMO_SUFFIX
-from kilonode.cloud.folder import ProcessRecord, StoreName
+from kilonode.cloud.folder import ProcessState, StoreName
+from kilonode.cloud.operating import CloudProcess
 from kilonode.cloud.plan import DEFAULT_NAME
 
 
@@ -29,7 +30,7 @@ class CloudStatus(msgspec.Struct, frozen=True):
     nodes_up: int = 0
     problem: str = ""
     """Why it is not ready."""
-    processes: tuple[ProcessRecord, ...] = ()
+    processes: tuple[CloudProcess, ...] = ()
     usage: dict[str, ServiceUsage] = {}
     """What each process that runs uses, by its name, and the supervisor; empty when nobody looked."""
 
@@ -44,14 +45,21 @@ def describe(status: CloudStatus) -> list[str]:
         f"  store      {status.store}, {describe_layout(all_in_one=status.all_in_one)}",
         f"  state      {status.folder}",
     ]
-    if status.usage:
-        lines.append(f"  {'':<10} {'':<8} {'':<12} {'cpu now':>8} {'cpu total':>9} {'memory':>9} {'tcp':>5}")
-    for process in status.processes:
-        pid = f"pid {process.identity.pid}" if process.identity else "-"
-        used = describe_usage(status.usage[process.name]) if process.name in status.usage else ""
-        history = f"  restarted {process.restarts} times, last {process.last_exit}" if process.last_exit else ""
-        lines.append(f"  {process.name:<10} {process.state:<8} {pid:<12} {used}{history}".rstrip())
+    if status.processes:
+        used = f"{'cpu now':>8} {'cpu total':>9} {'memory':>9} {'tcp':>5}" if status.usage else ""
+        lines.append(f"  {'':<12} {'':<9} {'pid':>8} {'up for':>8} {used}".rstrip())
+    lines += [_process_line(process, status.usage.get(process.name)) for process in status.processes]
     return lines + ([f"  {line}" for line in how_to_use(status)] if status.running else [])
+
+
+def _process_line(process: CloudProcess, usage: ServiceUsage | None) -> str:
+    state = "starting" if process.state == ProcessState.RUNNING and not process.ready else process.state
+    pid = f"{process.identity.pid}" if process.identity is not None else "-"
+    up = "-" if process.uptime_s is None else format_seconds(process.uptime_s)
+    used = describe_usage(usage) if usage is not None else ""
+    times = "once" if process.restarts == 1 else f"{process.restarts} times"
+    history = f"  restarted {times}, last {process.last_exit}" if process.last_exit else ""
+    return f"  {process.name:<12} {state:<9} {pid:>8} {up:>8} {used}  {process.version}{history}".rstrip()
 
 
 def describe_usage(usage: ServiceUsage) -> str:

@@ -1,137 +1,83 @@
 """The supervisor of one emulated cloud: starts its processes, starts again what dies, ends all when told to.
 
 It runs detached (`python -m kilonode.cloud.supervisor FOLDER NAME`) until SIGTERM or SIGINT, or until the process that
-the cloud is for has ended: the own cloud of a run that was killed does not stay for ever. A process that dies is
-started again after a delay that doubles with each death in a row; one that dies too often, or that says it cannot work
-(exit status 2: bad input), is left. Its children end by themselves when it is killed, because their standard input
+the cloud is for has ended: the own cloud of a run that was killed does not stay for ever. How one process is kept
+running is `keeping`; what commands ask of it comes by `control_channel`. It owns the sockets on the cloud's port, of
+which each api process is given one. Its children end by themselves when it is killed, because their standard input
 ends. It says what runs in `processes.json` of the state folder. It knows nothing of what a role does.
 """
 
 import asyncio
-import contextlib
 import logging
 import os
 import resource
 import signal
 import sys
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from kilonode.base.clock import NANOSECONDS_PER_SECOND, Clock, RealClock
+from kilonode.base.clock import Clock, RealClock
 from kilonode.base.errors import InputError, KilonodeError, LabError
-from kilonode.base.processes import ProcessIdentity, identify, is_alive, module_command, start_child
+from kilonode.base.processes import ProcessIdentity, identify, is_alive
+from kilonode.cloud.commands import ProcessCommand, own_command
+from kilonode.cloud.control_channel import RestartRequest, Tell, answering
 from kilonode.cloud.folder import CloudRecord, ProcessRecord, ProcessState, ProcessTable, StateFolder
-from kilonode.cloud.layout import process_names
+from kilonode.cloud.keeping import Keeper
+from kilonode.cloud.layout import API, process_names, role_of, roles_of
+from kilonode.cloud.ports import SharedPort
 
 ROLE_PROCESS_MODULE: Final = "kilonode.cloud.role_process"
-FIRST_DELAY_S: Final = 0.1
-LONGEST_DELAY_S: Final = 5.0
-HEALTHY_AFTER_S: Final = 10.0
-"""A process that lived this long starts again without delay when it dies."""
-DEATHS_LIMIT: Final = 20
-DEATHS_WINDOW_S: Final = 60.0
-"""More deaths than the limit within the window, and a process is given up."""
 OWNER_INTERVAL_S: Final = 1.0
 """How often it looks whether the process that the cloud is for still runs."""
-STOP_TIMEOUT_S: Final = 10.0
-"""How long a process has to end by itself."""
 
 _log = logging.getLogger(__name__)
 
 
 class Supervisor:
-    """Keeps the processes named in `commands` running."""
+    """Keeps the processes named in `commands` running; those in `ports` answer there."""
 
     def __init__(
         self,
-        commands: Mapping[str, Sequence[str]],
+        commands: Mapping[str, ProcessCommand],
         log_file: Callable[[str], Path],
         publish: Callable[[ProcessTable], None],
         clock: Clock,
+        ports: Mapping[str, SharedPort] | None = None,
     ) -> None:
         own = identify(os.getpid())
         if own is None:
             raise LabError("a process cannot find itself", hint="is /proc mounted?")
         self._identity = own
-        self._commands = commands
-        self._log_file = log_file
         self._publish = publish
-        self._clock = clock
-        self._records: dict[str, ProcessRecord] = {}
+        self._records = {name: ProcessRecord(name, ProcessState.WAITING) for name in commands}
+        self._keepers = {
+            name: Keeper(name, command, log_file(name), clock, self._teller(name), (ports or {}).get(name))
+            for name, command in commands.items()
+        }
 
     async def run(self, stop: asyncio.Event) -> None:
         """Start everything and keep it running until `stop` is set; then end everything."""
         async with asyncio.TaskGroup() as group:
-            for name, command in self._commands.items():
-                group.create_task(self._keep(name, command, stop), name=f"keep-{name}")
+            for name, keeper in self._keepers.items():
+                group.create_task(keeper.run(stop), name=f"keep-{name}")
 
-    async def _keep(self, name: str, command: Sequence[str], stop: asyncio.Event) -> None:
-        deaths_ns: deque[int] = deque(maxlen=DEATHS_LIMIT)
-        delay_s = 0.0
-        restarts = 0
-        while not stop.is_set():
-            process = await start_child(command, self._log_file(name))
-            started_ns = self._clock.now_ns()
-            self._say(name, state=ProcessState.RUNNING, identity=identify(process.pid), restarts=restarts)
-            if await self._until_dead_or_stopped(process, stop):
-                self._say(name, state=ProcessState.STOPPED, identity=None)
-                return
-            now_ns = self._clock.now_ns()
-            last_exit = describe_exit(process.returncode or 0)
-            _log.warning("%s (pid %d) ended: %s", name, process.pid, last_exit)
-            crowded = (
-                len(deaths_ns) == DEATHS_LIMIT and now_ns - deaths_ns[0] < DEATHS_WINDOW_S * NANOSECONDS_PER_SECOND
-            )
-            deaths_ns.append(now_ns)
-            if crowded or process.returncode == InputError.exit_code:
-                _log.error("%s is given up", name)
-                self._say(name, state=ProcessState.FAILED, identity=None, last_exit=last_exit)
-                await stop.wait()  # whoever looks at the cloud still finds out why
-                return
-            restarts += 1
-            healthy = now_ns - started_ns > HEALTHY_AFTER_S * NANOSECONDS_PER_SECOND
-            delay_s = 0.0 if healthy else min(max(delay_s * 2, FIRST_DELAY_S), LONGEST_DELAY_S)
-            self._say(name, state=ProcessState.WAITING, identity=None, restarts=restarts, last_exit=last_exit)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), delay_s)
-        self._say(name, state=ProcessState.STOPPED)
+    async def restart(self, request: RestartRequest, tell: Tell) -> None:
+        """Replace processes one after the other, so that of several with one role there is always one that works."""
+        for name in request.names:
+            if name not in self._keepers:
+                raise InputError("the cloud has no such process", where=name, expected=", ".join(self._keepers))
+        for name in request.names:
+            tell(await self._keepers[name].replace(request.change))
 
-    async def _until_dead_or_stopped(self, process: asyncio.subprocess.Process, stop: asyncio.Event) -> bool:
-        """Wait; on `stop` end the process. True when it ended because of `stop`."""
-        dead = asyncio.create_task(process.wait())
-        stopped = asyncio.create_task(stop.wait())
-        await asyncio.wait([dead, stopped], return_when=asyncio.FIRST_COMPLETED)
-        stopped.cancel()
-        if dead.done() and not stop.is_set():
-            return False
-        with contextlib.suppress(ProcessLookupError):
-            process.terminate()
-            try:
-                await asyncio.wait_for(asyncio.shield(dead), STOP_TIMEOUT_S)
-            except TimeoutError:
-                _log.warning("pid %d did not end by itself", process.pid)
-                process.kill()
-        await dead
-        return True
+    def _teller(self, name: str) -> Callable[..., None]:
+        def say(**changes: object) -> None:
+            self._records[name] = msgspec.structs.replace(self._records[name], **changes)
+            self._publish(ProcessTable(self._identity, tuple(self._records.values())))
 
-    def _say(self, name: str, **changes: object) -> None:
-        record = self._records.get(name) or ProcessRecord(name, ProcessState.WAITING)
-        self._records[name] = msgspec.structs.replace(record, **changes)
-        self._publish(ProcessTable(self._identity, tuple(self._records.values())))
-
-
-def describe_exit(status: int) -> str:
-    """How a process ended, for people."""
-    if status >= 0:
-        return f"exit status {status}"
-    try:
-        return f"signal {-status} ({signal.Signals(-status).name})"
-    except ValueError:
-        return f"signal {-status}"
+        return say
 
 
 async def supervise(folder: StateFolder) -> None:
@@ -145,13 +91,20 @@ async def supervise(folder: StateFolder) -> None:
         loop.add_signal_handler(number, stop.set)
     with folder.supervised():
         clock = RealClock()
-        supervisor = Supervisor(process_commands(folder, record), folder.log, folder.write_processes, clock)
+        commands = process_commands(folder, record)
+        ports = {name: SharedPort(record.host, record.port) for name in commands if _answers(name, record)}
+        supervisor = Supervisor(commands, folder.log, folder.write_processes, clock, ports)
         watching = asyncio.create_task(_stop_with_owner(record.owner, stop, clock), name="owner")
         try:
-            await supervisor.run(stop)
+            async with answering(folder.path, supervisor.restart):
+                await supervisor.run(stop)
         finally:
             watching.cancel()
         folder.forget_processes()
+
+
+def _answers(process: str, record: CloudRecord) -> bool:
+    return any(role_of(role) == API for role in roles_of(process, record.settings.roles))
 
 
 async def _stop_with_owner(owner: ProcessIdentity | None, stop: asyncio.Event, clock: Clock) -> None:
@@ -164,10 +117,10 @@ async def _stop_with_owner(owner: ProcessIdentity | None, stop: asyncio.Event, c
     stop.set()
 
 
-def process_commands(folder: StateFolder, record: CloudRecord) -> dict[str, list[str]]:
+def process_commands(folder: StateFolder, record: CloudRecord) -> dict[str, ProcessCommand]:
     """The command of each process that makes up a cloud, by name."""
     where = (str(folder.state), folder.name)
-    return {name: module_command(ROLE_PROCESS_MODULE, *where, name) for name in process_names(record)}
+    return {name: own_command(ROLE_PROCESS_MODULE, (*where, name)) for name in process_names(record)}
 
 
 def main() -> None:
