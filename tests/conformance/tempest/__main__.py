@@ -11,15 +11,18 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
+
 from kilonode.base.errors import InputError
 from kilonode.cloud.launch import UpSettings, down, up
 from tests.conformance.tempest import environment, page
-from tests.conformance.tempest.configuration import write_configuration
+from tests.conformance.tempest.configuration import service_settings, write_configuration
+from tests.conformance.tempest.image_server import image_server
 from tests.conformance.tempest.running import SERVICES, Outcome, run, write_workspace
 
 CLOUD = "tempest"
 NODES = 20
-STAGES = "instant"
+STAGES = str(Path(__file__).with_name("stages.yaml"))
 
 
 def main() -> int:
@@ -28,6 +31,12 @@ def main() -> int:
     parser.add_argument("services", nargs="*", metavar="SERVICE", help=f"{', '.join(SERVICES)}; all without one")
     parser.add_argument("--tests", metavar="REGEX", help="only these tests: prints outcomes, keeps and writes nothing")
     parser.add_argument("--clouds-file", type=Path, help="clouds.yaml of a cloud that runs already")
+    parser.add_argument(
+        "--images-port", type=int, default=0, help="where files for the image service are served: that cloud allows it"
+    )
+    parser.add_argument(
+        "--services-file", type=Path, help="write settings of services for --images-port there, and end"
+    )
     parser.add_argument("--cloud", default="kilonode", help="its administrator's entry there")
     parser.add_argument("--workspace", type=Path, help="folder for Tempest's configuration and log; kept")
     parser.add_argument("--concurrency", type=int, default=max(2, os.cpu_count() or 2))
@@ -36,6 +45,10 @@ def main() -> int:
     unknown = [name for name in chosen.services if name not in SERVICES]
     if unknown:
         parser.error(f"unknown service {unknown[0]!r}; expected one of: {', '.join(SERVICES)}")
+    if chosen.services_file:
+        settings = service_settings(f"http://127.0.0.1:{chosen.images_port}/")
+        chosen.services_file.write_bytes(msgspec.yaml.encode(settings))
+        return 0
     try:
         environment.build()
         with tempfile.TemporaryDirectory(prefix="kilonode-tempest-") as temporary:
@@ -49,21 +62,24 @@ def main() -> int:
 def _run_all(chosen: argparse.Namespace, temporary: Path) -> None:
     workspace = chosen.workspace or temporary / "workspace"
     write_workspace(workspace)
-    if chosen.clouds_file:
-        _run_services(chosen, workspace, chosen.clouds_file, chosen.cloud)
-        return
-    state = temporary / "state"
-    try:
-        settings = UpSettings(state=state, name=CLOUD, nodes=NODES, stages=STAGES, port=0)
-        brought_up = asyncio.run(up(settings, print))
-        _run_services(chosen, workspace, Path(brought_up.clouds_file), CLOUD)
-    finally:
-        with suppress(InputError):
-            asyncio.run(down(state, CLOUD, print))
+    with image_server(chosen.images_port) as images_at:
+        if chosen.clouds_file:
+            write_configuration(workspace.absolute(), chosen.clouds_file, chosen.cloud, images_at)
+            _run_services(chosen, workspace)
+            return
+        state = temporary / "state"
+        services = service_settings(images_at)
+        try:
+            settings = UpSettings(state=state, name=CLOUD, nodes=NODES, stages=STAGES, services=services, port=0)
+            brought_up = asyncio.run(up(settings, print))
+            write_configuration(workspace.absolute(), Path(brought_up.clouds_file), CLOUD, images_at)
+            _run_services(chosen, workspace)
+        finally:
+            with suppress(InputError):
+                asyncio.run(down(state, CLOUD, print))
 
 
-def _run_services(chosen: argparse.Namespace, workspace: Path, clouds_file: Path, cloud: str) -> None:
-    write_configuration(workspace.absolute(), clouds_file, cloud)
+def _run_services(chosen: argparse.Namespace, workspace: Path) -> None:
     if chosen.tests:
         _print(run(workspace, chosen.tests, chosen.concurrency))
         return

@@ -11,13 +11,32 @@ from typing import Any, Final
 import openstack
 from openstack.config import OpenStackConfig
 
+from kilonode.cloud.service_settings import ImageSettings, ImageStore, ServiceSettings
+from tests.conformance.tempest.image_server import IMAGE, QCOW2_IMAGE
+
 TEMPLATE: Final = Path(__file__).with_name("tempest.ini")
 SECOND_IMAGE: Final = "cirros-second"
 MULTIATTACH_TYPE: Final = "multiattach"
 _MEBIBYTE: Final = 1024 * 1024
 
 
-def write_configuration(workspace: Path, clouds_file: Path, cloud: str) -> Path:
+def service_settings(images_at: str) -> ServiceSettings:
+    """How the services of a cloud for Tempest are set up: what OpenStack's own gates switch on. `images_at`: the
+    address of the only files that the image service may read from the web."""
+    stores = (ImageStore("cheap", weight=100), ImageStore("fast", weight=50))
+    image = ImageSettings(
+        stores=stores,
+        fetch_from=(images_at,),
+        locations=True,
+        cache=True,
+        second_endpoint=True,
+        # Most of the tests upload random bytes as a disk of some format, and skip themselves where that is refused.
+        check_formats=False,
+    )
+    return ServiceSettings(image=image)
+
+
+def write_configuration(workspace: Path, clouds_file: Path, cloud: str, images_at: str) -> Path:
     """Write `tempest.conf` into the workspace for the administrator's entry of a clouds.yaml; its path."""
     config = OpenStackConfig(config_files=[str(clouds_file)], load_envvars=False)
     region = config.get_one(cloud=cloud)
@@ -53,6 +72,7 @@ def write_configuration(workspace: Path, clouds_file: Path, cloud: str) -> Path:
     _add(told, "compute", certified_image_ref=found["image_ref"], certified_image_trusted_certs="first,second")
     _add(told, "network", public_network_id=public.id, floating_network_name=public.name)
     _add(told, "volume", volume_type_multiattach=multiattach)
+    _add(told, "image", http_image=f"{images_at}{IMAGE}", http_qcow2_image=f"{images_at}{QCOW2_IMAGE}")
     path = workspace / "tempest.conf"
     with path.open("w") as file:
         path.chmod(0o600)
