@@ -82,9 +82,9 @@ def test_a_log_that_grew_large_is_set_aside(folder: StateFolder, monkeypatch: py
 
 
 def test_the_clouds_file_names_an_administrator_and_a_user() -> None:
-    settings = CloudSettings(name="lab", public_url="http://127.0.0.1:5", secrets=Secrets("password", "key"))
+    settings = CloudSettings(name="lab", public_url="http://127.0.0.1:5", secrets=Secrets("not-to-be-seen", "key"))
     clouds = yaml.safe_load(clouds_file(settings))["clouds"]
     assert list(clouds) == ["lab", "lab-demo"]
     assert clouds["lab"]["auth"]["auth_url"] == "http://127.0.0.1:5/identity/v3"
     assert (clouds["lab"]["auth"]["username"], clouds["lab-demo"]["auth"]["project_name"]) == ("admin", "demo")
-    assert "password" not in repr(settings)
+    assert "not-to-be-seen" not in repr(settings)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from kilonode.base.clock import RealClock
+from kilonode.base.errors import InputError, LabError
 from kilonode.base.processes import (
     ProcessIdentity,
     identify,
@@ -20,9 +21,12 @@ from kilonode.base.processes import (
     start_detached,
     wait_until_gone,
 )
-from kilonode.cloud import supervisor as supervisor_module
+from kilonode.cloud import keeping
+from kilonode.cloud.commands import ProcessChange, ProcessCommand
+from kilonode.cloud.control_channel import RestartRequest, answering, ask
 from kilonode.cloud.folder import ProcessRecord, ProcessState, ProcessTable
-from kilonode.cloud.supervisor import Supervisor, describe_exit
+from kilonode.cloud.keeping import describe_exit
+from kilonode.cloud.supervisor import Supervisor
 
 pytestmark = [pytest.mark.real_loop, pytest.mark.processes]
 
@@ -32,6 +36,19 @@ STUBBORN = (
 )
 
 
+WORKER = """
+import os, sys
+def say(word): os.write(int(os.environ["KILONODE_CUES"]), word.encode() + b"\\n")
+say("prepared")
+for line in sys.stdin:
+    print(os.environ.get("LABEL", "first"), line.strip(), flush=True)
+    if line == "go\\n": say("ready")
+    if line == "drain\\n": break
+"""
+"""Does what a role process does: begins when it may, lets go when it is told to."""
+AS_IT_IS = ProcessChange()
+
+
 class Watched:
     """A running supervisor, and what it published."""
 
@@ -39,6 +56,12 @@ class Watched:
         self.tables: asyncio.Queue[ProcessTable] = asyncio.Queue()
         self.stop = asyncio.Event()
         self.latest: dict[str, ProcessRecord] = {}
+        self.supervisor: Supervisor
+
+    async def replace(self, name: str, change: ProcessChange = AS_IT_IS) -> list[str]:
+        told: list[str] = []
+        await self.supervisor.restart(RestartRequest((name,), change), told.append)
+        return told
 
     async def until(self, condition: Callable[[dict[str, ProcessRecord]], bool]) -> None:
         while not condition(self.latest):
@@ -53,9 +76,13 @@ class Watched:
 @asynccontextmanager
 async def supervised(folder: Path, **programs: str) -> AsyncIterator[Watched]:
     watched = Watched()
-    commands = {name: [sys.executable, "-c", program] for name, program in programs.items()}
-    keeper = Supervisor(commands, lambda name: folder / f"{name}.log", watched.tables.put_nowait, RealClock())
-    running = asyncio.create_task(keeper.run(watched.stop))
+    commands = {
+        name: ProcessCommand((sys.executable, "-c", program), version="A") for name, program in programs.items()
+    }
+    watched.supervisor = Supervisor(
+        commands, lambda name: folder / f"{name}.log", watched.tables.put_nowait, RealClock()
+    )
+    running = asyncio.create_task(watched.supervisor.run(watched.stop))
     try:
         yield watched
     finally:
@@ -65,7 +92,7 @@ async def supervised(folder: Path, **programs: str) -> AsyncIterator[Watched]:
 
 async def test_a_process_that_is_killed_is_started_again(tmp_path: Path) -> None:
     async with supervised(tmp_path, one=UNTIL_INPUT_ENDS, two=UNTIL_INPUT_ENDS) as watched:
-        await watched.until(lambda latest: len(latest) == 2)
+        await watched.until(lambda latest: len(latest) == 2 and all(one.identity for one in latest.values()))
         first, other = watched.identity("one"), watched.identity("two")
         os.kill(first.pid, signal.SIGKILL)
         await watched.until(lambda latest: latest["one"].restarts == 1 and latest["one"].state == ProcessState.RUNNING)
@@ -85,8 +112,8 @@ async def test_a_process_that_says_it_cannot_work_is_left(tmp_path: Path) -> Non
 
 
 async def test_a_process_that_dies_again_and_again_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervisor_module, "FIRST_DELAY_S", 0.001)
-    monkeypatch.setattr(supervisor_module, "DEATHS_LIMIT", 2)
+    monkeypatch.setattr(keeping, "FIRST_DELAY_S", 0.001)
+    monkeypatch.setattr(keeping, "DEATHS_LIMIT", 2)
     async with supervised(tmp_path, one="raise SystemExit(1)") as watched:
         await watched.until(lambda latest: "one" in latest and latest["one"].state == ProcessState.FAILED)
     assert watched.latest["one"].restarts == 2
@@ -95,13 +122,98 @@ async def test_a_process_that_dies_again_and_again_is_given_up(tmp_path: Path, m
 async def test_a_process_that_does_not_listen_is_killed_in_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(supervisor_module, "STOP_TIMEOUT_S", 0.01)
+    monkeypatch.setattr(keeping, "STOP_TIMEOUT_S", 0.01)
     async with supervised(tmp_path, one=STUBBORN) as watched:
-        await watched.until(lambda latest: "one" in latest)
+        await watched.until(lambda latest: "one" in latest and latest["one"].identity is not None)
         deaf = watched.identity("one")
         while not (tmp_path / "one.log").read_text():  # noqa: ASYNC110 - a file is no event
             await asyncio.sleep(0)
     assert not is_alive(deaf)
+
+
+async def test_a_replacement_begins_only_when_the_process_it_replaces_has_let_go(tmp_path: Path) -> None:
+    async with supervised(tmp_path, one=WORKER) as watched:
+        await watched.until(lambda latest: "one" in latest and latest["one"].ready)
+        first = watched.identity("one")
+        told = await watched.replace("one", ProcessChange(version="B", environment={"LABEL": "second"}))
+        assert f"pid {first.pid} ended" in told[0]
+        await watched.until(lambda latest: latest["one"].replacements == 1 and latest["one"].ready)
+        second = watched.latest["one"]
+        assert (second.version, second.restarts, second.last_exit) == ("B", 0, "")
+        assert watched.identity("one") != first
+        assert not is_alive(first)
+        assert (tmp_path / "one.log").read_text().splitlines() == ["first go", "first drain", "second go"]
+        os.kill(watched.identity("one").pid, signal.SIGKILL)
+        await watched.until(lambda latest: latest["one"].restarts == 1 and latest["one"].ready)
+        assert watched.latest["one"].version == "B"
+    assert (tmp_path / "one.log").read_text().splitlines()[3] == "second go"
+
+
+async def test_a_replacement_that_does_not_come_up_changes_nothing(tmp_path: Path) -> None:
+    async with supervised(tmp_path, one=WORKER) as watched:
+        await watched.until(lambda latest: "one" in latest and latest["one"].ready)
+        first = watched.identity("one")
+        with pytest.raises(LabError, match="goes on") as caught:
+            await watched.replace("one", ProcessChange(version="B", interpreter="/bin/false"))
+        assert "exit status 1" in str(caught.value)
+        with pytest.raises(LabError, match="cannot be started"):
+            await watched.replace("one", ProcessChange(version="B", interpreter="/no/such/python"))
+        with pytest.raises(InputError, match="no such process"):
+            await watched.replace("two")
+        assert is_alive(first)
+        assert (watched.latest["one"].version, watched.latest["one"].replacements) == ("A", 0)
+
+
+async def test_a_process_that_was_given_up_is_started_by_a_restart(tmp_path: Path) -> None:
+    async with supervised(tmp_path, one="raise SystemExit(2)") as watched:
+        await watched.until(lambda latest: "one" in latest and latest["one"].state == ProcessState.FAILED)
+        with pytest.raises(LabError, match="there is still none"):
+            await watched.replace("one")
+    counted = "import pathlib; p = pathlib.Path('count'); n = p.exists(); p.touch(); n or exit(2)\n" + WORKER
+    counted = counted.replace("'count'", repr(str(tmp_path / "count")))
+    async with supervised(tmp_path, two=counted) as watched:
+        await watched.until(lambda latest: "two" in latest and latest["two"].state == ProcessState.FAILED)
+        await watched.replace("two")
+        await watched.until(lambda latest: latest["two"].state == ProcessState.RUNNING and latest["two"].ready)
+
+
+async def test_a_frozen_process_can_be_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping, "DRAIN_TIMEOUT_S", 0.01)
+    async with supervised(tmp_path, one=WORKER) as watched:
+        await watched.until(lambda latest: "one" in latest and latest["one"].ready)
+        first = watched.identity("one")
+        os.kill(first.pid, signal.SIGSTOP)
+        await watched.replace("one")
+        assert not is_alive(first)
+        await watched.until(lambda latest: latest["one"].replacements == 1 and latest["one"].ready)
+
+
+async def test_a_supervisor_is_asked_by_a_socket_for_its_owner_alone_however_long_its_folders_name(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / ("x" * 100)
+    folder.mkdir()
+    wanted = RestartRequest(("one", "two"), ProcessChange(version="B"))
+
+    async def act(request: RestartRequest, tell: Callable[[str], None]) -> None:
+        assert request == wanted
+        tell("half way")
+        if asked:
+            raise InputError("no more")
+        asked.append(request)
+
+    asked: list[RestartRequest] = []
+    for _ in range(2):  # also where a supervisor that was killed left its socket
+        async with answering(folder, act):
+            assert (folder / "control").stat().st_mode & 0o777 == 0o600
+            if not asked:
+                assert [said async for said in ask(folder, wanted)] == ["half way"]
+            else:
+                with pytest.raises(LabError, match="could not do") as caught:
+                    assert [said async for said in ask(folder, wanted)]
+                assert "no more" in str(caught.value)
+    with pytest.raises(InputError, match="does not answer"):
+        assert [said async for said in ask(folder, wanted)]
 
 
 async def test_an_identity_is_never_that_of_another_process() -> None:

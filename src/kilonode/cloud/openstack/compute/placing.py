@@ -41,8 +41,10 @@ from kilonode.cloud.openstack.compute.model import (
 from kilonode.cloud.openstack.compute.stage_facts import server_draws
 from kilonode.cloud.openstack.compute.states import ACTIVE, BUILDING, ERROR
 from kilonode.cloud.resources import HEARTBEAT, NO_USAGE, NODE, NODE_USAGE
+from kilonode.cloud.role_counts import names_of
 from kilonode.cloud.schedulers import make_scheduler
 from kilonode.cloud.scheduling import Request
+from kilonode.cloud.shares import Shares
 from kilonode.cloud.stages import Stage
 from kilonode.control.mirror import Put
 from kilonode.control.queue import WorkQueue
@@ -63,6 +65,7 @@ async def schedule(cloud: Cloud) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(beat_for_ever(cloud, cloud.role), name=f"{cloud.role}-heartbeat")
         group.create_task(placing.liveness.watch(), name=f"{cloud.role}-liveness")
+        group.create_task(placing.shares.watch(), name=f"{cloud.role}-shares")
         group.create_task(placing.controller.run(), name=cloud.role)
 
 
@@ -85,6 +88,7 @@ class Placing:
         self._demands = Demands(cloud.mirror, self._labels)
         self.liveness = Liveness(cloud, self._enter_node)
         self.controller = BatchController(cloud.role, WorkQueue(cloud.clock), cloud.mirror, self.decide, undo=self.undo)
+        self.shares = Shares(cloud, names_of(ROLE, cloud.settings.roles.scheduler), self._look_again)
         cloud.mirror.subscribe(self._on_change, known=(NODE, SERVER))
 
     def decide(self, key: str) -> Decision | None:
@@ -93,6 +97,8 @@ class Placing:
         if entry is None:
             return None
         server: Server = entry.value
+        if not self._is_mine(server):
+            return None
         stage = self._cloud.stages.find(SERVER, server.state, server.task)
         if stage is None or stage.does not in (PLACE, PLACE_MOVE):
             return None
@@ -171,15 +177,28 @@ class Placing:
         if kind == SERVER:
             self._tentative.pop(key, None)
             entry = self._mirror.get(SERVER, key)
-            self._count_failures(key, entry.value if entry is not None else None)
-            if entry is not None and entry.value.task is not None:
-                stage = self._cloud.stages.find(SERVER, entry.value.state, entry.value.task)
-                if stage is not None and stage.does in (PLACE, PLACE_MOVE):
-                    self.controller.queue.add(key)
+            server = entry.value if entry is not None else None
+            self._count_failures(key, server)
+            self._take_up(server)
         elif kind == NODE_USAGE:
             self._enter_usage(key)
         elif kind == NODE:
             self._enter_node(key)
+
+    def _look_again(self) -> None:
+        """Take up what has become this scheduler's; the others let go of what is not theirs when they come to it."""
+        for entry in self._mirror.all(SERVER).values():
+            self._take_up(entry.value)
+
+    def _take_up(self, server: Server | None) -> None:
+        if server is not None and server.task is not None:
+            stage = self._cloud.stages.find(SERVER, server.state, server.task)
+            if stage is not None and stage.does in (PLACE, PLACE_MOVE) and self._is_mine(server):
+                self.controller.queue.add(server.id)
+
+    def _is_mine(self, server: Server) -> bool:
+        # One scheduler decides for all members of a group: two could not see each other's choices in time.
+        return self.shares.mine(server.group_id or server.id)
 
     def _count_failures(self, key: str, server: Server | None) -> None:
         """Remember which nodes refuse servers; one that launches a server is good again."""
