@@ -2,6 +2,7 @@
 
     KilonodeError           what is wrong, where, expected, got, hint; and the exit code of the command line
     ├── InputError          2   bad file, argument, missing cloud or tool; carries every Problem found
+    ├── FaultError          3   a fault could not be done, healed, or seen to be either
     ├── AbortError          4   the user or an abort criterion ended it; what was measured is kept
     ├── LabError            5   Kilonode itself failed: a bug
     └── OperationError      -   one operation against a cloud failed; it becomes an Op's outcome and never ends a run
@@ -82,6 +83,12 @@ class InputError(KilonodeError):
 
     def __str__(self) -> str:
         return "\n".join(str(problem) for problem in self.problems)
+
+
+class FaultError(KilonodeError):
+    """A fault could not be done, healed, or seen to be either: what is the case is not known."""
+
+    exit_code = 3
 
 
 class AbortError(KilonodeError):

@@ -22,6 +22,7 @@ import msgspec
 
 from kilonode.base.encoding import decode_json, encode_json
 from kilonode.base.processes import ProcessIdentity
+from kilonode.base.randomness import Randomness
 from kilonode.faults.model import Action, Fault, Kind, Target
 
 Memory = TypeVar("Memory", bound=msgspec.Struct)
@@ -33,12 +34,10 @@ class Found(msgspec.Struct, frozen=True, omit_defaults=True):
     kind: Kind
     name: str
     """Its own: `api-1`, `compute-0001`."""
-    group: str = ""
-    """What it is one of, for a choice among its equals: the service `api`. Empty: its own name."""
+    groups: tuple[str, ...] = ()
+    """What else it is meant by: the services that it is an instance of."""
     node: str = ""
     """The node it is on, or is. Empty: this machine, or none."""
-    services: tuple[str, ...] = ()
-    """Of a node: the services on it, as far as the driver knows."""
     identity: ProcessIdentity | None = None
     """Of a process of this machine."""
     words: str = ""
@@ -106,22 +105,28 @@ class Driver(Protocol):
         ...
 
     async def find(self, target: Target) -> Sequence[Found]:
-        """Everything the target's kind and names mean, before any choice. Names that mean nothing are left out."""
+        """Everything the target's kind and names mean, before any choice and wherever it is.
+
+        A target without names means all of its kind. Names that mean nothing are left out.
+        """
         ...
 
-    def plan(self, fault: Fault, found: Sequence[Found], peers: Sequence[Found]) -> Sequence[Step]:
+    def plan(
+        self, fault: Fault, found: Sequence[Found], peers: Sequence[Found], randomness: Randomness
+    ) -> Sequence[Step]:
         """What will be done. Raises InputError when the fault cannot be done to these.
 
-        `found` are the chosen members of the target, `peers` of the other side (empty where there is none).
+        `found` are the chosen members of the target, `peers` of the other side (empty where there is none). What is
+        left to chance (who is the isolated one) is drawn from `randomness`.
         """
         ...
 
     async def inject(self, step: Step, keep: Keep) -> Effect:
-        """Do it and see it done. Raises OperationError when it could not be done or seen; then it is healed."""
+        """Do it and see it done. Raises FaultError when it could not be done or seen; then it is healed."""
         ...
 
     async def heal(self, step: Step) -> Effect:
-        """Undo it and see it undone; also half of it, also again. Raises OperationError when it could not be."""
+        """Undo it and see it undone; also half of it, also again. Raises FaultError when it could not be."""
         ...
 
     async def capabilities(self) -> Sequence[Capability]:

@@ -155,6 +155,7 @@ def _degrade(cursor: Cursor, action: Action) -> Fault:
 
 def _partition(cursor: Cursor, action: Action) -> Fault:
     target, peer = group(cursor, KINDS[action]), None
+    shape: Shape
     if cursor.word("into"):
         cursor.index += cursor.peek() in ("a", "an", "the")
         shape = next((shape for words, shape in SHAPES.items() if _words(cursor, words)), None) or cursor.refuse()

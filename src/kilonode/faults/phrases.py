@@ -10,7 +10,7 @@ import msgspec
 
 from kilonode.faults.cursor import Cursor
 from kilonode.faults.model import Choice, Kind, Link, Nodes, Pick, Target
-from kilonode.faults.words import LINK, MEMBERS, NODES, NUMBERS, ONE, is_one
+from kilonode.faults.words import ALL, LINK, MEMBERS, NODES, NUMBERS, ONE, is_one
 
 NAMED: Final = Choice()
 EXAMPLES: Final = {
@@ -30,7 +30,7 @@ def choice(cursor: Cursor) -> Choice:
     """`one`, `all`, `2 of 3`, `50% of`, `a minority of`, or nothing."""
     if cursor.word(*ONE):
         return Choice(Pick.NUMBER, 1, _of(cursor))
-    if cursor.word("all"):
+    if cursor.word(*ALL):
         cursor.word("of")
         return Choice(Pick.ALL)
     if percent := cursor.percent():

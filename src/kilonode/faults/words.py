@@ -25,6 +25,7 @@ ISOLATE: Final = "isolate"
 """`isolate X` is `partition X from the rest`."""
 
 ONE: Final = ("one", "random", "single", "some", "any")
+ALL: Final = ("all", "every", "each")
 NUMBERS: Final = {word: number for number, word in enumerate(("two", "three", "four", "five", "six", "seven"), 2)}
 MEMBERS: Final[dict[Kind, tuple[str, str]]] = {
     Kind.SERVICE: ("service", "services"),
@@ -78,7 +79,7 @@ PASSING: Final = frozenset(
 
 RESERVED: Final = frozenset(
     {
-        *ONE, *NUMBERS, "all", "of", "percent", "minority", "majority", "the", "an", "both", "each", "every",
+        *ONE, *NUMBERS, *ALL, "of", "percent", "minority", "majority", "the", "an", "both",
         "few", "many", "most", "no", "none", "other", "others", "several", "this", "that",
         *(word for both in MEMBERS.values() for word in both), *NODES,
         "on", "for", "by", "with", "at", "to", "from", "into", "under", "and", "then", "while", "after",

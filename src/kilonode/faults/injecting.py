@@ -1,0 +1,201 @@
+"""Injecting what was planned, keeping the times, and healing it: always, in every order of ends, once at least.
+
+The order that nothing may change: the step is in the journal, then it is done, then it is undone, then the journal says
+so. What was injected last is healed first. Every fault ends as one `Disrupted`: when it was due, when it took effect
+(seen, not assumed) and when it was healed. Instants are of the clock, in nanoseconds.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Sequence
+
+import msgspec
+
+from kilonode.base.clock import NANOSECONDS_PER_SECOND, Clock
+from kilonode.base.errors import FaultError, KilonodeError
+from kilonode.faults.driver import Effect, Step
+from kilonode.faults.journal import Journal
+from kilonode.faults.planning import PlannedFault, PlannedPart
+from kilonode.faults.registry import Drivers
+
+Tell = Callable[[str], None]
+"""Words for people about what happens, as it happens."""
+
+
+class Disrupted(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What became of one fault."""
+
+    sentence: str
+    due_ns: int
+    took_effect_ns: int | None = None
+    """When all of its steps had taken effect; None: they did not."""
+    resolution_ns: int = 0
+    """The true instant lies in so much time before."""
+    healed_ns: int | None = None
+    """None: it is not healed, or leaves nothing to heal."""
+    lasting: bool = False
+    """Whether it leaves something to heal."""
+    error: str = ""
+
+
+class Injection:
+    """One fault that is in effect."""
+
+    def __init__(self, planned: PlannedFault, due_ns: int, numbers: Sequence[int], effects: Sequence[Effect]) -> None:
+        self.planned = planned
+        self.due_ns = due_ns
+        self.numbers = tuple(numbers)
+        self.took_effect_ns = max(effect.at_ns for effect in effects)
+        self.resolution_ns = max(effect.resolution_ns for effect in effects)
+
+
+class Injector:
+    """Injects and heals, and writes both down."""
+
+    def __init__(self, drivers: Drivers, journal: Journal, clock: Clock, tell: Tell = lambda words: None) -> None:
+        self._drivers = drivers
+        self._journal = journal
+        self._clock = clock
+        self._tell = tell
+        self._open: dict[int, Injection] = {}
+        self.results: list[Disrupted] = []
+        """Every fault that was begun, in the order in which they ended."""
+
+    async def inject(self, planned: PlannedFault, due_ns: int | None = None) -> Injection:
+        """Do all steps of a fault at once and see them done. When one cannot be, all are healed and it is raised."""
+        due_ns = self._clock.now_ns() if due_ns is None else due_ns
+        numbers = self._journal.plan(planned.steps)
+        self._tell(f"injecting: {planned.sentence}")
+        tasks = [
+            asyncio.ensure_future(self._do(number, step)) for number, step in zip(numbers, planned.steps, strict=True)
+        ]
+        try:
+            await asyncio.gather(*tasks)
+        except BaseException as error:
+            # None is left half way: healing while a step is still being done would race with it.
+            await asyncio.gather(*tasks, return_exceptions=True)
+            healed_ns = await asyncio.shield(asyncio.ensure_future(self._undo(numbers)))
+            self._end(planned, due_ns, None, healed_ns, str(error) or type(error).__name__)
+            raise
+        injection = Injection(planned, due_ns, numbers, [task.result() for task in tasks])
+        if planned.lasting:
+            self._open[numbers[0]] = injection
+        else:
+            self._end(planned, due_ns, injection, None, "")
+        return injection
+
+    async def heal(self, injection: Injection) -> None:
+        """Undo a fault and see it undone; nothing when it was healed or leaves nothing. Raises FaultError."""
+        if self._open.pop(injection.numbers[0], None) is None:
+            return
+        planned = injection.planned
+        self._tell(f"healing: {planned.sentence}")
+        healed_ns = await self._undo(injection.numbers)
+        error = "" if healed_ns is not None else "it could not be healed"
+        self._end(planned, injection.due_ns, injection, healed_ns, error)
+        if error:
+            raise FaultError(error, where=planned.sentence, hint="try again with: kilonode fault heal")
+
+    async def heal_all(self) -> None:
+        """Undo all that is in effect, the last first; what cannot be is left open, said, and raised in the end."""
+        errors: list[FaultError] = []
+        for injection in reversed(tuple(self._open.values())):
+            try:
+                await self.heal(injection)
+            except FaultError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
+
+    @contextlib.asynccontextmanager
+    async def healing(self) -> AsyncIterator[None]:
+        """However the context is left, all is healed then."""
+        try:
+            yield
+        finally:
+            await asyncio.shield(asyncio.ensure_future(self.heal_all()))
+
+    async def carry_out(self, parts: Sequence[PlannedPart], stop: asyncio.Event) -> bool:
+        """Do a whole sentence, with its pauses and durations, and heal everything.
+
+        What has no duration lasts until `stop` is set; set early, it ends everything at once. Returns whether the
+        sentence came to its own end. Raises what an injection or a heal raised.
+        """
+        async with self.healing():
+            for part in parts:
+                if await self._wait(float(part.after), stop):
+                    return False
+                others = [await self.inject(each) for each in part.during]
+                injection = await self.inject(part.fault)
+                if await self._wait_for(injection, stop):
+                    return False
+                for other in reversed(others):
+                    if other.planned.duration is None and injection.planned.open_ended:
+                        continue  # both last until the end
+                    if await self._wait_for(other, stop):
+                        return False
+                    await self.heal(other)
+            if self._open:
+                await stop.wait()
+            return True
+
+    async def _wait_for(self, injection: Injection, stop: asyncio.Event) -> bool:
+        """Wait until the duration of a fault is over, and heal it; True when `stop` came first."""
+        duration = injection.planned.duration
+        if duration is None:
+            return stop.is_set()
+        past_s = (self._clock.now_ns() - injection.took_effect_ns) / NANOSECONDS_PER_SECOND
+        if await self._wait(float(duration) - past_s, stop):
+            return True
+        await self.heal(injection)
+        return False
+
+    async def _wait(self, seconds: float, stop: asyncio.Event) -> bool:
+        """Wait; True when `stop` came first."""
+        if seconds > 0 and not stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), seconds)
+        return stop.is_set()
+
+    async def _do(self, number: int, step: Step) -> Effect:
+        driver = self._drivers.named(step.driver)
+        effect = await driver.inject(step, lambda fuller: self._journal.keep(number, fuller))
+        self._journal.took_effect(number, effect.words)
+        self._tell(f"  {effect.words}")
+        return effect
+
+    async def _undo(self, numbers: Sequence[int]) -> int | None:
+        """Heal steps, the last first, all of them whatever becomes of one.
+
+        When the last of them was; None when one was not, or there was nothing to heal.
+        """
+        effects = [
+            await undo(number, self._drivers, self._journal, self._tell)
+            for number in reversed(numbers)
+            if self._journal.step(number).heals
+        ]
+        done = [effect.at_ns for effect in effects if effect is not None]
+        return max(done) if done and len(done) == len(effects) else None
+
+    def _end(
+        self, planned: PlannedFault, due_ns: int, injection: Injection | None, healed_ns: int | None, error: str
+    ) -> None:
+        effect_ns = injection.took_effect_ns if injection else None
+        resolution_ns = injection.resolution_ns if injection else 0
+        self.results.append(
+            Disrupted(planned.sentence, due_ns, effect_ns, resolution_ns, healed_ns, planned.lasting, error)
+        )
+
+
+async def undo(number: int, drivers: Drivers, journal: Journal, tell: Tell) -> Effect | None:
+    """Heal one step of a journal and write that down; None when it could not be healed, which is written down too."""
+    step = journal.step(number)
+    try:
+        effect = await drivers.named(step.driver).heal(step)
+    except (KilonodeError, OSError, msgspec.DecodeError) as error:
+        journal.not_healed(number, str(error))
+        tell(f"  not healed: {step.words}: {error}")
+        return None
+    journal.healed(number, effect.words)
+    tell(f"  {effect.words}")
+    return effect

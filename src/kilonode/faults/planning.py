@@ -1,0 +1,79 @@
+"""From a sentence to what will be done: targets found and chosen, steps laid out. Nothing is touched.
+
+The same seed and the same things found give the same choice. Whatever matches nothing, or not what the sentence says,
+is refused here, before a run begins; so this is also all that a dry run does.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from kilonode.base.randomness import Randomness
+from kilonode.base.units import Duration
+from kilonode.faults.choosing import choose
+from kilonode.faults.driver import Driver, Found, Step
+from kilonode.faults.model import Fault, Kind, Nodes, Sentence, Target
+from kilonode.faults.printing import print_fault
+from kilonode.faults.registry import Drivers
+
+
+class PlannedFault(msgspec.Struct, frozen=True):
+    """One fault with what it was resolved to."""
+
+    sentence: str
+    """Canonical."""
+    duration: Duration | None
+    steps: tuple[Step, ...]
+
+    @property
+    def lasting(self) -> bool:
+        """Whether it leaves something to heal."""
+        return any(step.heals for step in self.steps)
+
+    @property
+    def open_ended(self) -> bool:
+        """Whether it lasts until somebody heals it."""
+        return self.lasting and self.duration is None
+
+
+class PlannedPart(msgspec.Struct, frozen=True):
+    """One part of a sentence with what it was resolved to."""
+
+    fault: PlannedFault
+    during: tuple[PlannedFault, ...] = ()
+    after: Duration = Duration(0)
+
+
+async def plan_sentence(sentence: Sentence, drivers: Drivers, randomness: Randomness) -> tuple[PlannedPart, ...]:
+    """Resolve all targets as they are now. Raises InputError."""
+    parts = []
+    for number, part in enumerate(sentence.parts):
+        faults = [
+            await plan_fault(fault, drivers, randomness.child(number, place))
+            for place, fault in enumerate((part.fault, *part.during))
+        ]
+        parts.append(PlannedPart(faults[0], tuple(faults[1:]), part.after))
+    return tuple(parts)
+
+
+async def plan_fault(fault: Fault, drivers: Drivers, randomness: Randomness) -> PlannedFault:
+    """Resolve the targets of one fault as they are now. Raises InputError."""
+    driver = drivers.for_fault(fault)
+    found = await resolve(fault.target, driver, randomness.child("target"))
+    peers: Sequence[Found] = ()
+    if fault.peer is not None:
+        peers = await resolve(fault.peer, driver, randomness.child("peer"))
+    steps = driver.plan(fault, found, peers, randomness.child("driver"))
+    return PlannedFault(print_fault(fault), fault.duration, tuple(steps))
+
+
+async def resolve(target: Target, driver: Driver, randomness: Randomness) -> tuple[Found, ...]:
+    """What a target means now. Raises InputError when that is nothing, or not what it says."""
+    found = await driver.find(target)
+    having = {}
+    nodes = target.nodes or Nodes()
+    for service in nodes.services:
+        having[service] = {each.node for each in await driver.find(Target(Kind.SERVICE, (service,)))}
+    known = await driver.find(Target(target.kind))
+    names = sorted({name for each in known for name in (each.name, *each.groups)})
+    return choose(target, found, randomness, having=having, known=names)
