@@ -65,7 +65,8 @@ async def _serve_api(cloud: Cloud, cues: Cues) -> None:
     application = await open_application(cloud)
     # It listens only now: who connects before the role can answer is refused, as with any server that is down.
     with inherited(_inherited(PORT_VARIABLE)) as listener:
-        await serve(application, listener, ready=cues.ready, drain=cues.drain)
+        limits = cloud.settings.services.limits
+        await serve(application, listener, ready=cues.ready, drain=cues.drain, limits=limits)
 
 
 def _inherited(variable: str) -> int:

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from kilonode.base.errors import InputError
+from kilonode.cloud.limits import Limits
 
 FILE_STORE: Final = "file"
 WEB_STORE: Final = "web"
@@ -75,6 +76,8 @@ class ServiceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     identity: IdentitySettings = IdentitySettings()
     quotas: Literal["unlimited", "openstack"] = "unlimited"
     """What a project may have until somebody limits it: anything, or what Nova, Neutron and Cinder allow by default."""
+    limits: Limits = Limits()
+    """What one client may ask of the api at most."""
 
 
 def read_service_settings(path: Path) -> ServiceSettings:

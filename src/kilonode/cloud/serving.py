@@ -12,6 +12,8 @@ from typing import Any, Final
 
 import uvicorn
 
+from kilonode.cloud.guard import Guard
+from kilonode.cloud.limits import Limits
 from kilonode.cloud.ports import BACKLOG
 
 KEEP_ALIVE_S: Final = 75
@@ -31,17 +33,20 @@ async def serve(
     *,
     ready: Callable[[], None] = lambda: None,
     drain: asyncio.Event | None = None,
+    limits: Limits | None = None,
 ) -> None:
     """Serve an ASGI application on a socket until cancelled; requests under way are answered first.
 
-    `ready` is called when it listens. When `drain` is set it stops accepting, and returns when nobody is left.
+    `limits` are what clients may do. `ready` is called when it listens.
+    When `drain` is set it stops accepting, and returns when nobody is left.
     """
     last_words = _LastWords(application)
+    guard = Guard(limits or Limits())
     server = _Server(
         uvicorn.Config(
             last_words,
             loop="none",
-            http="httptools",
+            http=guard.protocol,  # type: ignore[arg-type]  # all that is asked of the class is a connection
             ws="none",
             lifespan="off",
             log_config=None,
@@ -56,6 +61,7 @@ async def serve(
         ready,
     )
     serving = asyncio.create_task(server.serve(sockets=[listener]), name="serve")
+    watching = asyncio.create_task(guard.watch(), name="guard")
     draining = asyncio.create_task(_drained(server, last_words, drain or asyncio.Event()), name="drain")
     try:
         await asyncio.shield(serving)
@@ -65,6 +71,7 @@ async def serve(
         raise
     finally:
         draining.cancel()
+        watching.cancel()
 
 
 async def _drained(server: "_Server", last_words: "_LastWords", drain: asyncio.Event) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from kilonode.base.clock import SimulatedClock
 from kilonode.cloud.context import Cloud, CloudSettings
+from kilonode.cloud.limits import Limits
 from kilonode.cloud.openstack.web.access import Access, Caller, access_of
 from kilonode.cloud.openstack.web.application import Application
 from kilonode.cloud.openstack.web.faults import Fault, identity_fault_format, named_fault_format
@@ -20,7 +21,7 @@ from kilonode.cloud.openstack.web.microversions import Microversions, version_te
 from kilonode.cloud.openstack.web.request import Request
 from kilonode.cloud.openstack.web.response import Response, reply
 from kilonode.cloud.openstack.web.router import Router
-from kilonode.cloud.openstack.web.service import BODY_LIMIT_BYTES, Route, ServiceApp
+from kilonode.cloud.openstack.web.service import Route, ServiceApp
 from kilonode.store.memory import MemoryStore
 from kilonode.store.protocol import ConflictError
 from tests.cloud.openstack.harness import Answer, ask
@@ -200,9 +201,9 @@ async def test_a_body_that_is_wrong_is_400_with_the_place_of_the_mistake() -> No
 
 async def test_a_body_that_is_too_long_is_413_whether_it_says_so_or_not() -> None:
     async with things() as service:
-        told = await service.ask("POST", "/things", b"1", headers=[("content-length", str(BODY_LIMIT_BYTES + 1))])
+        told = await service.ask("POST", "/things", b"1", headers=[("content-length", str(Limits().body_bytes + 1))])
         assert told.status == 413
-        half = b" " * (BODY_LIMIT_BYTES // 2 + 1)
+        half = b" " * (Limits().body_bytes // 2 + 1)
         assert (await service.ask("POST", "/things", parts=[half, half, b""])).status == 413
 
 

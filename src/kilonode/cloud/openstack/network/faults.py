@@ -15,6 +15,7 @@ _TYPES: Final = {
     405: "HTTPMethodNotAllowed",
     409: "HTTPConflict",
     413: "HTTPRequestEntityTooLarge",
+    429: "HTTPTooManyRequests",
     500: "HTTPInternalServerError",
     501: "HTTPNotImplemented",
 }

@@ -16,10 +16,11 @@ from kilonode.cloud.delays import Delay
 from kilonode.cloud.openstack.web.access import ANONYMOUS, Access, AccessRule, Caller
 from kilonode.cloud.openstack.web.faults import Fault, identity_fault_format
 from kilonode.cloud.openstack.web.microversions import NO_MICROVERSION, Microversion
+from kilonode.cloud.openstack.web.rates import Rates
 from kilonode.cloud.openstack.web.request import Request
 from kilonode.cloud.openstack.web.response import Response
 from kilonode.cloud.openstack.web.router import Router
-from kilonode.cloud.openstack.web.service import BODY_LIMIT_BYTES, Route, ServiceApp
+from kilonode.cloud.openstack.web.service import Route, ServiceApp
 from kilonode.cloud.stage_files import ServiceTime
 from kilonode.store.protocol import ConflictError
 
@@ -62,6 +63,8 @@ class Application:
     def __init__(self, cloud: Cloud, services: Iterable[ServiceApp], authenticate: Authenticate) -> None:
         self._cloud = cloud
         self._authenticate = authenticate
+        self._limits = cloud.settings.services.limits
+        self._rates = Rates(self._limits.rates)
         self._router: Router[_Target] = Router()
         self._services: dict[str, ServiceApp] = {}
         self._version_headers: dict[tuple[str, Microversion], EncodedHeaders] = {}
@@ -94,17 +97,22 @@ class Application:
         entry = found.target(scope["method"]) if found is not None else None
         if found is None or entry is None:
             service = self._services.get(path.split("/", 2)[1] if path.startswith("/") else "")
-            if found is None:
-                fault = Fault(404, f"The resource {path} could not be found.")
-            else:
-                allowed = ", ".join(found.methods())
-                fault = Fault(405, f"The method {scope['method']} is not allowed here.", headers=(("allow", allowed),))
-            await _send(send, _render(service, fault, request_id), [(b"x-openstack-request-id", request_id)])
+            given = dict(scope["headers"])
+            fault = self._nothing_there(
+                service, scope["method"], path, tuple(found.methods()) if found is not None else ()
+            )
+            await self._cloud.mirror.catch_up()
+            if service is not None and service.guarded and path.startswith(f"{service.prefix}/"):
+                try:
+                    self._known_caller(given)
+                except Fault as refusal:
+                    fault = refusal
+            names = service.request_id_headers if service is not None else ("x-openstack-request-id",)
+            headers = [(name.encode(), request_id) for name in names]
+            await _send(send, _render(service, fault, request_id, given), headers)
             return
         target, params = entry
-        headers: EncodedHeaders = [
-            (name.encode(), request_id) for name in target.service.request_id_headers
-        ]  # a service has one or two
+        headers = [(name.encode(), request_id) for name in target.service.request_id_headers]  # one or two
         try:
             response = await self._answer(scope, receive, target, path, params, request_id, headers)
             await _send(send, response, headers)
@@ -127,20 +135,26 @@ class Application:
         headers: EncodedHeaders,
     ) -> Response:
         service, route = target.service, target.route
+        given = dict(scope["headers"])
+        headers += _encoded(service.headers)
         if target.service_time is not None and target.service_time.before is not None:
             await self._cloud.clock.sleep(self._thinking_s(target.operation, target.service_time.before))
         try:
-            given = dict(scope["headers"])
             await self._cloud.mirror.catch_up()
             caller = self._caller(route, given)
+            if self._limits.rates:
+                address = (scope.get("client") or ("",))[0]
+                self._rates.check(caller, address, self._cloud.clock.now_ns() / 1e9)
             if caller.access_rules is not None:
                 self._check_rules(service, caller.access_rules, scope["method"], path)
             version = NO_MICROVERSION
             if service.microversions is not None:
                 version = service.microversions.asked(given)
                 headers += self._headers_of(service, version)
-                if (route.since and version < route.since) or (route.until and version > route.until):
-                    raise Fault(404, "The resource could not be found.")
+            if caller.access < route.access:
+                raise Fault(403, service.refusal.format(route.policy or route.operation))
+            if (route.since and version < route.since) or (route.until and version > route.until):
+                raise Fault(404, "The resource could not be found.")
             request = Request(
                 self._cloud,
                 scope["method"],
@@ -153,18 +167,18 @@ class Application:
                 version,
             )
             if route.streams:
-                request.stream = _parts(receive)
+                request.stream = _parts(receive, self._limits.image_bytes)
                 response = await route.handler(request)
             else:
-                request.body = await _read(receive, given)
+                request.body = await _read(receive, given, self._limits.body_bytes)
                 response = await _handle(route, request)
         except Fault as fault:
-            response = _render(service, fault, request_id)
+            response = _render(service, fault, request_id, given)
         except _DisconnectedError:
             raise
         except Exception:
             _log.exception("%s: %s %s failed", request_id.decode(), scope["method"], path)
-            response = _render(service, Fault(500, SERVER_ERROR), request_id)
+            response = _render(service, Fault(500, SERVER_ERROR), request_id, given)
         if target.service_time is not None:
             await self._cloud.clock.sleep(target.service_time.total_s(response.items))
         return response
@@ -175,20 +189,24 @@ class Application:
         return before.quantile_s((draw >> 11) / 2**53)
 
     def _caller(self, route: Route, headers: dict[bytes, bytes]) -> Caller:
+        return ANONYMOUS if route.access == Access.PUBLIC else self._known_caller(headers)
+
+    def _known_caller(self, headers: dict[bytes, bytes]) -> Caller:
+        """Whose token it is. Raises Fault 401."""
         token = headers.get(b"x-auth-token")
-        if route.access == Access.PUBLIC:
-            return ANONYMOUS
         if not token:
             raise self._unauthorized()
         try:
-            caller = self._authenticate(token.decode("latin-1"))
+            return self._authenticate(token.decode("latin-1"))
         except Fault as fault:
             if fault.status == 401:
                 raise self._unauthorized() from fault
             raise
-        if caller.access < route.access:
-            raise Fault(403, f"Policy doesn't allow {route.operation} to be performed.")
-        return caller
+
+    def _nothing_there(self, service: ServiceApp | None, method: str, path: str, allowed: tuple[str, ...]) -> Fault:
+        if service is None:
+            return Fault(404, f"The resource {path} could not be found.")
+        return service.no_such_operation(method, allowed)
 
     def _check_rules(self, service: ServiceApp, rules: tuple[AccessRule, ...], method: str, path: str) -> None:
         """Raises Fault 401 when none of the access rules of the token is about this request."""
@@ -198,7 +216,7 @@ class Application:
             raise self._unauthorized()
 
     def _unauthorized(self) -> Fault:
-        place = f'Keystone uri="{self._cloud.settings.public_url}/identity"'
+        place = f'Keystone uri="{self._cloud.settings.public_url}/identity/v3"'
         return Fault(401, "The request you have made requires authentication.", headers=(("www-authenticate", place),))
 
     def _headers_of(self, service: ServiceApp, version: Microversion) -> EncodedHeaders:
@@ -220,9 +238,13 @@ async def _handle(route: Route, request: Request) -> Response:
     raise Fault(409, "The resource is being changed by too many requests at once. Try again.")
 
 
-def _render(service: ServiceApp | None, fault: Fault, request_id: bytes) -> Response:
-    # A refused token is answered by the check in front of the services, so in Keystone's words everywhere.
-    render = service.fault_format if service is not None and fault.status != 401 else identity_fault_format
+def _render(service: ServiceApp | None, fault: Fault, request_id: bytes, headers: Mapping[bytes, bytes]) -> Response:
+    render = identity_fault_format
+    if service is not None and fault.status == 401:
+        render = service.unauthorized
+    elif service is not None:
+        accepted = headers.get(b"accept", b"").decode("latin-1") if service.by_accepted_type else ""
+        render = next((one for kind, one in service.by_accepted_type.items() if kind in accepted), service.fault_format)
     response = render(fault, request_id.decode())
     if fault.headers:
         response.headers = (*response.headers, *fault.headers)
@@ -233,36 +255,41 @@ def _encoded(headers: Iterable[tuple[str, str]]) -> EncodedHeaders:
     return [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]
 
 
-async def _read(receive: Receive, headers: dict[bytes, bytes]) -> bytes:
+def _too_large() -> Fault:
+    # The rest of the body is not waited for.
+    return Fault(413, "Request is too large.", headers=(("connection", "close"),))
+
+
+async def _read(receive: Receive, headers: dict[bytes, bytes], limit_bytes: int) -> bytes:
     """The whole body, if it is not too long. Raises Fault 413."""
     announced = headers.get(b"content-length", b"0")
-    if announced.isdigit() and int(announced) > BODY_LIMIT_BYTES:
-        raise Fault(413, "Request is too large.")
+    if announced.isdigit() and int(announced) > limit_bytes:
+        raise _too_large()
     message = await receive()
     if not message.get("more_body", False):
         if message["type"] == "http.disconnect":
             raise _DisconnectedError
         whole: bytes = message.get("body", b"")
+        if len(whole) > limit_bytes:
+            raise _too_large()
         return whole
-    parts = [message.get("body", b"")]
-    length = len(parts[0])
-    async for part in _parts(receive):
-        length += len(part)
-        if length > BODY_LIMIT_BYTES:
-            raise Fault(413, "Request is too large.")
-        parts.append(part)
-    return b"".join(parts)
+    first = message.get("body", b"")
+    return b"".join([first, *[part async for part in _parts(receive, limit_bytes - len(first))]])
 
 
-async def _parts(receive: Receive) -> AsyncIterator[bytes]:
-    """The body as it comes. Raises _DisconnectedError when it ends too early."""
+async def _parts(receive: Receive, limit_bytes: int) -> AsyncIterator[bytes]:
+    """The body as it comes. Raises _DisconnectedError when it ends too early, and Fault 413 when it is too long."""
     more = True
+    length = 0
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise _DisconnectedError
         more = message.get("more_body", False)
         part = message.get("body", b"")
+        length += len(part)
+        if length > limit_bytes:
+            raise _too_large()
         if part:
             yield part
 

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final
 
-from kilonode.cloud.openstack.web.response import Header, Response, reply
+import msgspec
+
+from kilonode.cloud.openstack.web.response import JSON, Header, Response, reply
 
 
 class Fault(Exception):  # noqa: N818  the word of the APIs
@@ -41,6 +43,14 @@ def not_found(what: str, key: str) -> Fault:
     return Fault(404, f"{what} {key} could not be found.")
 
 
+def no_such_operation(method: str, allowed: tuple[str, ...]) -> Fault:
+    """404 for a path where nothing is, 405 for one that knows other methods."""
+    if not allowed:
+        return Fault(404, "The resource could not be found.")
+    words = f"The method {method} is not allowed for this resource."
+    return Fault(405, words, headers=(("allow", ", ".join(allowed)),))
+
+
 def title(status: int) -> str:
     """The standard phrase of an HTTP status."""
     try:
@@ -64,7 +74,7 @@ _FAULT_NAMES: Final = {
 }
 
 
-def named_fault_format(default_name: str) -> FaultFormat:
+def named_fault_format(default_name: str, content_type: bytes = JSON) -> FaultFormat:
     """The format of Nova and Cinder: `{"itemNotFound": {"code": 404, "message": …}}`.
 
     `default_name` stands for statuses without a name: `computeFault` in Nova, `computeFault` in Cinder too.
@@ -72,7 +82,10 @@ def named_fault_format(default_name: str) -> FaultFormat:
 
     def render(fault: Fault, request_id: str) -> Response:
         name = fault.type or _FAULT_NAMES.get(fault.status, default_name)
-        return reply({name: {"code": fault.status, "message": fault.message, **fault.extra}}, fault.status)
+        wait_s = dict(fault.headers).get("retry-after")
+        again = {} if wait_s is None else {"retryAfter": wait_s}
+        body = {"code": fault.status, "message": fault.message, **fault.extra, **again}
+        return msgspec.structs.replace(reply({name: body}, fault.status), content_type=content_type)
 
     return render
 

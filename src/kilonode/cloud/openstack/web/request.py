@@ -114,6 +114,11 @@ class Request:
         self._query: Query | None = None
 
     @property
+    def asked(self) -> str:
+        """The query as it came, with its question mark; empty without one."""
+        return f"?{self._query_string.decode('latin-1')}" if self._query_string else ""
+
+    @property
     def query(self) -> Query:
         """The query parameters."""
         if self._query is None:
@@ -129,10 +134,15 @@ class Request:
         """The body as a value of this type. Raises Fault 400 with what is wrong and where."""
         if not self.body:
             raise Fault(400, "The request body is empty.")
+        most = self.cloud.settings.services.limits.body_items
+        if len(self.body) > most and self.body.count(b",") + self.body.count(b"[") + self.body.count(b"{") > most:
+            raise Fault(413, "Request is too large.")
         try:
             value: Body = _decoder(kind).decode(self.body)  # type: ignore[arg-type]  # a type is hashable
         except msgspec.DecodeError as error:
             raise Fault(400, f"Invalid input for the request body: {error}.") from error
+        except RecursionError as error:
+            raise Fault(400, "Invalid input for the request body: it is nested too deeply.") from error
         return value
 
     def json_object(self) -> dict[str, Any]:

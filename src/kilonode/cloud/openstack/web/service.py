@@ -9,17 +9,15 @@ from typing import Final
 import msgspec
 
 from kilonode.cloud.openstack.web.access import Access
-from kilonode.cloud.openstack.web.faults import FaultFormat
+from kilonode.cloud.openstack.web.faults import Fault, FaultFormat, identity_fault_format, no_such_operation
 from kilonode.cloud.openstack.web.microversions import Microversion, Microversions
 from kilonode.cloud.openstack.web.request import Request
-from kilonode.cloud.openstack.web.response import Response
+from kilonode.cloud.openstack.web.response import Header, Response
 
 Handler = Callable[[Request], Awaitable[Response]]
 """Reads the mirror, decides, commits at most once, answers or raises Fault. After a conflict it is called again."""
 
 MEBIBYTE: Final = 1024 * 1024
-BODY_LIMIT_BYTES: Final = MEBIBYTE
-"""Enough for the largest request of these APIs that is not image data."""
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -36,6 +34,8 @@ class Route(msgspec.Struct, frozen=True):
     """The first microversion that has the operation."""
     until: Microversion | None = None
     """The last microversion that has it."""
+    policy: str = ""
+    """The rule that a refusal names, where it is not the operation."""
     streams: bool = False
     """The handler reads the body in parts, of any size, from `request.stream`; it is not called again on conflict."""
     actions: Mapping[str, Microversion | None] = {}
@@ -66,6 +66,18 @@ class ServiceApp(msgspec.Struct, frozen=True):
     types: tuple[str, ...] = ()
     """Its types in the catalog, as access rules name them; empty: its name."""
     request_id_headers: tuple[str, ...] = ("x-openstack-request-id",)
+    headers: tuple[Header, ...] = ()
+    """What every answer of its routes says."""
+    refusal: str = "Policy doesn't allow {} to be performed."
+    """What it says to callers without the right."""
+    guarded: bool = True
+    """Who has no token learns nothing of it, not even that there is nothing at a path."""
+    unauthorized: FaultFormat = identity_fault_format
+    """How it refuses a token: most have a check in front of them, which speaks as the identity service does."""
+    by_accepted_type: Mapping[str, FaultFormat] = {}
+    """Error formats for clients that accept these media types rather than the usual one."""
+    no_such_operation: Callable[[str, tuple[str, ...]], Fault] = no_such_operation
+    """The answer where the path, or the method at the path, is unknown: given the method and those there are."""
 
     def operations(self) -> tuple[str, ...]:
         """The names of all operations as profiles write them: `compute.list_servers`; ordered, each once."""

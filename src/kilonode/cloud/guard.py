@@ -1,0 +1,215 @@
+"""The door of the api's port: uvicorn's connections with the limits on clients that are slow, large or many.
+
+A `Guard` is what all connections of a process share. It looks at each of them once a second, which costs far less than
+a timer for each request; so a client that is too slow is ended within a second of its limit. What is refused here is
+not yet known to be for any service: it is answered in the words of the token check, which stands before all of them.
+"""
+
+import asyncio
+import contextlib
+import resource
+from enum import Enum
+from http import HTTPStatus
+from typing import Any, Final
+
+import httptools
+import msgspec
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from kilonode.cloud.limits import Limits
+
+LOOK_EVERY_S: Final = 1.0
+SPARE_FILES: Final = 128
+"""Open files that are not for clients: the store, logs, image data."""
+RETRY_AFTER_S: Final = 1
+
+
+class _Phase(Enum):
+    """What a connection is waiting for."""
+
+    NOTHING = "nothing"
+    """The client has done its part, or may be idle."""
+    HEAD = "head"
+    BODY = "body"
+
+
+class Guard:
+    """The connections of one server, and what they may do."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.refused = 0
+        """Connections that were turned away or ended."""
+        allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - SPARE_FILES
+        self._most = limits.connections if allowed <= 0 else min(limits.connections, allowed)
+        self._open: set[GuardedProtocol] = set()
+        self._by_address: dict[str, int] = {}
+
+    def protocol(self, **options: Any) -> "GuardedProtocol":
+        """A new connection, as uvicorn asks for one."""
+        return GuardedProtocol(self, **options)
+
+    def admit(self, connection: "GuardedProtocol", address: str) -> bool:
+        """Take a connection in, if there is room for it."""
+        mine = self._by_address.get(address, 0)
+        most = self.limits.connections_per_address
+        if len(self._open) >= self._most or (most is not None and mine >= most):
+            return False
+        self._open.add(connection)
+        self._by_address[address] = mine + 1
+        return True
+
+    def release(self, connection: "GuardedProtocol", address: str) -> None:
+        """Forget a connection that was taken in."""
+        if connection in self._open:
+            self._open.remove(connection)
+            left = self._by_address[address] - 1
+            if left:
+                self._by_address[address] = left
+            else:
+                del self._by_address[address]
+
+    def sweep(self, now_s: float) -> None:
+        """End the connections that are too slow. `now_s` is the event loop's time."""
+        for connection in list(self._open):
+            connection.look(now_s)
+
+    async def watch(self) -> None:
+        """Sweep once a second until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            self.sweep(loop.time())
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """One connection."""
+
+    def __init__(self, guard: Guard, **options: Any) -> None:
+        super().__init__(**options)
+        self._guard = guard
+        self._limits = guard.limits
+        self._address = ""
+        self._phase = _Phase.HEAD
+        self._since_s = 0.0
+        self._received = 0
+        """Bytes of the head or the body that the connection is waiting for."""
+        self._refusal: HTTPStatus | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Turn it away when there are too many."""
+        super().connection_made(transport)
+        self._address = self.client[0] if self.client else ""
+        self._begin(_Phase.HEAD)
+        if not self._guard.admit(self, self._address):
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Make room for another."""
+        self._guard.release(self, self._address)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Refuse heads without an end, and requests without number."""
+        if self._refusal is not None:
+            return
+        in_head = self._phase is _Phase.HEAD
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            pass  # another protocol is asked for, and there is none: the request is answered as it is
+        except httptools.HttpParserError:
+            self._refuse(self._refusal or HTTPStatus.BAD_REQUEST)
+            return
+        if in_head and self._phase is _Phase.HEAD:
+            self._received += len(data)
+            if self._received > self._limits.header_bytes:
+                self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        super().on_message_begin()
+        self._begin(_Phase.HEAD)
+
+    def on_url(self, url: bytes) -> None:
+        """A piece of the address."""
+        super().on_url(url)
+        if len(self.url) > self._limits.url_bytes:
+            self._stop(HTTPStatus.REQUEST_URI_TOO_LONG)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header."""
+        super().on_header(name, value)
+        if len(self.headers) > self._limits.header_count:
+            self._stop(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+
+    def on_headers_complete(self) -> None:
+        """The head is whole; the application begins its work."""
+        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        if size > self._limits.header_bytes:
+            self._stop(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        if len(self.pipeline) >= self._limits.pipelined:
+            self._stop(HTTPStatus.TOO_MANY_REQUESTS)
+        super().on_headers_complete()
+        self._begin(_Phase.BODY)
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body."""
+        super().on_body(body)
+        self._received += len(body)
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        super().on_message_complete()
+        self._begin(_Phase.NOTHING)
+
+    def look(self, now_s: float) -> None:
+        """End the connection when the client takes too long."""
+        if self._phase is _Phase.NOTHING or self.transport.is_closing():
+            return
+        if self.flow.read_paused:
+            # It is we who do not read: its time begins when we do.
+            self._begin(self._phase, now_s)
+            return
+        limits, passed_s = self._limits, now_s - self._since_s
+        allowed_s = limits.header_timeout_s
+        if self._phase is _Phase.BODY:
+            allowed_s = limits.body_timeout_s + self._received / limits.body_bytes_per_s
+        if passed_s > allowed_s:
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT)
+
+    def _begin(self, phase: _Phase, now_s: float | None = None) -> None:
+        self._phase = phase
+        self._since_s = self.loop.time() if now_s is None else now_s
+        self._received = 0
+
+    def _stop(self, status: HTTPStatus) -> None:
+        """Stop the parser, which has called us."""
+        self._refusal = status
+        raise _StopParserError
+
+    def _refuse(self, status: HTTPStatus) -> None:
+        """Answer, unless an answer is under way, and end the connection."""
+        self._refusal = status
+        self._guard.refused += 1
+        under_way = self.cycle is not None and not self.cycle.response_complete and self.cycle.response_started
+        if not under_way:
+            with contextlib.suppress(OSError):
+                self.transport.write(_answer(status))
+        self.transport.close()
+
+
+class _StopParserError(Exception):
+    """The parser wraps it in its own error."""
+
+
+def _answer(status: HTTPStatus) -> bytes:
+    message = f"The request was refused: {status.phrase}."
+    body = msgspec.json.encode({"error": {"code": int(status), "message": message, "title": status.phrase}})
+    again = f"retry-after: {RETRY_AFTER_S}\r\n" if status in (503, 429) else ""
+    head = (
+        f"HTTP/1.1 {int(status)} {status.phrase}\r\ncontent-type: application/json\r\n"
+        f"content-length: {len(body)}\r\n{again}connection: close\r\n\r\n"
+    )
+    return head.encode() + body
