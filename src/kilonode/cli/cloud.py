@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from kilonode.base.errors import InputError
+from kilonode.base.units import Duration
 from kilonode.cli.output import give_json, say
 from kilonode.cli.state import state_folder
 
@@ -30,7 +31,8 @@ def up(
         str | None,
         typer.Option(
             metavar="PROFILE",
-            help="How long nodes and instances take: instant, fast, liberty-1000, or a YAML file. New clouds: fast.",
+            help="How long what happens takes, and how often it fails: instant, fast, liberty-1000, nova-2026, or a "
+            "YAML file (kilonode check FILE explains its mistakes). New clouds: fast.",
         ),
     ] = None,
     name: NameOption = DEFAULT_NAME,
@@ -71,6 +73,21 @@ def up(
             help="YAML: how the services are set up, such as stores of images, rules of passwords, default quotas.",
         ),
     ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WEIGHT=N,…",
+            help="What filter-and-weigh prefers: cpu, memory, disk, soft_affinity, build_failure. A negative number "
+            "packs where a positive one spreads: cpu=1,memory=-1. New clouds: 1 for each.",
+        ),
+    ] = None,
+    service_down_time: Annotated[
+        str | None,
+        typer.Option(metavar="DURATION", help="A service silent for this long counts as down. New clouds: 60s."),
+    ] = None,
+    heartbeat: Annotated[
+        str | None, typer.Option(metavar="DURATION", help="How often services say that they live. New clouds: 10s.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Decides delays and failures.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Remove what is there and start empty.")] = False,
     as_json: JsonOption = False,
@@ -84,13 +101,17 @@ def up(
     from kilonode.cloud import launch
     from kilonode.cloud.role_counts import read_role_counts
     from kilonode.cloud.service_settings import read_service_settings
+    from kilonode.cloud.weighing import read_weights
 
     settings = launch.UpSettings(
         state=state_folder(),
         name=name,
         nodes=nodes,
-        stages=stages,
+        stages=_profile(stages),
         scheduler=scheduler,
+        weights=read_weights(weights) if weights is not None else None,
+        service_down_time_s=_seconds(service_down_time),
+        heartbeat_s=_seconds(heartbeat),
         services=None if services is None else read_service_settings(services),
         seed=seed,
         store=store,
@@ -104,6 +125,15 @@ def up(
     status_ = asyncio.run(launch.up(settings, say))
     if as_json:
         give_json(status_)
+
+
+def _profile(name: str | None) -> str | None:
+    """A file by its whole path, because the cloud outlives the folder that it was brought up from."""
+    return str(Path(name).resolve()) if name is not None and name.endswith((".yaml", ".yml")) else name
+
+
+def _seconds(text: str | None) -> float | None:
+    return float(Duration.parse(text)) if text is not None else None
 
 
 @commands.command("down")

@@ -27,7 +27,7 @@ from kilonode.clients.openstack.access import Access
 from kilonode.clients.openstack.connections import OpenTransport
 from kilonode.cloud import launch
 from kilonode.cloud.access import AccessFacts, access_facts
-from kilonode.cloud.context import CloudSettings
+from kilonode.cloud.context import CloudSettings, Weights
 from kilonode.cloud.folder import StateFolder
 from kilonode.cloud.simulated import SimulatedCloud
 from kilonode.cloud.usage import CloudServices
@@ -145,6 +145,9 @@ async def _emulated(cloud: EmulatedCloud, run_id: str, seed: int, interruption: 
         nodes=cloud.nodes,
         stages=cloud.stages,
         scheduler=cloud.scheduler,
+        weights=msgspec.structs.asdict(cloud.weights),
+        service_down_time_s=float(cloud.service_down_time),
+        heartbeat_s=float(cloud.heartbeat),
         seed=seed,
         all_in_one=cloud.roles == "together",
         port=0,
@@ -193,6 +196,9 @@ async def _simulated(cloud: EmulatedCloud, seed: int, clock: Clock) -> AsyncIter
         nodes=cloud.nodes,
         stages=cloud.stages,
         scheduler=cloud.scheduler,
+        weights=Weights(**msgspec.structs.asdict(cloud.weights)),
+        service_down_time_s=float(cloud.service_down_time),
+        heartbeat_s=float(cloud.heartbeat),
         seed=seed,
         public_url="http://cloud.simulated",
     )

@@ -106,6 +106,10 @@ class CloudSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     scheduler: SchedulerName = "filter-and-weigh"
     """How nodes are chosen: see `cloud.filter_and_weigh` and `cloud.next_fit`."""
     weights: Weights = Weights()
+    service_down_time_s: Annotated[float, Meta(gt=0)] = 60.0
+    """A service that has not been heard of for this long is down."""
+    heartbeat_s: Annotated[float, Meta(gt=0)] = 10.0
+    """How often services say that they live."""
     services: ServiceSettings = ServiceSettings()
     """How the OpenStack services are set up."""
     state_folder: str = ""

@@ -23,7 +23,7 @@ from kilonode.cloud.operating import of_table
 from kilonode.cloud.plan import DEFAULT_NAME, UpSettings, check_name, plan, public_url
 from kilonode.cloud.ports import listen, listen_anywhere
 from kilonode.cloud.probe import Answer, ask
-from kilonode.cloud.profiles import load_profile
+from kilonode.cloud.profiles import known_profiles, load_profile
 from kilonode.cloud.status import CloudStatus, describe, describe_layout, how_to_use
 from kilonode.cloud.usage import usage_of
 
@@ -47,7 +47,7 @@ async def up(wanted: UpSettings, report: Report) -> CloudStatus:
     with folder.locked():
         await _clear(folder, wanted, clock, report)
         record = _with_free_port(plan(wanted, folder.read_record()))
-        load_profile(record.settings.stages)
+        _check_stages(record.settings.stages)
         settings = _keep(folder, record)
         layout = describe_layout(all_in_one=record.all_in_one)
         report(f"cloud {wanted.name}: {settings.nodes} nodes, stages {settings.stages}, store {record.store}, {layout}")
@@ -65,6 +65,16 @@ async def up(wanted: UpSettings, report: Report) -> CloudStatus:
     for line in how_to_use(found):
         report(line)
     return found
+
+
+def _check_stages(name: str) -> None:
+    """Refuse a profile with anything wrong. Raises InputError."""
+    if name in known_profiles():
+        return
+    # Only here: it takes half a second to import all services, and nothing else of `up` needs them.
+    from kilonode.cloud.openstack.application import operations
+
+    load_profile(name, operations())
 
 
 async def down(state: Path, name: str, report: Report, *, purge: bool = False) -> None:

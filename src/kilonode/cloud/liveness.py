@@ -1,28 +1,28 @@
 """Who is alive: heartbeats written and watched.
 
-Every role writes one heartbeat document every ten seconds, as Nova's services do; a fleet's stands for all its nodes
-that answer (decision 0023). A role not heard of for a minute is down. A node is down when its fleet is, when it was
-silent that long, or when an administrator said so.
+Every role writes a heartbeat document again and again (`heartbeat_s` of the settings), as Nova's services do; a fleet's
+stands for all its nodes that answer (decision 0023). A role not heard of for `service_down_time_s` is down. A node is
+down when its fleet is, when it was silent that long, or when an administrator said so.
 """
 
 from collections.abc import Callable
 from typing import Final
 
 from kilonode.cloud.context import Cloud
-from kilonode.cloud.resources import HEARTBEAT, NODE, SILENT_AFTER_US, Heartbeat, Node, fleet_of
+from kilonode.cloud.resources import HEARTBEAT, NODE, Heartbeat, Node, fleet_of
 from kilonode.control.mirror import Put
 
-BEAT_EVERY_S: Final = 10.0
+_MICROSECONDS_PER_SECOND: Final = 1_000_000
 
 
 async def beat_for_ever(cloud: Cloud, role: str) -> None:
-    """Write the heartbeat of `role` every ten seconds, at once to begin with."""
+    """Write the heartbeat of `role` again and again, at once to begin with."""
     started_us = cloud.now_us()
     beats = 0
     while True:
         beats += 1
         await cloud.mirror.commit([Put(HEARTBEAT, Heartbeat(cloud.now_us(), started_us, beats), role)])
-        await cloud.clock.sleep(BEAT_EVERY_S)
+        await cloud.clock.sleep(cloud.settings.heartbeat_s)
 
 
 def last_seen_us(cloud: Cloud, node: Node) -> int:
@@ -37,12 +37,12 @@ def last_seen_us(cloud: Cloud, node: Node) -> int:
 def is_role_up(cloud: Cloud, role: str) -> bool:
     """Whether the role was heard of lately."""
     beat = cloud.mirror.get(HEARTBEAT, role)
-    return beat is not None and cloud.now_us() - beat.value.at_us <= SILENT_AFTER_US
+    return beat is not None and _is_recent(cloud, beat.value.at_us)
 
 
 def is_node_up(cloud: Cloud, node: Node) -> bool:
     """Whether the node was heard of lately and nobody forced it down."""
-    return not node.forced_down and cloud.now_us() - last_seen_us(cloud, node) <= SILENT_AFTER_US
+    return not node.forced_down and _is_recent(cloud, last_seen_us(cloud, node))
 
 
 class Liveness:
@@ -63,7 +63,7 @@ class Liveness:
     async def watch(self) -> None:
         """Look who went silent, again and again, until cancelled."""
         while True:
-            await self._cloud.clock.sleep(BEAT_EVERY_S)
+            await self._cloud.clock.sleep(self._cloud.settings.heartbeat_s)
             for role in list(self._cloud.mirror.all(HEARTBEAT)):
                 self._look(role)
             for name in list(self._silent.keys(True)):
@@ -79,3 +79,7 @@ class Liveness:
             self._up[role] = up
             for name in list(self._nodes.keys(role)):
                 self._on_change(name)
+
+
+def _is_recent(cloud: Cloud, at_us: int) -> bool:
+    return cloud.now_us() - at_us <= cloud.settings.service_down_time_s * _MICROSECONDS_PER_SECOND

@@ -18,6 +18,7 @@ from kilonode.cloud.context import DEFAULT_PORT, CloudSettings, NodeShape, Sched
 from kilonode.cloud.folder import STATE_VERSION, CloudRecord, StoreName
 from kilonode.cloud.role_counts import RoleCounts, with_role_counts
 from kilonode.cloud.service_settings import ServiceSettings
+from kilonode.cloud.weighing import with_weights
 
 DEFAULT_NAME: Final = CloudSettings().name
 DEFAULT_HOST: Final = "127.0.0.1"
@@ -41,6 +42,12 @@ class UpSettings(msgspec.Struct, frozen=True):
     """How many processes a role has, for the roles that are named: see `RoleCounts`."""
     scheduler: SchedulerName | None = None
     """How nodes are chosen for servers."""
+    weights: Mapping[str, float] | None = None
+    """What the filter-and-weigh scheduler prefers, for the weights that are named: see `Weights`."""
+    service_down_time_s: float | None = None
+    """How long a service may be silent before it counts as down."""
+    heartbeat_s: float | None = None
+    """How often services say that they live."""
     services: ServiceSettings | None = None
     """How the OpenStack services are set up."""
     store: StoreName | None = None
@@ -107,7 +114,17 @@ def plan(wanted: UpSettings, before: CloudRecord | None) -> CloudRecord:
         raise InputError("not a port", where="port", expected=f"0 to {PORT_LIMIT}", got=f"{port}")
     changes = {
         name: value
-        for name in ("nodes", "stages", "seed", "node_shape", "zones", "scheduler", "services")
+        for name in (
+            "nodes",
+            "stages",
+            "seed",
+            "node_shape",
+            "zones",
+            "scheduler",
+            "services",
+            "service_down_time_s",
+            "heartbeat_s",
+        )
         if (value := getattr(wanted, name)) is not None
     }
     settings = msgspec.structs.replace(
@@ -115,6 +132,7 @@ def plan(wanted: UpSettings, before: CloudRecord | None) -> CloudRecord:
         name=wanted.name,
         public_url=public_url(host, port),
         roles=RoleCounts() if all_in_one else counts,
+        weights=with_weights(known.settings.weights, wanted.weights or {}),
         **changes,
     )
     try:
@@ -122,6 +140,13 @@ def plan(wanted: UpSettings, before: CloudRecord | None) -> CloudRecord:
         settings = msgspec.convert(msgspec.to_builtins(settings), CloudSettings)
     except msgspec.ValidationError as error:
         raise InputError("the cloud cannot be like this", got=str(error)) from error
+    if settings.heartbeat_s >= settings.service_down_time_s:
+        raise InputError(
+            "services would be down between any two heartbeats",
+            where="service_down_time",
+            expected=f"more than the heartbeat's {settings.heartbeat_s:g} s",
+            got=f"{settings.service_down_time_s:g} s",
+        )
     if before is not None and store == "sqlite":
         _check_continues(before, settings, store)
     return CloudRecord(

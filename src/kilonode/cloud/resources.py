@@ -22,9 +22,6 @@ HEARTBEAT: Final = "heartbeat"
 RUNNING: Final = "running"
 OFF: Final = "off"
 
-SILENT_AFTER_US: Final = 60_000_000
-"""A service that has not been heard of for this long is down: Nova's `service_down_time`."""
-
 
 class Resources(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An amount of what a node has."""

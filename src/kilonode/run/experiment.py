@@ -18,7 +18,7 @@ from kilonode.base.expectations import NAME_PATTERN
 from kilonode.base.units import Duration, Rate, Size
 from kilonode.load.models import LoadModel
 
-STAGE_PROFILES = ("instant", "fast", "liberty-1000")
+STAGE_PROFILES = ("instant", "fast", "liberty-1000", "nova-2026")
 """The profiles of stages that the emulated cloud comes with."""
 
 Name = Annotated[str, Meta(pattern=NAME_PATTERN, max_length=30)]
@@ -28,6 +28,21 @@ Quota = Annotated[int, Meta(ge=-1)]
 
 class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     pass
+
+
+class SchedulerWeights(_Record, frozen=True):
+    """What the scheduler `filter-and-weigh` prefers, as multipliers: negative ones pack where positive ones spread."""
+
+    cpu: float = 1.0
+    """Of the free virtual CPUs of a node."""
+    memory: float = 1.0
+    """Of its free memory."""
+    disk: float = 1.0
+    """Of its free disk."""
+    soft_affinity: float = 1.0
+    """Of soft affinity and soft anti-affinity."""
+    build_failure: Annotated[float, Meta(ge=0)] = 1.0
+    """Of builds that failed on a node lately, against it; 0: they say nothing."""
 
 
 class EmulatedCloud(_Record, frozen=True):
@@ -41,6 +56,12 @@ class EmulatedCloud(_Record, frozen=True):
     scheduler: Literal["filter-and-weigh", "next-fit"] = "filter-and-weigh"
     """How nodes are chosen for servers: the best by free room, as Nova's scheduler does, or the next one in turn that
     has room, as CIAO's did."""
+    weights: SchedulerWeights = SchedulerWeights()
+    """What the scheduler `filter-and-weigh` prefers."""
+    service_down_time: Annotated[Duration, MORE_THAN_ZERO] = Duration(60)
+    """A service, or a node, that has not been heard of for this long is down."""
+    heartbeat: Annotated[Duration, MORE_THAN_ZERO] = Duration(10)
+    """How often services and nodes say that they live; less than `service_down_time`."""
     roles: Literal["separate", "together"] = "separate"
     """One process for each role (api, scheduler, fleet), or all roles in one process."""
 
@@ -203,8 +224,8 @@ class Probe(_Record, frozen=True, kw_only=True):
     endpoint: Annotated[str, Meta(pattern=r"^([a-z][a-z0-9-]*|https?://\S+)$")]
     """What is asked: a service of the cloud, such as `compute`, or an address: `http://…`."""
     path: Annotated[str, Meta(pattern=r"^(/\S*)?$")] = ""
-    """Of a service, what is asked for below its endpoint, with a token: `/servers?limit=1`. Empty: its list of versions,
-    which needs no token and little work."""
+    """Of a service, what is asked for below its endpoint, with a token: `/servers?limit=1`. Empty: its list of
+    versions, which needs no token and little work."""
     rate: Annotated[Rate, MORE_THAN_ZERO] = Rate(10)
     """How many requests are due in a unit of time, whatever becomes of those before."""
     connections: Literal["new", "reused"] = "reused"
@@ -252,8 +273,8 @@ class Workload(_Record, frozen=True, kw_only=True):
     iteration_timeout: Annotated[Duration, MORE_THAN_ZERO] = Duration(600)
     """An iteration that takes longer fails with the outcome `timeout`."""
     objective: Annotated[Duration, MORE_THAN_ZERO] | None = None
-    """What takes longer is slow: recovery counts the seconds in which operations were slow. Without one it is found from
-    what was measured before the first disruption."""
+    """What takes longer is slow: recovery counts the seconds in which operations were slow. Without one it is found
+    from what was measured before the disruption."""
     probe: Probe | None = None
     """Instead of `scenario`, `args` and `load`: small requests that tell when a service answers."""
     imported: Imported | None = None

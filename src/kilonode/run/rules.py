@@ -15,7 +15,7 @@ from kilonode.base.validation import INVALID, Validator, join
 from kilonode.base.yaml_nodes import Mapping, Node, Scalar, describe
 from kilonode.load.models import LoadModel, RampingArrivalRate, RampingVus, ThinkTime
 from kilonode.run.addresses import MOST_SUBNETS
-from kilonode.run.experiment import Cloud
+from kilonode.run.experiment import Cloud, EmulatedCloud
 
 Rule = Callable[[Mapping], Iterator[Problem]]
 Record = TypeVar("Record")
@@ -140,6 +140,19 @@ def _costs_are_bounded(root: Mapping) -> Iterator[Problem]:
             yield node.place.problem(words, path=f"costs.{key}", expected=expected, got=describe(node))
 
 
+def _services_beat_in_time(root: Mapping) -> Iterator[Problem]:
+    cloud = find(root, "cloud", "emulated")
+    values = read_quietly(cloud, EmulatedCloud)
+    if cloud is not None and isinstance(values, EmulatedCloud) and values.heartbeat >= values.service_down_time:
+        node = find(cloud, "service_down_time") or find(cloud, "heartbeat") or cloud
+        yield node.place.problem(
+            "services would be down between any two heartbeats",
+            path="cloud.emulated.service_down_time",
+            expected=f"more than the heartbeat's {values.heartbeat}",
+            got=str(values.service_down_time),
+        )
+
+
 def _loads_make_load(root: Mapping) -> Iterator[Problem]:
     for path, _, workload in named_entries(root, "workloads"):
         node = find(workload, "load")
@@ -165,4 +178,5 @@ RULES: Final[tuple[Rule, ...]] = (
     _think_times_are_ranges,
     _loads_make_load,
     _costs_are_bounded,
+    _services_beat_in_time,
 )

@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from kilonode.cloud.resources import NODE, SILENT_AFTER_US
+from kilonode.cloud.resources import NODE
 from kilonode.control.mirror import Put
 from tests.cloud.compute.harness import Compute, running
 from tests.cloud.compute.test_actions import ready, rested, status
@@ -63,7 +63,7 @@ async def test_servers_leave_a_fleet_whose_process_is_gone() -> None:
         ids = [await compute.boot(f"s{number}") for number in range(4)]
         servers = [await rested(compute, server_id) for server_id in ids]
         await compute.kill("fleet-1")
-        await compute.clock.sleep(SILENT_AFTER_US / 1e6 + 20)
+        await compute.clock.sleep(compute.settings.service_down_time_s + 20)
         lost = [server for server in servers if server.node in ("compute-0001", "compute-0003")]
         assert lost
         for server in lost:
@@ -136,7 +136,7 @@ async def test_a_silent_node_is_down_for_evacuation_too() -> None:
         silent = replace(entry.value, silent_since_us=compute.cloud.now_us())
         await compute.cloud.mirror.commit([Put(NODE, silent, name, entry.revision)])
         assert (await compute.act(server_id, "evacuate", {}, as_="admin")).status == 400
-        await compute.clock.sleep(SILENT_AFTER_US / 1e6 + 20)
+        await compute.clock.sleep(compute.settings.service_down_time_s + 20)
         assert (await compute.act(server_id, "evacuate", {}, as_="admin")).status == 200
         assert (await rested(compute, server_id)).node != name
 

@@ -24,6 +24,11 @@ SERVICES: Final[tuple[ServiceApp, ...]] = (IDENTITY, COMPUTE, PLACEMENT, IMAGE_S
 """Every service of a catalog that nobody asked more of."""
 
 
+def operations() -> tuple[str, ...]:
+    """Every operation of every service that a cloud may have, as stage profiles name them."""
+    return tuple(dict.fromkeys(name for service in (*SERVICES, SECOND_IMAGE_SERVICE) for name in service.operations()))
+
+
 def services(cloud: Cloud) -> tuple[ServiceApp, ...]:
     """Every service of this cloud."""
     return (*SERVICES, SECOND_IMAGE_SERVICE) if cloud.settings.services.image.second_endpoint else SERVICES
