@@ -2,6 +2,7 @@
 
 from kilonode.check.results import Results
 from kilonode.report.charts import Chart, page_data
+from kilonode.report.consistency_section import consistency_section
 from kilonode.report.markup import Child, Markup, element, join
 from kilonode.report.metadata import RunMetadata
 from kilonode.report.page import page, theme_button
@@ -29,6 +30,7 @@ def report_html(results: Results, metadata: RunMetadata) -> str:
         sections.append(body)
         charts.extend(drawn)
     sections.append(disruptions_section(results))
+    sections.append(consistency_section(results))
     services, drawn = services_section(results)
     charts.extend(drawn)
     sections.append(services)
@@ -48,6 +50,8 @@ def report_html(results: Results, metadata: RunMetadata) -> str:
 def _header(results: Results, metadata: RunMetadata) -> Markup:
     links: list[tuple[str, str]] = [("overview", "Overview")]
     links.extend((f"w{place}", workload.facts.name) for place, workload in enumerate(results.workloads))
+    if results.consistency is not None:
+        links.append(("consistency", "Consistency"))
     if results.services is not None:
         links.append(("services", "Services"))
     links.append(("generator", "Generator"))

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from kilonode.check.results import CriterionResult, Results, StepResults, Verdict, WorkloadResults
 from kilonode.report.metadata import RunMetadata
+from kilonode.report.terminal_consistency import print_consistency
 from kilonode.report.terminal_costs import print_costs
 from kilonode.report.words import (
     SYMBOLS,
@@ -66,6 +67,9 @@ def print_summary(console: Console, results: Results, metadata: RunMetadata) -> 
     for workload in results.workloads:
         console.print()
         _print_workload(console, workload)
+    if results.consistency is not None:
+        console.print()
+        print_consistency(console, results.consistency)
     if results.services is not None and results.services.services:
         console.print()
         print_costs(console, results.services)

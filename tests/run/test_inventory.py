@@ -1,0 +1,146 @@
+"""Inventories of the emulated cloud held against what was asked for: of an honest one, and one tampered with."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+
+from kilonode.base.clock import SimulatedClock
+from kilonode.check.consistency import Breach, Evidence, Finding, check_consistency
+from kilonode.check.inventory import Inventory
+from kilonode.clients.application import ApplicationTransport
+from kilonode.clients.openstack.access import Access
+from kilonode.clients.openstack.connection import Connection
+from kilonode.cloud.access import access_facts
+from kilonode.cloud.context import CloudSettings
+from kilonode.cloud.resources import NODE_USAGE, NodeUsage, Resources
+from kilonode.cloud.simulated import SimulatedCloud
+from kilonode.control.mirror import Mirror, Put
+from kilonode.history.asked import read_asked
+from kilonode.load.asking import AskedNotebook
+from kilonode.run.inventory import take_inventory
+
+RUN = "0badcafe"
+
+
+class Lab:
+    """An emulated cloud, and a user whose requests are noted."""
+
+    def __init__(self, folder: Path, cloud: SimulatedCloud, clock: SimulatedClock) -> None:
+        self.folder, self.cloud, self.clock = folder, cloud, clock
+        self.transport = ApplicationTransport(cloud.application)
+        self.access = Access(**msgspec.structs.asdict(access_facts(cloud.settings)))
+        self.notebook = AskedNotebook()
+        self.notebook.open(folder / "worker-0.journal", RUN, clock.now_ns())
+
+    async def connect(self, *, noted: bool = True) -> Connection:
+        observer = self.notebook if noted else None
+        connection = Connection(self.access, self.transport, self.clock, observer=observer)
+        await connection.connect()
+        return connection
+
+    async def boot(self, user: Connection, number: int) -> str:
+        flavors = await user.compute.list_all("/flavors", "flavors")
+        images = await user.image.list_all("/images", "images")
+        networks = await user.network.list_all("/networks", "networks", {"name": "lab"})
+        body = {
+            "name": f"kn-{RUN}-boots-{number}-server",
+            "flavorRef": next(flavor["id"] for flavor in flavors if flavor["name"] == "m1.tiny"),
+            "imageRef": images[0]["id"],
+            "networks": [{"uuid": networks[0]["id"]}],
+        }
+        return str((await user.compute.post("/servers", json={"server": body}))["server"]["id"])
+
+    async def take(self, settle_s: float = 30.0) -> Inventory:
+        admin = await self.connect(noted=False)
+        return await take_inventory(admin, RUN, [admin.project_id], self.clock, settle_s)
+
+    def findings(self, inventory: Inventory) -> list[Finding]:
+        self.notebook.close()
+        evidence = Evidence(read_asked(self.folder), inventory)
+        results = check_consistency(evidence)
+        assert {one.count is not None for one in results.counts} == {True}, results.counts
+        return list(results.findings)
+
+
+@asynccontextmanager
+async def lab(folder: Path) -> AsyncIterator[Lab]:
+    clock = SimulatedClock(asyncio.get_running_loop())
+    async with SimulatedCloud(CloudSettings(nodes=5, stages="fast", seed=3), clock) as cloud:
+        around = Lab(folder, cloud, clock)
+        yield around
+        around.notebook.close()
+        await around.transport.close()
+
+
+async def test_an_honest_cloud_is_at_rest_and_has_what_was_asked_for(tmp_path: Path) -> None:
+    async with lab(tmp_path) as around:
+        user = await around.connect()
+        kept = await around.boot(user, 0)
+        volume = {"name": f"kn-{RUN}-volumes-0-volume", "size": 1}
+        volume_id = (await user.volume.post("/volumes", json={"volume": volume}))["volume"]["id"]
+        gone = await around.boot(user, 1)
+        await user.compute.delete(f"/servers/{gone}")
+        inventory = await around.take()
+        assert inventory.settled
+        assert inventory.settling_s > 0
+        assert inventory.unseen == ()
+        assert inventory.all_projects
+        mine = {thing.id: thing for thing in inventory.things if thing.name.startswith(f"kn-{RUN}-")}
+        assert set(mine) == {kept, volume_id}
+        assert mine[kept].status == "ACTIVE"
+        assert inventory.nodes is not None and inventory.quotas is not None
+        assert len(inventory.nodes) == 5
+        on = [node for node in inventory.nodes if kept in node.allocations]
+        assert [node.name for node in on] == [mine[kept].node]
+        assert on[0].allocations[kept] == mine[kept].amount
+        assert {use.name: use.used for use in inventory.quotas}["servers"] == 1
+        assert around.findings(inventory) == []
+
+
+async def test_what_somebody_else_removes_is_lost_to_the_run(tmp_path: Path) -> None:
+    async with lab(tmp_path) as around:
+        user, other = await around.connect(), await around.connect(noted=False)
+        kept, lost = await around.boot(user, 0), await around.boot(user, 1)
+        await around.take()
+        await other.compute.delete(f"/servers/{lost}")
+        (finding,) = around.findings(await around.take())
+        assert (finding.breach, finding.id) == (Breach.LOST, lost)
+        assert kept != lost
+
+
+async def test_a_node_whose_books_are_wrong_is_found(tmp_path: Path) -> None:
+    async with lab(tmp_path) as around:
+        await around.boot(await around.connect(), 0)
+        await around.take()
+        mirror = Mirror(around.cloud.store, {NODE_USAGE: NodeUsage})
+        await mirror.start()
+        key, entry = next(iter(mirror.all(NODE_USAGE).items()))
+        more = msgspec.structs.replace(entry.value, used=entry.value.used + Resources(1, 0, 0))
+        await mirror.commit([Put(NODE_USAGE, more, key, entry.revision)])
+        await mirror.stop()
+        findings = around.findings(await around.take())
+        assert [finding.breach for finding in findings] == [Breach.LEAKED]
+        assert "VCPU are counted as used" in findings[0].text
+
+
+async def test_a_cloud_that_does_not_come_to_rest_is_looked_at_when_the_time_is_over(tmp_path: Path) -> None:
+    async with lab(tmp_path) as around:
+        server = await around.boot(await around.connect(), 0)
+        inventory = await around.take(settle_s=0.0)
+        assert not inventory.settled
+        assert [(one.breach, one.id) for one in around.findings(inventory)] == [(Breach.STUCK, server)]
+
+
+async def test_an_ordinary_user_is_told_what_it_could_not_see(tmp_path: Path) -> None:
+    async with lab(tmp_path) as around:
+        demo = msgspec.structs.replace(around.access, username="demo", project_name="demo")
+        connection = Connection(demo, around.transport, around.clock)
+        await connection.connect()
+        inventory = await take_inventory(connection, RUN, [connection.project_id], around.clock, 5.0)
+        assert inventory.nodes is None
+        assert not inventory.all_projects
+        assert any(reason.startswith("placement: ") for reason in inventory.unseen)
+        assert "server" in inventory.kinds
