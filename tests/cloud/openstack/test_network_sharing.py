@@ -139,3 +139,21 @@ async def test_dhcp_options_of_a_port_are_set_one_by_one_and_go_without_a_value(
         second = {"opt_name": "tftp-server", "opt_value": "10.0.0.3"}
         assert await options(second) == {"bootfile-name": "testfile.1", "tftp-server": "10.0.0.3"}
         assert await options({"opt_name": "bootfile-name", "opt_value": None}) == {"tftp-server": "10.0.0.3"}
+
+
+async def test_a_part_of_a_trunk_is_active_while_the_port_that_carries_it_is() -> None:
+    async with openstack() as cloud:
+        network = (await cloud.good("POST", f"{PLACE}/networks", {"network": {"name": "n"}}))["network"]["id"]
+        wanted = {"port": {"network_id": network}}
+        parent, part = [(await cloud.good("POST", f"{PLACE}/ports", wanted))["port"]["id"] for _ in range(2)]
+        sub_ports = [{"port_id": part, "segmentation_type": "vlan", "segmentation_id": 42}]
+        trunk = {"trunk": {"port_id": parent, "sub_ports": sub_ports}}
+        await cloud.good("POST", f"{PLACE}/trunks", trunk)
+
+        async def statuses() -> list[str]:
+            return [(await cloud.good("GET", f"{PLACE}/ports/{key}"))["port"]["status"] for key in (parent, part)]
+
+        assert await statuses() == ["DOWN", "DOWN"]
+        host = {"port": {"binding:host_id": "compute-0001"}}
+        await cloud.good("PUT", f"{PLACE}/ports/{parent}", host)
+        assert await statuses() == ["ACTIVE", "ACTIVE"]

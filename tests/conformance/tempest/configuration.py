@@ -33,7 +33,7 @@ def service_settings(images_at: str) -> ServiceSettings:
         # Most of the tests upload random bytes as a disk of some format, and skip themselves where that is refused.
         check_formats=False,
     )
-    return ServiceSettings(image=image)
+    return ServiceSettings(image=image, quotas="openstack")
 
 
 def write_configuration(workspace: Path, clouds_file: Path, cloud: str, images_at: str) -> Path:

@@ -4,6 +4,7 @@ What a project uses is a running total over the mirror, so a check costs the sam
 Requests of one process that are under way count as used, so they cannot exceed a limit together; requests of several
 API processes at the same instant can, by as much as they ask for at once, as Nova's can.
 Out of the box a project is not limited (-1) in servers, cores, memory and key pairs: a lab measures clouds, not quotas.
+The setting `quotas: openstack` gives Nova's own defaults.
 """
 
 from collections.abc import Iterator
@@ -34,6 +35,8 @@ DEFAULT_LIMITS: Final[dict[str, int]] = {
     "security_groups": -1,
     "security_group_rules": -1,
 }
+NOVA_LIMITS: Final = {"instances": 10, "cores": 20, "ram": 51_200, "key_pairs": 100}
+"""What Nova limits by default and a cloud of ours does not."""
 
 
 class Use(msgspec.Struct, frozen=True, gc=False):
@@ -60,6 +63,8 @@ NO_USE: Final = Use()
 def limits_of(cloud: Cloud, project_id: str) -> dict[str, int]:
     """All limits of a project; -1 is none."""
     limits = dict(DEFAULT_LIMITS)
+    if cloud.settings.services.quotas == "openstack":
+        limits.update(NOVA_LIMITS)
     for key in (DEFAULT_CLASS, project_id):
         entry = cloud.mirror.get(COMPUTE_QUOTA, key)
         if entry is not None:

@@ -39,7 +39,7 @@ from kilonode.cloud.openstack.network.plugging import (
 )
 from kilonode.cloud.openstack.network.qos import wanted_policy
 from kilonode.cloud.openstack.network.security_groups import GROUPS
-from kilonode.cloud.openstack.network.trunk_model import TRUNK, trunks_by_parent, trunks_by_sub_port
+from kilonode.cloud.openstack.network.trunk_model import SUB_PORT_OWNER, TRUNK, trunks_by_parent, trunks_by_sub_port
 from kilonode.cloud.openstack.web.access import Access
 from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.cloud.openstack.web.fields import Fields
@@ -95,6 +95,15 @@ def make_port_fields(cloud: Cloud) -> Fields[Port]:
         entry = cloud.mirror.get(NETWORK, port.network_id)
         return entry.value.qos_policy_id or None if entry is not None else None
 
+    def status(port: Port) -> str:
+        """A part of a trunk is as active as the port that carries it."""
+        if port.device_owner != SUB_PORT_OWNER:
+            return port.status
+        for key in trunks_by_sub_port(cloud.mirror).keys(port.id):
+            parent = cloud.mirror.get(PORT, cloud.mirror.all(TRUNK)[key].value.port_id)
+            return parent.value.status if parent is not None else port.status
+        return port.status
+
     return Fields(
         {
             "id": lambda port: port.id,
@@ -103,7 +112,7 @@ def make_port_fields(cloud: Cloud) -> Fields[Port]:
             "mac_address": lambda port: port.mac_address,
             "fixed_ips": lambda port: port.fixed_ips,
             "admin_state_up": lambda port: port.admin_state_up,
-            "status": lambda port: port.status,
+            "status": status,
             "device_id": lambda port: port.device_id,
             "device_owner": lambda port: port.device_owner,
             "security_groups": lambda port: port.security_groups,

@@ -6,7 +6,7 @@ import msgspec
 
 from kilonode.cloud.openstack.network.faults import disallowed
 from kilonode.cloud.openstack.network.model import NETWORK_QUOTA, NetworkQuota
-from kilonode.cloud.openstack.network.quotas import NAMES, UNLIMITED, limits_of, use_of
+from kilonode.cloud.openstack.network.quotas import NAMES, UNLIMITED, default_limits, limits_of, use_of
 from kilonode.cloud.openstack.web.access import Access
 from kilonode.cloud.openstack.web.request import Request
 from kilonode.cloud.openstack.web.response import Response, reply
@@ -36,7 +36,7 @@ async def show_quota(request: Request) -> Response:
 async def show_default_quota(request: Request) -> Response:
     """`GET /quotas/{project_id}/default`."""
     _project(request)
-    return reply({"quota": dict.fromkeys(NAMES, UNLIMITED)})
+    return reply({"quota": default_limits(request.cloud)})
 
 
 async def show_quota_details(request: Request) -> Response:

@@ -1,7 +1,7 @@
 """Quotas of the network service: the limits of a project, what it uses, and the refusal in Neutron's words.
 
-Out of the box nothing is limited (-1): a lab measures clouds, not quotas. The count is that of the mirror; requests at
-the same instant can exceed a limit together by as much as they ask for, as in Neutron without its reservations.
+Out of the box nothing is limited (-1): a lab measures clouds, not quotas. The setting `quotas: openstack` gives
+Neutron's own defaults. The count is that of the mirror; requests at the same instant can exceed a limit together by as much as they ask for, as in Neutron without its reservations.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,6 @@ from kilonode.cloud.openstack.network.model import (
     SECURITY_GROUP,
     SECURITY_GROUP_RULE,
     SUBNET,
-    NetworkQuota,
     by_project,
 )
 from kilonode.cloud.openstack.network.pool_model import SUBNET_POOL
@@ -41,11 +40,30 @@ KINDS: Final = {
 NAMES: Final[Sequence[str]] = tuple(KINDS)
 """What has a limit, in the order in which it is shown."""
 UNLIMITED: Final = -1
+NEUTRON_LIMITS: Final = {
+    "network": 100,
+    "subnet": 500,
+    "port": 500,
+    "router": 10,
+    "floatingip": 50,
+    "security_group": 10,
+    "security_group_rule": 100,
+    "rbac_policy": 10,
+}
+"""What Neutron limits by default."""
+
+
+def default_limits(cloud: Cloud) -> dict[str, int]:
+    """The limits of a project that has none of its own."""
+    limits = dict.fromkeys(NAMES, UNLIMITED)
+    if cloud.settings.services.quotas == "openstack":
+        limits.update(NEUTRON_LIMITS)
+    return limits
 
 
 def limits_of(cloud: Cloud, project_id: str) -> dict[str, int]:
     """All limits of a project; -1 is none."""
-    limits = dict.fromkeys(NAMES, UNLIMITED)
+    limits = default_limits(cloud)
     entry = cloud.mirror.get(NETWORK_QUOTA, project_id)
     if entry is not None:
         limits.update(entry.value.limits)
@@ -60,9 +78,8 @@ def use_of(cloud: Cloud, project_id: str) -> dict[str, int]:
 def check_quota(cloud: Cloud, project_id: str, name: str, owned: Index, wanted: int) -> None:
     """Refuse what would exceed the limit. Raises Fault 409."""
     entry = cloud.mirror.get(NETWORK_QUOTA, project_id)
-    if entry is None:
+    if entry is None and cloud.settings.services.quotas == "unlimited":
         return
-    quota: NetworkQuota = entry.value
-    limit = quota.limits.get(name, UNLIMITED)
+    limit = limits_of(cloud, project_id).get(name, UNLIMITED)
     if 0 <= limit < owned.count(project_id) + wanted:
         raise Fault(409, f"Quota exceeded for resources: ['{name}'].", type="OverQuota")

@@ -10,6 +10,7 @@ from kilonode.control.index import Index
 from kilonode.control.mirror import Mirror
 
 TRUNK: Final = "trunk"
+SUB_PORT_OWNER: Final = "trunk:subport"
 
 
 class SubPort(msgspec.Struct, frozen=True):

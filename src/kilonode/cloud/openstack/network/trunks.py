@@ -11,7 +11,14 @@ from kilonode.cloud.openstack.network.collection import Changes, Collection, own
 from kilonode.cloud.openstack.network.faults import invalid, missing
 from kilonode.cloud.openstack.network.model import PORT, Port, by_project
 from kilonode.cloud.openstack.network.port_routes import PORTS
-from kilonode.cloud.openstack.network.trunk_model import TRUNK, SubPort, Trunk, trunks_by_parent, trunks_by_sub_port
+from kilonode.cloud.openstack.network.trunk_model import (
+    SUB_PORT_OWNER,
+    TRUNK,
+    SubPort,
+    Trunk,
+    trunks_by_parent,
+    trunks_by_sub_port,
+)
 from kilonode.cloud.openstack.web.access import Access
 from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.cloud.openstack.web.fields import Fields
@@ -212,7 +219,7 @@ def _sub_ports(
             )
         used.add((one.segmentation_type, number))
         sub_ports.append(SubPort(port.id, one.segmentation_type, number))
-        part = touched(request.cloud, replace(port, device_id=trunk.id, device_owner="trunk:subport"))
+        part = touched(request.cloud, replace(port, device_id=trunk.id, device_owner=SUB_PORT_OWNER))
         changes.append(Put(PORT, part, port.id, entry.revision))
     return tuple(sub_ports), [*changes]
 

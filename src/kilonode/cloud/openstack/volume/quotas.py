@@ -1,6 +1,7 @@
 """Quotas of volumes: the limits of a project, what it uses, and the refusal in Cinder's words.
 
-Out of the box a project is not limited (-1): a lab measures clouds, not quotas. Besides the totals there are limits for
+Out of the box a project is not limited (-1): a lab measures clouds, not quotas. The setting `quotas: openstack` gives
+Cinder's own defaults. Besides the totals there are limits for
 each volume type, named `volumes_fast`, that count the volumes of that type alone.
 """
 
@@ -20,6 +21,8 @@ DEFAULT_LIMITS: Final[dict[str, int]] = {
     "per_volume_gigabytes": -1,
     "groups": 10,
 }
+CINDER_LIMITS: Final = {"volumes": 10, "snapshots": 10, "gigabytes": 1000}
+"""What Cinder limits by default and a cloud of ours does not."""
 BY_TYPE: Final = ("volumes", "snapshots", "gigabytes")
 """What also has a limit for each volume type."""
 DEFAULT_CLASS: Final = "class/default"
@@ -38,7 +41,8 @@ REFUSALS: Final = {
 def default_limits(cloud: Cloud) -> dict[str, int]:
     """The limits of a project that has none of its own."""
     entry = cloud.mirror.get(VOLUME_QUOTA, DEFAULT_CLASS)
-    limits = {**DEFAULT_LIMITS, **(entry.value.limits if entry is not None else {})}
+    cinder = CINDER_LIMITS if cloud.settings.services.quotas == "openstack" else {}
+    limits = {**DEFAULT_LIMITS, **cinder, **(entry.value.limits if entry is not None else {})}
     for kind in cloud.mirror.all(VOLUME_TYPE).values():
         for noun in BY_TYPE:
             limits.setdefault(f"{noun}_{kind.value.name}", -1)
