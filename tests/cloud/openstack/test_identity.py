@@ -197,7 +197,7 @@ async def test_an_application_credential_logs_in_for_its_project_until_it_is_del
         assert "secret" not in shown["application_credential"]
         await cloud.good("DELETE", f"{place}/{made['id']}", token=cloud.demo)
         assert await validate(cloud, token) == 404
-        assert (await log_in(made["secret"])).status == 401
+        assert (await log_in(made["secret"])).status == 404
 
 
 @pytest.mark.parametrize("path", ["projects", "users", "groups", "domains", "role_assignments"])

@@ -107,11 +107,12 @@ async def test_a_trailing_slash_means_nothing() -> None:
 
 async def test_an_unknown_path_is_404_and_a_wrong_method_405_with_what_is_allowed() -> None:
     async with things() as service:
-        answer = await service.ask("GET", "/nothing")
+        answer = await service.ask("GET", "/nothing", token="reader")
         assert (answer.status, list(answer.body)) == (404, ["itemNotFound"])
-        answer = await service.ask("PATCH", "/things")
+        answer = await service.ask("PATCH", "/things", token="reader")
         assert answer.status == 405
         assert answer.headers["allow"] == "GET, POST, PUT"
+        assert (await service.ask("GET", "/nothing")).status == 401
 
 
 async def test_an_operation_exists_only_in_its_microversions() -> None:

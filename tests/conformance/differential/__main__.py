@@ -1,7 +1,8 @@
 """`python -m tests.conformance.differential record|compare [SERVICE …]`: real services recorded anew, or looked at.
 
-`record` asks a stack that runs (`kilonode stack up --name NAME --nodes 4 --stages fast`); `make differential` brings one up for
-it. `compare` asks an emulated cloud in simulated time and prints each difference without a reason (`--all`: every one).
+`record` asks a stack that runs (`kilonode stack up --nodes 4 --computes 2 --stages fast`); `make differential` brings
+one up for it. `compare` asks an emulated cloud in simulated time and prints each difference without a reason (`--all`:
+every one).
 Both end by writing docs/conformance.md anew when all services were compared.
 """
 
@@ -64,7 +65,9 @@ def _record(folder: StackFolder, services: list[Service]) -> None:
     speaker = _speaker(folder.clouds_file, folder.name)
     for service in services:
         exchanges = asyncio.run(play(speaker, load(service), f"d{int(time()) % 1_000_000}"))
-        write(Recording(service, {name: record.packages[name] for name in PACKAGES[service]}, exchanges), path_of(service))
+        write(
+            Recording(service, {name: record.packages[name] for name in PACKAGES[service]}, exchanges), path_of(service)
+        )
         print(f"{service}: {len(exchanges)} requests recorded")
 
 

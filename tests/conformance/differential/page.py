@@ -1,4 +1,4 @@
-"""The part of docs/conformance.md about real services: how much was compared, what differs, and why. It judges nothing."""
+"""The part of docs/conformance.md about real services: how much was compared, what differs and why. Judges nothing."""
 
 from pathlib import Path
 from typing import Final
@@ -34,8 +34,8 @@ def differential_part(comparisons: list[Comparison], reasons: list[Reason]) -> s
         differ = len(comparison.differences)
         same = 100 * (1 - differ / comparison.fields)
         lines.append(
-            f"| {comparison.service} | {real} | {comparison.requests} | {comparison.bad_requests} | {comparison.fields:,}"
-            f" | {same:.1f} % | {differ - len(rest)} | {len(rest)} |"
+            f"| {comparison.service} | {real} | {comparison.requests} | {comparison.bad_requests} "
+            f"| {comparison.fields:,} | {same:.1f} % | {differ - len(rest)} | {len(rest)} |"
         )
     lines += ["", "| differences | why they remain |", "|---|---|"]
     by_text: dict[str, int] = {}

@@ -1,13 +1,13 @@
-"""Plays sequences against a cloud: who asks is made first, a project for each sequence, then one request after another.
+"""Plays sequences against a cloud: who asks is made first, a project for each sequence, then request after request.
 
-What is kept of an answer goes into later requests. Nothing is judged here, and an answer that has not what was to be kept
-is no error: what follows then asks for something that is not there, which every cloud can answer.
+What is kept of an answer goes into later requests. Nothing is judged here, and an answer that has not what was to be
+kept is no error: what follows then asks for something that is not there, which every cloud can answer.
 """
 
 import json
 import re
-from urllib.parse import urlsplit
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -22,7 +22,11 @@ PASSWORD: Final = "a-password-of-tests"
 ACCEPTED: Final = "application/json"
 """What OpenStack's own clients ask for unless they say otherwise. Some services write their errors by it."""
 _NAME: Final = re.compile(r"\$\{(\w+)\}")
-_PEOPLE: Final = (("member", "project", "member"), ("reader", "project", "reader"), ("other", "other_project", "member"))
+_PEOPLE: Final = (
+    ("member", "project", "member"),
+    ("reader", "project", "reader"),
+    ("other", "other_project", "member"),
+)
 """Name, project and role of who asks beside the administrator."""
 
 
@@ -63,7 +67,9 @@ async def _prepared(speaker: Speaker, admin: dict[str, Any], unique: str) -> "Pl
 
     async def make(method: str, path: str, document: Any = None) -> Any:
         headers = {"X-Auth-Token": admin["token"], "Content-Type": "application/json"}
-        heard = await speaker.send("identity", method, path, json.dumps(document).encode() if document else b"", headers)
+        heard = await speaker.send(
+            "identity", method, path, json.dumps(document).encode() if document else b"", headers
+        )
         assert heard.status < 300, heard.raw
         return heard.body
 
@@ -94,7 +100,9 @@ class Player:
         self._speaker = speaker
         self._values = values
         self._tokens = tokens
-        self._normaliser = Normaliser({**speaker.roots, **values}, [urlsplit(root).path for root in speaker.roots.values()])
+        self._normaliser = Normaliser(
+            {**speaker.roots, **values}, [urlsplit(root).path for root in speaker.roots.values()]
+        )
 
     async def take(self, step: Step) -> Exchange:
         """Ask, again where the step says so, and keep what it says."""

@@ -1,4 +1,4 @@
-"""What was answered, as it is kept: one exchange for each request, in `recorded/<service>.json`, one exchange a line."""
+"""What was answered, as it is kept: one exchange for each request, in `recorded/<service>.json`, one on each line."""
 
 from pathlib import Path
 from typing import Any, Final

@@ -11,7 +11,9 @@ from kilonode.cloud.openstack.web.response import Response, reply
 from kilonode.cloud.openstack.web.service import Route
 from kilonode.cloud.openstack.web.versions import Version, discovery
 
-MICROVERSIONS: Final = Microversions("compute", (2, 1), (2, 104), "X-OpenStack-Nova-API-Version")
+MICROVERSIONS: Final = Microversions(
+    "compute", (2, 1), (2, 104), bounds_in_refusals=False, own_header="X-OpenStack-Nova-API-Version"
+)
 VERSION: Final = Version(
     id="v2.1",
     path=f"{PREFIX}/",
@@ -27,6 +29,11 @@ OLDER: Final = Version(
     media_type="application/vnd.openstack.compute+json;version=2",
 )
 """What clients and tests expect to find listed first. Its routes are those of 2.1 and are served there alone."""
+
+
+def no_such_operation(method: str, allowed: tuple[str, ...]) -> Fault:
+    """Nova knows no method that is not allowed: nothing is there."""
+    return Fault(404, "The resource could not be found.")
 
 
 async def list_versions(request: Request) -> Response:

@@ -17,6 +17,9 @@ NAME_LIMIT: Final = 255
 SHORT_NAME_LIMIT: Final = 64
 """Of domains, projects and groups."""
 
+_LEFT_OUT: Final = {"users": ("email", "description", "default_project_id")}
+"""Fields that are not shown where nobody said anything, since Keystone keeps them beside what it knows."""
+
 Record = TypeVar("Record", bound=msgspec.Struct)
 
 
@@ -33,6 +36,9 @@ def show(request: Request, noun: str, collection: str, fields: Fields[Any], valu
 def shown(request: Request, collection: str, fields: Fields[Any], value: Any) -> dict[str, Any]:
     """One resource as plain values: its fields, what its clients added, its link."""
     body = {**getattr(value, "extra", {}), **fields.show(value)}
+    for name in _LEFT_OUT.get(collection, ()):
+        if body[name] is None:
+            del body[name]
     body["links"] = link(request, f"/{collection}/{value.id}")
     return body
 
@@ -79,7 +85,7 @@ def _comparison(
 def items_reply(request: Request, collection: str, items: list[dict[str, Any]]) -> Response:
     """Answer with a list that is made already."""
     place = request.path.removeprefix(PREFIX)
-    body = {collection: items, "links": {**link(request, place), "next": None, "previous": None}}
+    body = {collection: items, "links": {**link(request, place + request.asked), "next": None, "previous": None}}
     return reply(body, items=len(items))
 
 
@@ -113,19 +119,27 @@ def is_domain_reader(caller: Caller) -> bool:
     return bool(caller.domain_id) and caller.access >= Access.READER
 
 
-def name_taken(noun: str, name: str) -> Fault:
-    """The refusal of a name that somebody has."""
-    return Fault(
-        409,
-        f"Conflict occurred attempting to store {noun} - it is not permitted to have two {noun}s with the same name "
-        f"in the same domain: {name}.",
-    )
+def name_taken(noun: str, name: str, domain_id: str | None = None, other_id: str = "") -> Fault:
+    """The refusal of a name that somebody, `other_id`, has."""
+    if noun == "project":
+        why = (
+            "it is not permitted to have two projects with either the same name or same id in the same domain: "
+            f"name is {name}, project id {other_id}"
+        )
+    elif noun == "domain":
+        noun, why = "project", f"it is not permitted to have two projects acting as domains with the same name: {name}"
+    else:
+        place = f" at domain ID {domain_id}" if domain_id else ""
+        why = f"Duplicate entry found with name {name}{place}"
+    return Fault(409, f"Conflict occurred attempting to store {noun} - {why}.")
 
 
 def checked_name(noun: str, name: str, limit: int = NAME_LIMIT) -> str:
     """The name, if it may be one. Raises Fault 400."""
+    if not name:
+        raise Fault(400, f"Invalid input for field/attribute name. Value: {name}. '{name}' should be non-empty")
     if not name.strip() or len(name) > limit:
-        raise Fault(400, f"Invalid input for field 'name' of {noun}: expected 1 to {limit} characters.")
+        raise Fault(400, f"Invalid input for field/attribute name. Value: {name}. '{name}' is too long or blank")
     return name
 
 

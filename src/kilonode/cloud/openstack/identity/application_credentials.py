@@ -6,7 +6,15 @@ import msgspec
 
 from kilonode.cloud.context import timestamp_with_microseconds
 from kilonode.cloud.openstack.identity.access_rules import ACCESS_RULE_FIELDS, WantedRule, rules_for
-from kilonode.cloud.openstack.identity.answers import checked_name, find, forbidden, link, listing, require, shown
+from kilonode.cloud.openstack.identity.answers import (
+    checked_name,
+    find,
+    forbidden,
+    items_reply,
+    link,
+    require,
+    shown,
+)
 from kilonode.cloud.openstack.identity.authority import Authority
 from kilonode.cloud.openstack.identity.delegated import refuse_restricted, refuse_token_of_trust
 from kilonode.cloud.openstack.identity.delegation_model import ACCESS_RULE, AccessRule
@@ -19,9 +27,10 @@ from kilonode.cloud.openstack.identity.model import (
     find_by_name,
 )
 from kilonode.cloud.openstack.identity.passwords import hash_password
+from kilonode.cloud.openstack.identity.roles import ROLE_FIELDS
 from kilonode.cloud.openstack.web.access import Access
 from kilonode.cloud.openstack.web.faults import Fault
-from kilonode.cloud.openstack.web.fields import Fields
+from kilonode.cloud.openstack.web.fields import Fields, matching
 from kilonode.cloud.openstack.web.request import Request
 from kilonode.cloud.openstack.web.response import Response, reply
 from kilonode.cloud.openstack.web.service import Route
@@ -38,9 +47,10 @@ CREDENTIAL_FIELDS: Final[Fields[ApplicationCredential]] = Fields(
         "expires_at": lambda credential: (
             timestamp_with_microseconds(credential.expires_us) if credential.expires_us else None
         ),
-        "roles": lambda credential: [{"id": role_id} for role_id in credential.role_ids],
+        "system": lambda credential: None,
     }
 )
+"""All but the roles, which are documents of their own."""
 
 
 class NamedRole(msgspec.Struct, frozen=True):
@@ -58,7 +68,7 @@ class WantedCredential(msgspec.Struct, frozen=True):
     description: str | None = None
     expires_at: str | None = None
     roles: tuple[NamedRole, ...] | None = None
-    unrestricted: bool = False
+    unrestricted: bool | None = None
     access_rules: tuple[WantedRule, ...] | None = None
 
 
@@ -75,7 +85,11 @@ async def list_application_credentials(request: Request) -> Response:
     refuse_token_of_trust(request)
     mirror = request.cloud.mirror
     values = (mirror.all(APPLICATION_CREDENTIAL)[key].value for key in credentials_by_user(mirror).keys(user_id))
-    return listing(request, "application_credentials", CREDENTIAL_FIELDS, values)
+    collection = f"users/{user_id}/application_credentials"
+    query = [(name, text) for name, text in request.query if name in CREDENTIAL_FIELDS]
+    found = matching(values, CREDENTIAL_FIELDS.tests(query))
+    items = [{**shown(request, collection, CREDENTIAL_FIELDS, one), **_shown_roles(request, one)} for one in found]
+    return items_reply(request, "application_credentials", items)
 
 
 async def create_application_credential(request: Request) -> Response:
@@ -89,7 +103,10 @@ async def create_application_credential(request: Request) -> Response:
     name = checked_name("application_credential", wanted.name)
     table = cloud.mirror.all(APPLICATION_CREDENTIAL)
     if any(table[key].value.name == name for key in credentials_by_user(cloud.mirror).keys(caller.user_id)):
-        raise Fault(409, f"Conflict occurred attempting to store application_credential - Duplicate entry {name}.")
+        raise Fault(
+            409,
+            f"Conflict occurred attempting to store application_credential - Duplicate entry found with name {name}.",
+        )
     # The roles of the token, not of the user: a delegated token must not make what is worth more than itself.
     session = cloud.part(Authority).session(request.header("x-auth-token") or "")
     held = {role.name: role.id for role in session.roles}
@@ -110,7 +127,13 @@ async def create_application_credential(request: Request) -> Response:
     )
     await cloud.mirror.commit([Put(APPLICATION_CREDENTIAL, credential, credential.id, 0), *changes])
     links = link(request, f"/users/{caller.user_id}/application_credentials/{credential.id}")
-    body = {**CREDENTIAL_FIELDS.show(credential), **_shown_rules(credential, rules), "secret": secret, "links": links}
+    body = {
+        **CREDENTIAL_FIELDS.show(credential),
+        **_shown_roles(request, credential),
+        **_shown_rules(credential, rules),
+        "secret": secret,
+        "links": links,
+    }
     return reply({"application_credential": body}, 201)
 
 
@@ -122,7 +145,9 @@ async def show_application_credential(request: Request) -> Response:
     rules = request.cloud.mirror.all(ACCESS_RULE)
     held = [rules[key].value for key in credential.access_rule_ids or () if key in rules]
     body = shown(request, f"users/{credential.user_id}/application_credentials", CREDENTIAL_FIELDS, credential)
-    return reply({"application_credential": {**body, **_shown_rules(credential, held)}})
+    return reply(
+        {"application_credential": {**body, **_shown_roles(request, credential), **_shown_rules(credential, held)}}
+    )
 
 
 async def delete_application_credential(request: Request) -> Response:
@@ -136,9 +161,9 @@ async def delete_application_credential(request: Request) -> Response:
 
 
 def _find_credential(request: Request) -> Entry[ApplicationCredential]:
-    entry = find(request, APPLICATION_CREDENTIAL, "application credential", request.params["credential_id"])
+    entry = find(request, APPLICATION_CREDENTIAL, "Application Credential", request.params["credential_id"])
     if entry.value.user_id != request.params["user_id"]:
-        raise Fault(404, f"Could not find application credential: {entry.value.id}.")
+        raise Fault(404, f"Could not find Application Credential: {entry.value.id}.")
     return entry
 
 
@@ -147,9 +172,19 @@ def _role_ids(request: Request, wanted: tuple[NamedRole, ...], held: dict[str, s
     for role in wanted:
         role_id = role.id or find_by_name(request.cloud, ROLE, "", role.name or "")
         if role_id not in held.values():
-            raise Fault(400, f"Invalid application credential: the user does not have the role {role.name or role.id}.")
+            raise Fault(
+                400,
+                "Invalid application credential: Cannot create an application credential with unassigned role",
+            )
         ids.append(role_id)
     return tuple(ids)
+
+
+def _shown_roles(request: Request, credential: ApplicationCredential) -> dict[str, Any]:
+    """The roles it still has, as they are now."""
+    roles = request.cloud.mirror.all(ROLE)
+    held = (roles[key].value for key in credential.role_ids if key in roles)
+    return {"roles": [ROLE_FIELDS.show(role) for role in held]}
 
 
 def _shown_rules(credential: ApplicationCredential, rules: list[AccessRule]) -> dict[str, Any]:

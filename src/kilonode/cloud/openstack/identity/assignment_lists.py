@@ -34,7 +34,7 @@ async def list_role_assignments(request: Request) -> Response:
     _require_list(request, project_id, domain_id)
     effective, names, subtree = (query.flag(name) for name in ("effective", "include_names", "include_subtree"))
     if subtree and not project_id:
-        raise Fault(400, "scope.project.id must be specified if include_subtree is also specified.")
+        raise Fault(400, "'scope.project.id' is a dependency of 'include_subtree'")
     if effective and query.one("group.id"):
         raise Fault(400, "Combining effective and group filter will always result in an empty list.")
     above = request.cloud.part(Authority).above

@@ -121,7 +121,11 @@ def _domain_of(assignment: Assignment) -> str:
 
 def _find_assignment(request: Request, wanted: Assignment) -> None:
     if request.cloud.mirror.get(ASSIGNMENT, wanted.key) is None:
-        raise Fault(404, f"Could not find role assignment with role: {wanted.role_id}, actor: {wanted.actor_id}.")
+        raise Fault(
+            404,
+            f"Could not find role assignment with role: {wanted.role_id}, user or group: {wanted.actor_id}, project, "
+            f"domain, or system: {wanted.target_id}.",
+        )
 
 
 def _routes_of(target: str, actor: str) -> tuple[Route, ...]:

@@ -89,7 +89,7 @@ async def create_service(request: Request) -> Response:
     """`POST /services`."""
     wanted = request.json(ServiceBody).service
     if wanted.type is UNSET or not wanted.type:
-        raise Fault(400, "'type' is a required property of a service.")
+        raise Fault(400, "Invalid input for field/attribute service. Value: {}. 'type' is a required property")
     service = _changed_service(request, Service(request.cloud.new_hexadecimal_id(), wanted.type), wanted)
     await request.cloud.mirror.commit([Put(SERVICE, service, service.id, 0)])
     return show(request, "service", "services", SERVICE_FIELDS, service, 201)

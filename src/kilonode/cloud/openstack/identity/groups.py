@@ -102,7 +102,7 @@ async def create_group(request: Request) -> Response:
     require_manager(request, "create_group", domain_id)
     find(request, DOMAIN, "domain", domain_id)
     if find_by_name(cloud, GROUP, domain_id, name):
-        raise name_taken("group", name)
+        raise name_taken("group", name, domain_id)
     group = Group(cloud.new_hexadecimal_id(), name, domain_id, wanted.description or "")
     await cloud.mirror.commit([Put(GROUP, group, group.id, 0), take_name(GROUP, domain_id, name, group.id)])
     return show(request, "group", "groups", GROUP_FIELDS, group, 201)
@@ -128,7 +128,7 @@ async def update_group(request: Request) -> Response:
     changes: list[Put | Delete] = [Put(GROUP, group, group.id, entry.revision)]
     if name != old.name:
         if find_by_name(request.cloud, GROUP, old.domain_id, name):
-            raise name_taken("group", name)
+            raise name_taken("group", name, old.domain_id)
         changes += [free_name(GROUP, old.domain_id, old.name), take_name(GROUP, old.domain_id, name, old.id)]
     await request.cloud.mirror.commit(changes)
     return show(request, "group", "groups", GROUP_FIELDS, group)
@@ -186,7 +186,7 @@ def _managed(request: Request, action: str) -> Entry[Group]:
 
 def _member(group: Group, user_id: str) -> str:
     if user_id not in group.user_ids:
-        raise Fault(404, f"User {user_id} not found in group {group.id}.")
+        raise Fault(404, f"User '{user_id}' not found in group '{group.id}'")
     return user_id
 
 

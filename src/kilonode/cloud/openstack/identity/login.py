@@ -8,8 +8,9 @@ from typing import Final, Literal
 import msgspec
 
 from kilonode.cloud.context import Changes, Cloud
-from kilonode.cloud.openstack.identity.authority import Authority
+from kilonode.cloud.openstack.identity.authority import Authority, Session
 from kilonode.cloud.openstack.identity.delegation_model import TRUST, Trust
+from kilonode.cloud.openstack.identity.instants import MALFORMED
 from kilonode.cloud.openstack.identity.model import (
     APPLICATION_CREDENTIAL,
     DEFAULT_DOMAIN,
@@ -140,7 +141,8 @@ def log_in(cloud: Cloud, login: Login) -> tuple[Token, Changes]:
     project_id, domain_id, system = "", "", False
     if who.credential is not None:
         if scope is not None:
-            raise Fault(400, "Application credentials cannot request a scope.")
+            words = "Error authenticating with application credential: Application credentials cannot request a scope."
+            raise Fault(401, words, extra={"identity": {}})
         project_id = who.credential.project_id
     elif isinstance(scope, Scope) and scope.trust is not None:
         trust, changes = _use_trust(cloud, user, scope)
@@ -181,7 +183,7 @@ def log_in(cloud: Cloud, login: Login) -> tuple[Token, Changes]:
 def _prove(cloud: Cloud, identity: Identity) -> Who:
     """Check every method that the request names; all must speak of the same user."""
     if not identity.methods:
-        raise Fault(400, "Invalid input for field 'identity/methods': [] is too short.")
+        raise refused()
     found: Who | None = None
     for method in dict.fromkeys(identity.methods):
         if method == "password" and identity.password is not None:
@@ -191,9 +193,10 @@ def _prove(cloud: Cloud, identity: Identity) -> Who:
         elif method == "application_credential" and identity.application_credential is not None:
             proven = _by_credential(cloud, identity.application_credential)
         elif method in METHODS:
-            raise Fault(400, f"Expecting to find {method} in identity.")
+            raise expecting(method, "identity")
         else:
-            raise Fault(401, f"Attempted to authenticate with an unsupported method: {method}.")
+            known = {"identity": {"methods": list(METHODS)}}
+            raise Fault(401, "Attempted to authenticate with an unsupported method.", extra=known)
         if found is not None and found.user.id != proven.user.id:
             raise refused()
         found = proven
@@ -213,7 +216,7 @@ def _by_password(cloud: Cloud, named: NamedUser) -> Who:
 
 def _by_token(cloud: Cloud, text: str) -> Who:
     authority = cloud.part(Authority)
-    session = authority.session(text)
+    session = subject(authority, text)
     if session.token.credential_id:
         raise Fault(403, "A token of an application credential cannot be used for another scope.")
     if session.token.trust_id:
@@ -233,6 +236,8 @@ def _by_credential(cloud: Cloud, named: CredentialMethod) -> Who:
             if cloud.mirror.all(APPLICATION_CREDENTIAL)[key].value.name == named.name:
                 credential_id = key
     entry = cloud.mirror.get(APPLICATION_CREDENTIAL, credential_id)
+    if entry is None and named.id:
+        raise Fault(404, f"Could not find Application Credential: {named.id}.")
     credential: ApplicationCredential | None = entry.value if entry is not None else None
     right = authority.passwords.check(named.secret, credential.secret_hash if credential is not None else "")
     if credential is None or not right or 0 < credential.expires_us <= cloud.now_us():
@@ -243,11 +248,35 @@ def _by_credential(cloud: Cloud, named: CredentialMethod) -> Who:
     return Who(user, ("application_credential",), credential=credential)
 
 
+def subject(authority: Authority, text: str) -> Session:
+    """The token that a request is about, not the one it is made with. Raises Fault 404 when it does not hold."""
+    if not text:
+        raise Fault(404, "No token in the request")
+    try:
+        authority.signer.read(text)
+    except Fault as fault:
+        raise Fault(404, "Could not recognize Fernet token") from fault
+    try:
+        return authority.session(text)
+    except Fault as fault:
+        raise Fault(404, "Failed to validate token") from fault
+
+
+def expecting(what: str, where: str) -> Fault:
+    """The refusal of a body that lacks something."""
+    return Fault(
+        400,
+        f"Expecting to find {what} in {where}.{MALFORMED}",
+    )
+
+
 def _user_id(cloud: Cloud, named: NamedUser) -> str:
     if named.id:
         return named.id
-    if not named.name or named.domain is None:
-        raise Fault(400, "Expecting to find domain in user.")
+    if not named.name:
+        raise Fault(400, "Invalid input for field identity/password/user: id or name must be present.")
+    if named.domain is None:
+        raise expecting("domain", "user")
     return find_by_name(cloud, USER, _domain_id(cloud, named.domain), named.name)
 
 
@@ -260,11 +289,11 @@ def _domain_id(cloud: Cloud, named: NamedDomain | None) -> str:
 def _scope(cloud: Cloud, scope: Scope) -> tuple[str, str, bool]:
     """Project id, domain id, whole system: one of them. Whether the user has a role there is checked with the token."""
     if sum(part is not None for part in (scope.project, scope.domain, scope.system)) != 1:
-        raise Fault(400, "Expecting exactly one scope.")
+        raise expecting("system, project, domain, OS-TRUST:trust or unscoped", "scope")
     if scope.project is not None:
         named = scope.project
         if not named.id and named.domain is None:
-            raise Fault(400, "Expecting to find domain in project.")
+            raise expecting("domain", "project")
         project_id = named.id or find_by_name(cloud, PROJECT, _domain_id(cloud, named.domain), named.name or "")
         if not project_id:
             raise refused()
@@ -281,7 +310,7 @@ def _use_trust(cloud: Cloud, user: User, scope: Scope) -> tuple[Trust, Changes]:
     """The trust, and the change that counts its use. Raises Fault 401, 403 when it was used as often as it may be."""
     assert scope.trust is not None  # noqa: S101 - the caller saw it
     if scope.project is not None or scope.domain is not None or scope.system is not None:
-        raise Fault(400, "Expecting exactly one scope.")
+        raise expecting("system, project, domain, OS-TRUST:trust or unscoped", "scope")
     authority = cloud.part(Authority)
     trust = authority.open_trust(scope.trust.id)
     if trust is None or trust.trustee_user_id != user.id:

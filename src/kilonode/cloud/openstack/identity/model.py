@@ -157,7 +157,7 @@ class ApplicationCredential(msgspec.Struct, frozen=True, omit_defaults=True):
     description: str | None = None
     expires_us: int = 0
     """0: never."""
-    unrestricted: bool = False
+    unrestricted: bool | None = None
     """May make and delete application credentials itself."""
     access_rule_ids: tuple[str, ...] | None = None
     """The only requests its tokens may make; None: all."""

@@ -11,7 +11,6 @@ from kilonode.cloud.openstack.identity.answers import (
     checked_name,
     extra_of,
     find,
-    forbidden,
     is_domain_reader,
     listing,
     name_taken,
@@ -127,8 +126,9 @@ async def create_project(request: Request) -> Response:
     parent_id, domain_id = _place(request, wanted)
     require_manager(request, "create_project", domain_id)
     name = checked_name("project", wanted.name, SHORT_NAME_LIMIT)
-    if find_by_name(cloud, PROJECT, domain_id, name):
-        raise name_taken("project", name)
+    other = find_by_name(cloud, PROJECT, domain_id, name)
+    if other:
+        raise name_taken("project", name, domain_id, other)
     project = Project(
         cloud.new_hexadecimal_id(),
         name,
@@ -182,7 +182,9 @@ async def update_project(request: Request) -> Response:
         ("is_domain", False),
     ):
         if getattr(changed, field) not in (UNSET, now):
-            raise Fault(400, f"Invalid input for field '{field}': it cannot be changed.")
+            if field == "domain_id":
+                raise Fault(400, "Cannot change Domain ID")
+            raise Fault(403, f"Update of `{field}` is not allowed.")
     name = old.name if changed.name is UNSET else checked_name("project", changed.name, SHORT_NAME_LIMIT)
     project = msgspec.structs.replace(
         old,
@@ -197,8 +199,9 @@ async def update_project(request: Request) -> Response:
         _refuse_half_a_tree(request, project)
     changes: list[Put | Delete] = [Put(PROJECT, project, project.id, entry.revision)]
     if name != old.name:
-        if find_by_name(request.cloud, PROJECT, old.domain_id, name):
-            raise name_taken("project", name)
+        other = find_by_name(request.cloud, PROJECT, old.domain_id, name)
+        if other:
+            raise name_taken("project", name, old.domain_id, other)
         changes += [free_name(PROJECT, old.domain_id, old.name), take_name(PROJECT, old.domain_id, name, old.id)]
     await mirror.commit(changes)
     return show(request, "project", "projects", PROJECT_FIELDS, project)
@@ -219,7 +222,11 @@ async def delete_project(request: Request) -> Response:
     project: Project = entry.value
     refuse_immutable("project", project.id, project.options)
     if projects_by_parent(mirror).keys(project.id):
-        raise forbidden(request, "delete_project, since it has projects below it")
+        raise Fault(
+            403,
+            f"Cannot delete the project {project.id} since it is not a leaf in the hierarchy. Use the cascade option "
+            "if you want to delete a whole subtree.",
+        )
     await mirror.commit(
         [
             Delete(PROJECT, project.id, entry.revision),
@@ -252,9 +259,12 @@ def _place(request: Request, wanted: WantedProject) -> tuple[str, str]:
     if parent is None:
         default = request.caller.domain_id or DEFAULT_DOMAIN
         domain_id = wanted.domain_id or wanted.parent_id or default
-        find(request, DOMAIN, "domain", domain_id)
-        if wanted.parent_id not in (None, domain_id):
-            find(request, PROJECT, "project", wanted.parent_id or "")
+        if (wanted.parent_id is not None and wanted.parent_id != domain_id) or (
+            wanted.domain_id is None and wanted.parent_id is not None and mirror.get(DOMAIN, domain_id) is None
+        ):
+            raise Fault(400, f"Could not find project: {wanted.parent_id}.")
+        if mirror.get(DOMAIN, domain_id) is None:
+            raise Fault(400, f"Could not find domain: {domain_id}.")
         return "", domain_id
     if wanted.domain_id not in (None, parent.value.domain_id):
         raise Fault(400, "Cannot create project, since its domain is not the domain of its parent.")

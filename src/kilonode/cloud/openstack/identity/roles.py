@@ -5,7 +5,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from kilonode.cloud.openstack.identity.answers import checked_name, extra_of, find, listing, name_taken, show
+from kilonode.cloud.openstack.identity.answers import checked_name, extra_of, find, listing, name_taken, require, show
 from kilonode.cloud.openstack.identity.model import DOMAIN, ROLE, Role, find_by_name, free_name, take_name
 from kilonode.cloud.openstack.identity.options import RESOURCE_OPTIONS, changed_options, refuse_immutable
 from kilonode.cloud.openstack.identity.removal import of_role
@@ -58,6 +58,7 @@ class UpdateRole(msgspec.Struct, frozen=True):
 
 async def list_roles(request: Request) -> Response:
     """`GET /roles`: those of no domain, or with `domain_id` those of that domain."""
+    _require_reader(request, "list_roles")
     domain_id = request.query.one("domain_id") or None
     values = (entry.value for entry in request.cloud.mirror.all(ROLE).values())
     return listing(request, "roles", ROLE_FIELDS, (role for role in values if role.domain_id == domain_id))
@@ -86,6 +87,7 @@ async def create_role(request: Request) -> Response:
 
 async def show_role(request: Request) -> Response:
     """`GET /roles/{role_id}`."""
+    _require_reader(request, "get_role")
     return show(request, "role", "roles", ROLE_FIELDS, find(request, ROLE, "role", request.params["role_id"]).value)
 
 
@@ -127,6 +129,12 @@ async def delete_role(request: Request) -> Response:
         ]
     )
     return reply(None, 204)
+
+
+def _require_reader(request: Request, action: str) -> None:
+    """Let administrators, readers of the system and managers of a domain pass. Raises Fault 403."""
+    if not (request.caller.domain_id and request.caller.access >= Access.MANAGER):
+        require(request, action)
 
 
 ROUTES = (

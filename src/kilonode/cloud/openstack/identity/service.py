@@ -36,6 +36,9 @@ IDENTITY: Final = ServiceApp(
     prefix=PREFIX,
     root=ROOT,
     fault_format=identity_fault_format,
+    headers=(("vary", "X-Auth-Token"),),
+    refusal="You are not authorized to perform the requested action: identity:{}.",
+    guarded=False,
     discovery=discovery(
         Version(
             id="v3.14",

@@ -3,12 +3,12 @@
 from typing import Any
 
 from kilonode.cloud.context import Cloud, timestamp_with_microseconds
-from kilonode.cloud.openstack.identity.answers import forbidden, items_reply, link, listing
+from kilonode.cloud.openstack.identity.answers import forbidden, link, listing
 from kilonode.cloud.openstack.identity.authority import Authority, Session
 from kilonode.cloud.openstack.identity.catalog import Catalog
 from kilonode.cloud.openstack.identity.delegation_model import TRUST, Trust
 from kilonode.cloud.openstack.identity.domains import DOMAIN_FIELDS
-from kilonode.cloud.openstack.identity.login import LoginRequest, log_in
+from kilonode.cloud.openstack.identity.login import LoginRequest, log_in, subject
 from kilonode.cloud.openstack.identity.model import (
     APPLICATION_CREDENTIAL,
     DOMAIN,
@@ -37,7 +37,7 @@ async def issue_token(request: Request) -> Response:
     if changes:
         await cloud.mirror.commit(changes)
     body = _token_body(cloud, session, with_catalog="nocatalog" not in request.query)
-    headers = (("x-subject-token", authority.signer.sign(token)), ("vary", "X-Auth-Token"))
+    headers = (("x-subject-token", authority.signer.sign(token)),)
     return reply({"token": body}, 201, headers)
 
 
@@ -46,7 +46,7 @@ async def validate_token(request: Request) -> Response:
     text = request.header("x-subject-token") or ""
     session = _subject(request, text, "validate_token")
     body = _token_body(request.cloud, session, with_catalog="nocatalog" not in request.query)
-    return reply({"token": body}, 200, (("x-subject-token", text), ("vary", "X-Auth-Token")))
+    return reply({"token": body}, 200, (("x-subject-token", text),))
 
 
 async def revoke_token(request: Request) -> Response:
@@ -64,6 +64,9 @@ async def revoke_token(request: Request) -> Response:
 
 async def show_catalog(request: Request) -> Response:
     """`GET /auth/catalog`: the catalog of the caller's own token."""
+    caller = request.caller
+    if not (caller.project_id or caller.domain_id or caller.system):
+        raise Fault(403, "You are not authorized to perform the requested action.")
     catalog = request.cloud.part(Catalog).for_project(request.caller.project_id)
     return reply({"catalog": catalog, "links": link(request, "/auth/catalog")})
 
@@ -85,7 +88,7 @@ async def list_own_domains(request: Request) -> Response:
 async def list_own_systems(request: Request) -> Response:
     """`GET /auth/system`: whether the caller has a role on the whole system."""
     items: list[dict[str, Any]] = [{"all": True}] if _targets(request, "system") else []
-    return items_reply(request, "system", items)
+    return reply({"system": items, "links": link(request, "/auth/system")}, items=len(items))
 
 
 def _targets(request: Request, kind: str) -> list[str]:
@@ -101,10 +104,7 @@ def _targets(request: Request, kind: str) -> list[str]:
 
 def _subject(request: Request, text: str, action: str) -> Session:
     """The token that the request is about. Raises Fault 404 when it does not hold, 403 when it is someone else's."""
-    try:
-        session = request.cloud.part(Authority).session(text)
-    except Fault as fault:
-        raise Fault(404, "Could not recognize the subject token.") from fault
+    session = subject(request.cloud.part(Authority), text)
     caller = request.caller
     service = "service" in caller.roles or (caller.system and caller.access >= Access.READER)
     if not (caller.is_admin or service or caller.user_id == session.token.user_id):

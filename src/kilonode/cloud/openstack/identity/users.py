@@ -133,7 +133,7 @@ async def create_user(request: Request) -> Response:
     require_manager(request, "create_user", domain_id)
     find(request, DOMAIN, "domain", domain_id)
     if find_by_name(cloud, USER, domain_id, name):
-        raise name_taken("user", name)
+        raise name_taken("user", name, domain_id)
     user = User(
         cloud.new_hexadecimal_id(),
         name,
@@ -165,7 +165,7 @@ async def update_user(request: Request) -> Response:
     changed = request.json(UpdateUser).user
     old = entry.value
     if changed.domain_id not in (UNSET, old.domain_id):
-        raise Fault(400, "Cannot change Domain ID.")
+        raise Fault(400, "Cannot change Domain ID")
     name = old.name if changed.name is UNSET else checked_name("user", changed.name)
     enabled = old.enabled if changed.enabled is UNSET else changed.enabled
     password_hash, tokens_since_us = old.password_hash, old.tokens_since_us
@@ -191,7 +191,7 @@ async def update_user(request: Request) -> Response:
     changes: list[Put | Delete] = [Put(USER, user, user.id, entry.revision)]
     if name != old.name:
         if find_by_name(request.cloud, USER, old.domain_id, name):
-            raise name_taken("user", name)
+            raise name_taken("user", name, old.domain_id)
         changes += [free_name(USER, old.domain_id, old.name), take_name(USER, old.domain_id, name, old.id)]
     await request.cloud.mirror.commit(changes)
     return show(request, "user", "users", USER_FIELDS, user)

@@ -16,7 +16,7 @@ from kilonode.cloud.openstack.image import (
     surroundings,
     tasks,
 )
-from kilonode.cloud.openstack.image.surroundings import image_fault_format
+from kilonode.cloud.openstack.image.faults import image_fault_as_json, image_fault_format, image_refusal
 from kilonode.cloud.openstack.web.service import ServiceApp
 
 IMAGE_SERVICE: Final = ServiceApp(
@@ -24,6 +24,9 @@ IMAGE_SERVICE: Final = ServiceApp(
     prefix="/image/v2",
     root="/image",
     fault_format=image_fault_format,
+    by_accepted_type={"application/json": image_fault_as_json},
+    refusal="You are not authorized to complete {} action.",
+    unauthorized=image_refusal,
     discovery=surroundings.DISCOVERY,
     exact_paths=True,
     routes=(

@@ -7,14 +7,12 @@ from kilonode.cloud.openstack.image.importing import import_methods
 from kilonode.cloud.openstack.image.model import IMAGE, IMPORTING, SAVING, UPLOADING
 from kilonode.cloud.openstack.image.wishes import CONTAINER_FORMATS, DISK_FORMATS
 from kilonode.cloud.openstack.web.access import Access
-from kilonode.cloud.openstack.web.faults import Fault, title
 from kilonode.cloud.openstack.web.request import Request
 from kilonode.cloud.openstack.web.response import Response, reply
 from kilonode.cloud.openstack.web.service import MEBIBYTE, Route
 
 VERSIONS: Final = ("v2.17", "v2.16", "v2.15", "v2.9", "v2.7", "v2.6", "v2.5", "v2.4", "v2.3", "v2.2", "v2.1", "v2.0")
 """The newest first; it is the current one."""
-_HTML: Final = b"text/html; charset=UTF-8"
 _TEXT: Final = {"type": ["null", "string"], "maxLength": 255}
 _PROPERTIES: Final[dict[str, Any]] = {
     "id": {"type": "string", "pattern": "^([0-9a-fA-F]){8}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-"
@@ -119,17 +117,6 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
 _LISTS: Final = {"metadefs/property": "metadefs/properties"}
 _LIST_NAMES: Final = {"metadefs/resource_types": "resource_type_associations"}
 _SINGULARS: Final = {_LISTS.get(name, f"{name}s"): name for name in SCHEMAS}
-
-
-def image_fault_format(fault: Fault, request_id: str) -> Response:
-    """Glance's errors: a small page of HTML."""
-    heading = f"{fault.status} {title(fault.status)}"
-    message = fault.message.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    page = (
-        f"<html>\n <head>\n  <title>{heading}</title>\n </head>\n <body>\n  <h1>{heading}</h1>\n"
-        f"  {message}<br /><br />\n\n\n </body>\n</html>"
-    )
-    return Response(fault.status, page.encode(), content_type=_HTML)
 
 
 async def list_versions(request: Request) -> Response:

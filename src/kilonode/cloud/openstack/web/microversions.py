@@ -16,7 +16,7 @@ Microversion = tuple[int, int]
 
 NO_MICROVERSION: Final[Microversion] = (0, 0)
 _STANDARD_HEADER: Final = b"openstack-api-version"
-_VERSION: Final = re.compile(r"(\d{1,4})\.(\d{1,4})")
+_VERSION: Final = re.compile(r"([1-9]\d{0,3})\.([1-9]\d{0,3}|0)")
 
 
 def version_text(version: Microversion) -> str:
@@ -33,6 +33,8 @@ class Microversions(msgspec.Struct, frozen=True):
     maximum: Microversion
     own_header: str = ""
     """The service's older header, which holds the version alone: `X-OpenStack-Nova-API-Version`; empty for none."""
+    bounds_in_refusals: bool = True
+    """Whether the refusal of a version names the bounds in fields of their own, too."""
 
     def asked(self, headers: dict[bytes, bytes]) -> Microversion:
         """The version a request asks for. Raises Fault 400 for nonsense and 406 for a version out of the range."""
@@ -61,7 +63,7 @@ class Microversions(msgspec.Struct, frozen=True):
             raise Fault(
                 406,
                 f"Version {text} is not supported by the API. Minimum is {lowest} and maximum is {highest}.",
-                extra={"max_version": highest, "min_version": lowest},
+                extra={"max_version": highest, "min_version": lowest} if self.bounds_in_refusals else {},
             )
         return version
 
