@@ -24,6 +24,7 @@ from kilonode.clients.openstack.access import load_access
 from kilonode.clients.openstack.connection import Connection
 from kilonode.clients.openstack.transports import open_transport
 from kilonode.cloud.launch import CloudStatus, UpSettings, down, up
+from kilonode.cloud.role_counts import read_role_counts
 
 PUBLISHED_PER_S = 250.0
 REQUIRED_PER_S = 500.0
@@ -120,7 +121,8 @@ async def run(arguments: argparse.Namespace) -> list[Figures]:
                 nodes=arguments.nodes,
                 stages="instant",
                 store="sqlite",
-                all_in_one=arguments.layout == "one",
+                all_in_one=arguments.layout == "one" and not arguments.roles,
+                roles=read_role_counts(arguments.roles) if arguments.roles else None,
                 port=0,
             )
             figures = await measure(settings, arguments.servers, arguments.at_once, arguments.networks)
@@ -140,6 +142,7 @@ def main() -> int:
     parser.add_argument("--at-once", type=int, default=64, help="requests under way at a time")
     parser.add_argument("--networks", choices=("none", "port"), default="port", help="what each server is plugged into")
     parser.add_argument("--layout", choices=("one", "each"), default="one", help="processes: one, or one for each role")
+    parser.add_argument("--roles", default="", help="how many processes roles have, such as api=2,scheduler=2")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="a smoke test: fewer servers and repeats")
     arguments = parser.parse_args()
@@ -147,7 +150,7 @@ def main() -> int:
         arguments.servers, arguments.nodes, arguments.repeats = 300, 100, 1
     print(
         f"{arguments.servers:,} servers on {arguments.nodes:,} nodes, {arguments.at_once} requests at a time, "
-        f"networks: {arguments.networks}, processes: {arguments.layout}"
+        f"networks: {arguments.networks}, processes: {arguments.roles or arguments.layout}"
     )
     found = uvloop.run(run(arguments))
     median = statistics.median(figures.active_per_s for figures in found)

@@ -3,12 +3,13 @@
 One row per node: size, capacity, what is free, zone, labels, whether it may be used. `choose` filters (enabled, alive,
 large enough, enough free, the zone, the node asked for, nodes to avoid, labels needed and refused) and weighs: the mean
 of the free fractions of vCPUs, memory and disk, each by its own multiplier, so load spreads as with Nova's default
-weighers (or packs, with negative ones); then soft wishes, and builds that failed. Ties go by a seeded draw per node, so
-two schedulers differ. Cost per choice: some microseconds at 1,000 nodes; for equal requests in a row less still.
+weighers (or packs, with negative ones); then soft wishes, and builds that failed. Ties go to nodes of the scheduler's
+own part, if it has one, then by a seeded draw per node, so schedulers that work side by side rarely want the same node.
+Cost per choice: some microseconds at 1,000 nodes; for equal requests in a row less still.
 """
 
 import operator
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import numpy as np
@@ -49,8 +50,11 @@ class FilterAndWeigh:
     The arrays of amounts have one line per resource, so that each step over all nodes is one pass through memory.
     """
 
-    def __init__(self, randomness: Randomness, weights: Weights = EVEN) -> None:
+    def __init__(
+        self, randomness: Randomness, weights: Weights = EVEN, is_own: Callable[[str], bool] = lambda name: False
+    ) -> None:
         self._randomness = randomness
+        self._is_own = is_own
         self._multipliers = np.array([weights.cpu, weights.memory, weights.disk]) / 3
         self._failure_weight = weights.build_failure * _FAILURE_WEIGHT
         self._row_by_name: dict[str, int] = {}
@@ -232,7 +236,7 @@ class FilterAndWeigh:
         self._names.append(name)
         self._row_by_name[name] = row
         self._labels.append(NO_LABELS)
-        self._tie[row] = _TIE_WEIGHT * self._randomness.child(name).stream().random()
+        self._tie[row] = _TIE_WEIGHT * (self._randomness.child(name).stream().random() + self._is_own(name))
         self._weighed.clear()
         self._last = None
         return row

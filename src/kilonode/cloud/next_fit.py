@@ -5,7 +5,7 @@ round instead of to where there is most room: nodes fill evenly while servers ar
 Unlike CIAO's it counts vCPUs and disk too, and goes all the way round before it says that there is no room.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from kilonode.base.randomness import Randomness
@@ -44,7 +44,9 @@ class _Row:
 class NextFit:
     """All nodes in a row, and where in it to go on."""
 
-    def __init__(self, randomness: Randomness, weights: Weights = EVEN) -> None:
+    def __init__(
+        self, randomness: Randomness, weights: Weights = EVEN, is_own: Callable[[str], bool] = lambda name: False
+    ) -> None:
         # Several schedulers begin in different places, or they would all want the same node.
         self._start = randomness.stream().random()
         self._next: int | None = None
