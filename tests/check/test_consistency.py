@@ -165,6 +165,10 @@ def test_a_deletion_that_was_sent_twice_and_then_found_nothing_may_have_been_obe
     assert breaches([boot("a"), delete("a", status=404, resent=True)], inventory()) == []
 
 
+def test_a_deletion_that_was_sent_and_then_refused_when_it_was_sent_again_may_have_been_obeyed() -> None:
+    assert breaches([boot("a"), delete("a", **lost_answer(Outcome.REFUSED), resent=True)], inventory()) == []
+
+
 def test_a_deletion_that_was_uncertain_and_then_finds_nothing_is_certain() -> None:
     requests = [boot("a"), delete("a", **lost_answer()), delete("a", status=404)]
     assert breaches(requests, inventory()) == []
@@ -341,15 +345,17 @@ def test_a_cloud_that_obeys_is_never_blamed(events: list[tuple[str, str, str, bo
     """A model of an honest cloud: it does what it acknowledges, and what it likes of what it does not answer."""
     there: set[str] = set()
     ever: set[str] = set()
+    known: set[str] = set()
     requests: list[Asked] = []
     for identity, verb, answer, obeys in events:
         if verb == "boot" and identity not in ever:
             ever.add(identity)
             if answer == "yes" or (answer == "maybe" and obeys):
                 there.add(identity)
+            known |= {identity} if answer == "yes" else set()
             more = {"yes": {}, "no": {"status": 403}, "maybe": lost_answer()}[answer]
             requests.append(boot(identity if answer == "yes" else "", **more))
-        elif verb == "delete":
+        elif verb == "delete" and identity in known:  # nobody knows the id of what was never acknowledged
             if answer == "maybe":
                 requests.append(delete(identity, **lost_answer()))
                 there -= {identity} if obeys else set()

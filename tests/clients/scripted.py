@@ -81,6 +81,8 @@ class Scripted:
     """A running server."""
 
     port: int
+    refuse: Callable[[], None]
+    """Let nobody in any more."""
     clients: list[Client] = field(default_factory=list)
 
     @property
@@ -124,7 +126,7 @@ async def serving(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncI
         tasks.append(task)
 
     server = await asyncio.start_server(accepted, "127.0.0.1", 0, ssl=tls)
-    scripted = Scripted(server.sockets[0].getsockname()[1])
+    scripted = Scripted(server.sockets[0].getsockname()[1], server.close)
     try:
         yield scripted
     finally:

@@ -127,6 +127,24 @@ async def test_a_request_is_sent_again_once_at_most() -> None:
 
 
 @on_both_loops
+async def test_a_request_that_is_refused_when_it_is_sent_again_tells_that_it_was_sent_before() -> None:
+    async def handler(client: Client) -> None:
+        for _ in range(2):
+            await client.read()
+            await client.write(answer())
+        await client.read()  # it may be obeyed, and nobody says so
+        server.refuse()
+
+    async with serving(handler) as server, transport() as http:
+        await let_it_live(http, server)
+        failed = await outcome_of(http, "DELETE", server.url)
+        assert (failed.outcome, failed.resent) == (Outcome.REFUSED, True)
+        assert [len(client.requests) for client in server.clients] == [3]
+        never_sent = await outcome_of(http, "DELETE", server.url)
+        assert (never_sent.outcome, never_sent.resent) == (Outcome.REFUSED, False)
+
+
+@on_both_loops
 async def test_a_request_that_was_partly_answered_is_not_sent_again() -> None:
     async def handler(client: Client) -> None:
         for _ in range(2):

@@ -114,6 +114,8 @@ class OperationError(KilonodeError):
         self.message = trim(message)
         self.status = status
         """The HTTP status, or zero where no answer came."""
+        self.resent = False
+        """It was sent twice: what became of it the first time is not known, whatever the class says of the second."""
 
 
 def trim(message: str) -> str:

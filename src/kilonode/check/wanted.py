@@ -137,9 +137,11 @@ def answer_of(asked: Asked) -> Answer:
     """What is known of a request by its answer."""
     if 200 <= asked.status < 300:
         return Answer.OBEYED
+    if asked.resent:
+        return Answer.UNCERTAIN  # the first one may have been obeyed, whatever came of the second
     if asked.status == 0:
         return Answer.UNCERTAIN if asked.outcome in UNCERTAIN_OUTCOMES else Answer.REFUSED
-    return Answer.UNCERTAIN if asked.status >= 500 or asked.resent else Answer.REFUSED
+    return Answer.UNCERTAIN if asked.status >= 500 else Answer.REFUSED
 
 
 def _created(kind: str, identity: str, asked: Asked) -> Wanted:

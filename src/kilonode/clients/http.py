@@ -145,6 +145,9 @@ class HttpTransport:
         try:
             async with asyncio.timeout_at(exchange.deadline_s):
                 return await exchange.pool.obtain(repeatable=exchange.repeatable, fresh=exchange.resent)
+        except OperationError as error:
+            error.resent = exchange.resent
+            raise
         except TimeoutError:
             raise OperationError(
                 Outcome.TIMEOUT,

@@ -49,6 +49,7 @@ class AskedNotebook:
         content: object,
         response: Response | None,
         outcome: Outcome,
+        resent: bool,
         sent_ns: int,
         answered_ns: int,
     ) -> None:
@@ -69,7 +70,7 @@ class AskedNotebook:
                 answered_ns=answered_ns - self._zero_ns,
                 status=response.status if response is not None else 0,
                 outcome=outcome.value,
-                resent=response.resent if response is not None else False,
+                resent=resent,
             )
         )
 

@@ -20,8 +20,11 @@ class ChangeObserver(Protocol):
         content: object,
         response: Response | None,
         outcome: Outcome,
+        resent: bool,
         sent_ns: int,
         answered_ns: int,
     ) -> None:
-        """`content` is what was sent as JSON, or None. Without a `response`, whether it was obeyed is not known."""
+        """`content` is what was sent as JSON, or None. `resent`: it was sent twice, so the first one may have been
+        obeyed, whatever came of the second.
+        """
         ...

@@ -182,16 +182,16 @@ class ServiceClient:
         now_ns = self._session.clock.now_ns
         sent_ns = now_ns()
         response: Response | None = None
-        outcome = Outcome.CANCELLED
+        outcome, resent = Outcome.CANCELLED, False
         try:
             response = await self._session.transport.request(method, url, **arguments)
-            outcome = Outcome.OK
+            outcome, resent = Outcome.OK, response.resent
         except OperationError as error:
-            outcome = error.outcome
+            outcome, resent = error.outcome, error.resent
             raise
         finally:
             path = url.removeprefix(self.root_url)
-            observer(self.name, method, path, content, response, outcome, sent_ns, now_ns())
+            observer(self.name, method, path, content, response, outcome, resent, sent_ns, now_ns())
         return response
 
     def _head(self, token: Token | None, version: str, has_json: bool) -> tuple[tuple[str, str], ...]:
