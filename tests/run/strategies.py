@@ -29,6 +29,7 @@ from kilonode.run.experiment import (
     ImageSpec,
     NetworkQuotas,
     Quotas,
+    RoleProcesses,
     Setup,
     VolumeQuotas,
     Workload,
@@ -66,7 +67,8 @@ clouds = st.one_of(
             EmulatedCloud,
             nodes=st.integers(1, 100_000),
             stages=st.sampled_from(["instant", "fast", "liberty-1000"]),
-            roles=st.sampled_from(["separate", "together"]),
+            roles=st.sampled_from(["separate", "together"])
+            | st.builds(RoleProcesses, api=st.integers(1, 64), fleet=st.integers(1, 64), volume=st.integers(0, 1)),
         ),
     ),
     st.builds(Cloud, openstack=text),

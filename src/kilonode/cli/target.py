@@ -29,12 +29,13 @@ from kilonode.cloud import launch
 from kilonode.cloud.access import AccessFacts, access_facts
 from kilonode.cloud.context import CloudSettings, Weights
 from kilonode.cloud.folder import StateFolder
+from kilonode.cloud.role_counts import RoleCounts
 from kilonode.cloud.simulated import SimulatedCloud
 from kilonode.cloud.usage import CloudServices
 from kilonode.run.census import ServiceSource
 from kilonode.run.costs import Meter
 from kilonode.run.environment import ServiceFacts
-from kilonode.run.experiment import EmulatedCloud, Experiment, StackCloud
+from kilonode.run.experiment import EmulatedCloud, Experiment, RoleProcesses, StackCloud
 from kilonode.run.interruption import Interruption
 from kilonode.stack.content import admin_access
 
@@ -150,6 +151,7 @@ async def _emulated(cloud: EmulatedCloud, run_id: str, seed: int, interruption: 
         heartbeat_s=float(cloud.heartbeat),
         seed=seed,
         all_in_one=cloud.roles == "together",
+        roles=_processes(cloud),
         port=0,
         owner=identify(os.getpid()),
     )
@@ -189,6 +191,11 @@ async def _stack(
                 await meter.close()
 
 
+def _processes(cloud: EmulatedCloud) -> dict[str, int] | None:
+    """How many processes roles have, where that is said."""
+    return msgspec.structs.asdict(cloud.roles) if isinstance(cloud.roles, RoleProcesses) else None
+
+
 @contextlib.asynccontextmanager
 async def _simulated(cloud: EmulatedCloud, seed: int, clock: Clock) -> AsyncIterator[Target]:
     """The same cloud inside this event loop, on virtual time."""
@@ -199,6 +206,7 @@ async def _simulated(cloud: EmulatedCloud, seed: int, clock: Clock) -> AsyncIter
         weights=Weights(**msgspec.structs.asdict(cloud.weights)),
         service_down_time_s=float(cloud.service_down_time),
         heartbeat_s=float(cloud.heartbeat),
+        roles=RoleCounts(**(_processes(cloud) or {})),
         seed=seed,
         public_url="http://cloud.simulated",
     )

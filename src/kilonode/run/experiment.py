@@ -45,6 +45,23 @@ class SchedulerWeights(_Record, frozen=True):
     """Of builds that failed on a node lately, against it; 0: they say nothing."""
 
 
+class RoleProcesses(_Record, frozen=True):
+    """How many processes each role of an emulated cloud has; a controller with 0 shares one with the others that do."""
+
+    api: Annotated[int, Meta(ge=1, le=64)] = 1
+    """Processes that answer requests, all on one port."""
+    scheduler: Annotated[int, Meta(ge=1, le=64)] = 1
+    """Processes that give servers their nodes; each has a share of the servers."""
+    fleet: Annotated[int, Meta(ge=1, le=64)] = 1
+    """Processes that are the nodes; each has a share of them."""
+    volume: Annotated[int, Meta(ge=0, le=1)] = 0
+    """The controller that takes volumes through their statuses."""
+    network: Annotated[int, Meta(ge=0, le=1)] = 0
+    """The controller that takes ports through their statuses."""
+    image: Annotated[int, Meta(ge=0, le=1)] = 0
+    """The controller that takes images through their statuses."""
+
+
 class EmulatedCloud(_Record, frozen=True):
     """A cloud that Kilonode starts for this run and takes down after it."""
 
@@ -62,8 +79,8 @@ class EmulatedCloud(_Record, frozen=True):
     """A service, or a node, that has not been heard of for this long is down."""
     heartbeat: Annotated[Duration, MORE_THAN_ZERO] = Duration(10)
     """How often services and nodes say that they live; less than `service_down_time`."""
-    roles: Literal["separate", "together"] = "separate"
-    """One process for each role (api, scheduler, fleet), or all roles in one process."""
+    roles: Literal["separate", "together"] | RoleProcesses = "separate"
+    """One process for each role, all roles in one process, or how many processes each role has."""
 
 
 class StackCloud(_Record, frozen=True):
