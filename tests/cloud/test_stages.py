@@ -30,6 +30,7 @@ class Start(msgspec.Struct, frozen=True):
     state: str
     task: str
     turn: int = 1
+    kind: str = "server"
 
 
 def lives(start: Start) -> dict[str, list[dict[str, Any]]]:
@@ -40,7 +41,7 @@ def lives(start: Start) -> dict[str, list[dict[str, Any]]]:
     for key in start.keys:
         state, task, at_us = start.state, start.task, 0
         moves: list[dict[str, Any]] = []
-        while (stage := stages.find("server", state, task)) is not None and len(moves) < LIFE_LIMIT:
+        while (stage := stages.find(start.kind, state, task)) is not None and len(moves) < LIFE_LIMIT:
             at_us += stages.delay_us(stage, key, start.turn)
             failure = stages.failure(stage, key, start.turn)
             state = "error" if failure else state if stage.next.state == "*" else stage.next.state
@@ -187,7 +188,7 @@ def test_a_delay_is_written_with_a_unit() -> None:
 
 
 def test_the_profiles_that_come_along_are_known_and_read() -> None:
-    assert known_profiles() == ("fast", "instant", "liberty-1000")
+    assert known_profiles() == ("fast", "instant", "liberty-1000", "nova-2026")
     for name in known_profiles():
         assert len(load_profile(name).stages) > 20
 

@@ -146,7 +146,6 @@ async def test_hosts_are_shown_with_what_is_taken_of_them() -> None:
         assert (await compute.ok("PUT", place, body, as_="admin", version="2.42"))["status"] == "disabled"
         wrong = {"status": "maybe"}
         assert (await compute.call("PUT", place, wrong, as_="admin", version="2.42")).status == 400
-        assert (await compute.call("GET", f"{place}/reboot", as_="admin", version="2.42")).status == 501
         assert (await compute.call("GET", place, as_="admin", version="2.43")).status == 404
 
 

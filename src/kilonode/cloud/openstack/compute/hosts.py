@@ -5,17 +5,20 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
+from kilonode.cloud.liveness import is_node_up
 from kilonode.cloud.openstack.compute.lookup import find_node
 from kilonode.cloud.openstack.compute.model import SERVER, Server, servers_by_node
 from kilonode.cloud.openstack.compute.services import host_rows
 from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.cloud.openstack.web.request import Request
 from kilonode.cloud.openstack.web.response import Response, reply
+from kilonode.cloud.power import power_on, reboot, shut_down
 from kilonode.cloud.resources import NO_USAGE, NODE, NODE_USAGE, Node, NodeUsage
 from kilonode.control.mirror import Put
 
 LAST: Final = (2, 42)
 _ENABLED: Final = {"enable": True, "disable": False}
+_POWER: Final = {"startup": power_on, "shutdown": shut_down, "reboot": reboot}
 
 
 async def list_hosts(request: Request) -> Response:
@@ -65,9 +68,16 @@ async def update_host(request: Request) -> Response:
 
 
 async def act_on_host_power(request: Request) -> Response:
-    """Startup, shutdown and reboot of a node, which Nova's libvirt nodes refuse too."""
-    _node(request)
-    raise Fault(501, "Unable to complete the requested operation: the node's driver cannot do that.")
+    """Startup, shutdown and reboot of a node. Its servers stand still until it is back (`node_life`)."""
+    node, cloud = _node(request), request.cloud
+    word = request.path.rpartition("/")[2]
+    if word != "startup" and not is_node_up(cloud, node):
+        raise Fault(400, f"Compute service of {node.name} is unavailable at this time.")
+    changed = _POWER[word](node, cloud.now_us())
+    if changed != node:
+        entry = cloud.mirror.get(NODE, node.name)
+        await cloud.mirror.commit([Put(NODE, changed, node.name, entry.revision if entry is not None else 0)])
+    return reply({"host": node.name, "power_action": word})
 
 
 async def list_audit_logs(request: Request) -> Response:

@@ -15,7 +15,8 @@ from kilonode.cloud.living import Kind, Life
 from kilonode.cloud.openstack.compute.changes import rest
 from kilonode.cloud.openstack.compute.model import SERVER, Server, servers_by_node
 from kilonode.cloud.openstack.compute.states import ACTIVE, REBOOT_STARTED_HARD, STOPPED
-from kilonode.cloud.resources import NODE, OFF, RUNNING, Node, fleet_of
+from kilonode.cloud.power import lose_power
+from kilonode.cloud.resources import NODE, RUNNING, Node, fleet_of
 from kilonode.cloud.rules import Facts
 from kilonode.cloud.stages import ANY, Stage
 from kilonode.control.mirror import Entry, Put
@@ -58,9 +59,7 @@ def _ended(cloud: Cloud, entry: Entry[Any], stage: Stage | None) -> Changes:
 
 def _failed(cloud: Cloud, entry: Entry[Any], fault: str) -> Changes:
     """A node that does not come up, or not go down as it should, is off."""
-    node, now_us = entry.value, cloud.now_us()
-    failed = replace(node, state=OFF, task=None, task_since_us=now_us, silent_since_us=node.silent_since_us or now_us)
-    return (Put(NODE, failed, node.name, entry.revision),)
+    return (Put(NODE, lose_power(entry.value, cloud.now_us()), entry.value.name, entry.revision),)
 
 
 def _guests(cloud: Cloud, node: Node, *, resume: bool) -> list[Put]:
