@@ -111,7 +111,7 @@ class Lifecycle:
                 break
             wait_us = draw.ends_us - now_us
             if wait_us <= 0:
-                draw, wait_us = self._plugged(server, stage, draw, now_us)
+                draw, wait_us = self._plugged(result, server, stage, draw, now_us)
             if wait_us > 0:
                 again_s = wait_us / _MICROSECONDS_PER_SECOND
                 break
@@ -128,11 +128,11 @@ class Lifecycle:
             result.changes.append(Put(SERVER, result.server, key, entry.revision))
         return Decision(tuple(result.changes), tuple(result.claims), again_s)
 
-    def _plugged(self, server: Server, stage: Stage, draw: Draw, now_us: int) -> tuple[Draw, int]:
+    def _plugged(self, result: Outcome, server: Server, stage: Stage, draw: Draw, now_us: int) -> tuple[Draw, int]:
         """A server that is built waits for its ports, as Nova does: what is drawn then, and the wait in µs."""
         if not self._ports_take_time or stage.does != "launch" or server.state != BUILDING:
             return draw, 0
-        status = neighbours.plugging(self._cloud, server)
+        status = neighbours.plugging(self._cloud, server, result.changes)
         wait_us = draw.ends_us + PLUGGING_TIMEOUT_US - now_us
         if status == neighbours.PLUGGED:
             return draw, 0

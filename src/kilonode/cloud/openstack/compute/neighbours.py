@@ -156,9 +156,13 @@ def root_image(cloud: Cloud, server: Server) -> str:
     return ""
 
 
-def plugging(cloud: Cloud, server: Server) -> str:
-    """How far the server's ports are: PLUGGED, PLUGGING while one is being plugged, FAILED when one will not be."""
+def plugging(cloud: Cloud, server: Server, changes: Changes) -> str:
+    """How far the server's ports are: PLUGGED, PLUGGING while one is being plugged, FAILED when one will not be.
+
+    `changes`: what is about to be written, perhaps with the ports.
+    """
     statuses = {port.status for port in ports.server_ports(cloud, server.id)}
+    statuses |= {change.value.status for change in changes if isinstance(change, Put) and change.kind == PORT}
     return FAILED if PORT_ERROR in statuses else PLUGGING if BUILD in statuses else PLUGGED
 
 
