@@ -47,6 +47,12 @@ def is_alive(identity: ProcessIdentity) -> bool:
     return identify(identity.pid) == identity
 
 
+def is_stopped(identity: ProcessIdentity) -> bool:
+    """Whether this very process runs, and a signal holds it still. One that a cgroup holds is not told from others."""
+    fields = _stat(identity.pid)
+    return fields is not None and fields[_STATE_FIELD] == "T" and int(fields[_START_FIELD]) == identity.started_ticks
+
+
 def send(identity: ProcessIdentity, signal_number: signal.Signals) -> bool:
     """Send a signal to this very process; False when it is gone."""
     if not is_alive(identity):

@@ -15,7 +15,7 @@ from kilonode.base.clock import NANOSECONDS_PER_SECOND, Clock
 from kilonode.base.errors import FaultError, KilonodeError
 from kilonode.faults.driver import Effect, Step
 from kilonode.faults.journal import Journal
-from kilonode.faults.planning import PlannedFault, PlannedPart
+from kilonode.faults.planning import PlannedFault, PlannedPart, renew
 from kilonode.faults.registry import Drivers
 
 Tell = Callable[[str], None]
@@ -64,6 +64,11 @@ class Injector:
     async def inject(self, planned: PlannedFault, due_ns: int | None = None) -> Injection:
         """Do all steps of a fault at once and see them done. When one cannot be, all are healed and it is raised."""
         due_ns = self._clock.now_ns() if due_ns is None else due_ns
+        try:
+            planned = await renew(planned, self._drivers)
+        except FaultError as error:
+            self._end(planned, due_ns, None, None, str(error))
+            raise
         numbers = self._journal.plan(planned.steps)
         self._tell(f"injecting: {planned.sentence}")
         tasks = [
@@ -125,12 +130,17 @@ class Injector:
             for part in parts:
                 if await self._wait(float(part.after), stop):
                     return False
-                others = [await self.inject(each) for each in part.during]
-                injection = await self.inject(part.fault)
+                others = []
+                for each in (*part.during, part.fault):
+                    begun = await self._inject_unless(stop, each)
+                    if begun is None:
+                        return False
+                    others.append(begun)
+                injection = others.pop()
                 if await self._wait_for(injection, stop):
                     return False
                 for other in reversed(others):
-                    if other.planned.duration is None and injection.planned.open_ended:
+                    if other.planned.fault.duration is None and injection.planned.open_ended:
                         continue  # both last until the end
                     if await self._wait_for(other, stop):
                         return False
@@ -139,9 +149,24 @@ class Injector:
                 await stop.wait()
             return True
 
+    async def _inject_unless(self, stop: asyncio.Event, planned: PlannedFault) -> Injection | None:
+        """Inject; None when `stop` was set before it took effect, and what was done of it is healed."""
+        if stop.is_set():
+            return None
+        injecting = asyncio.ensure_future(self.inject(planned))
+        stopped = asyncio.ensure_future(stop.wait())
+        try:
+            await asyncio.wait([injecting, stopped], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopped.cancel()
+            if not injecting.done():
+                injecting.cancel()
+            await asyncio.wait([injecting])
+        return None if injecting.cancelled() else injecting.result()
+
     async def _wait_for(self, injection: Injection, stop: asyncio.Event) -> bool:
         """Wait until the duration of a fault is over, and heal it; True when `stop` came first."""
-        duration = injection.planned.duration
+        duration = injection.planned.fault.duration
         if duration is None:
             return stop.is_set()
         past_s = (self._clock.now_ns() - injection.took_effect_ns) / NANOSECONDS_PER_SECOND

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from kilonode.base.errors import FaultError, InputError
 from kilonode.base.randomness import Randomness
 from kilonode.base.units import Duration
 from kilonode.faults.choosing import choose
@@ -22,8 +23,12 @@ class PlannedFault(msgspec.Struct, frozen=True):
 
     sentence: str
     """Canonical."""
-    duration: Duration | None
+    fault: Fault
+    chosen: tuple[Found, ...]
+    peers: tuple[Found, ...]
     steps: tuple[Step, ...]
+    draw: int
+    """What the driver's own chance comes from."""
 
     @property
     def lasting(self) -> bool:
@@ -33,7 +38,7 @@ class PlannedFault(msgspec.Struct, frozen=True):
     @property
     def open_ended(self) -> bool:
         """Whether it lasts until somebody heals it."""
-        return self.lasting and self.duration is None
+        return self.lasting and self.fault.duration is None
 
 
 class PlannedPart(msgspec.Struct, frozen=True):
@@ -63,8 +68,39 @@ async def plan_fault(fault: Fault, drivers: Drivers, randomness: Randomness) -> 
     peers: Sequence[Found] = ()
     if fault.peer is not None:
         peers = await resolve(fault.peer, driver, randomness.child("peer"))
-    steps = driver.plan(fault, found, peers, randomness.child("driver"))
-    return PlannedFault(print_fault(fault), fault.duration, tuple(steps))
+    draw = randomness.child("driver").integer()
+    steps = driver.plan(fault, found, peers, Randomness(draw))
+    return PlannedFault(print_fault(fault), fault, found, tuple(peers), tuple(steps), draw)
+
+
+async def renew(planned: PlannedFault, drivers: Drivers) -> PlannedFault:
+    """The same fault on the same things as they are now: one that was killed meanwhile runs under another pid.
+
+    Raises FaultError when one is not there any more.
+    """
+    fault = planned.fault
+    driver = drivers.for_fault(fault)
+    try:
+        chosen = _again(planned.chosen, await driver.find(fault.target))
+        peers = _again(planned.peers, await driver.find(fault.peer)) if fault.peer else ()
+        steps = driver.plan(fault, chosen, peers, Randomness(planned.draw))
+    except InputError as error:  # what was good before the run is nobody's mistake now
+        raise FaultError(error.problem.what, where=planned.sentence, got=error.problem.got) from error
+    return msgspec.structs.replace(planned, chosen=chosen, peers=peers, steps=tuple(steps))
+
+
+def _again(chosen: Sequence[Found], found: Sequence[Found]) -> tuple[Found, ...]:
+    left = list(found)
+    now = []
+    for one in chosen:
+        same = [each for each in left if (each.node, each.name) == (one.node, one.name)]
+        if not same:
+            raise InputError(f"{one.name} is not there any more")
+        # Of several with one name, itself when it still runs.
+        best = next((each for each in same if each.identity == one.identity), same[0])
+        left.remove(best)
+        now.append(best)
+    return tuple(now)
 
 
 async def resolve(target: Target, driver: Driver, randomness: Randomness) -> tuple[Found, ...]:

@@ -1,0 +1,56 @@
+"""What faults can be done to from the command line: the drivers, wired to the clouds of this machine."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from kilonode.base.clock import Clock
+from kilonode.base.errors import InputError
+from kilonode.cli.state import state_folder
+from kilonode.cloud import operating
+from kilonode.cloud.folder import StateFolder
+from kilonode.faults.completing import Names
+from kilonode.faults.local_processes import LocalProcesses
+from kilonode.faults.members import Member, Members
+from kilonode.faults.model import Kind
+from kilonode.faults.registry import Drivers
+
+
+class EmulatedCloud:
+    """The processes of an emulated cloud, as its supervisor knows them."""
+
+    def __init__(self, folder: StateFolder) -> None:
+        self._folder = folder
+        self.cloud = folder.name
+
+    async def members(self) -> Sequence[Member]:
+        """Its processes now."""
+        found = operating.processes(self._folder)
+        if not found:
+            raise InputError(
+                f"cloud {self.cloud!r} is not running", where=str(self._folder.path), hint="start it: kilonode cloud up"
+            )
+        return [Member(each.name, each.roles, each.identity) for each in found]
+
+    async def restart(self, name: str) -> None:
+        """Restart one without a request being lost."""
+        await operating.restart(self._folder, [name])
+
+
+def drivers_for(cloud: str, clock: Clock) -> Drivers:
+    """All drivers, with the services of the emulated cloud of that name."""
+    return Drivers([Members(EmulatedCloud(StateFolder(state_folder(), cloud)), clock), LocalProcesses(clock)])
+
+
+def names_in(cloud: str) -> Names:
+    """What can be named in a sentence about that cloud; nothing when it is down."""
+    try:
+        found = operating.processes(StateFolder(state_folder(), cloud))
+    except InputError:
+        return {}
+    names = dict.fromkeys(name for each in found for name in (*each.roles, each.name))
+    return {Kind.SERVICE: tuple(names)}
+
+
+def journal_folder() -> Path:
+    """Where the journals of undo are."""
+    return state_folder() / "faults"

@@ -1,0 +1,196 @@
+"""What the commands of `kilonode fault` do."""
+
+import asyncio
+import contextlib
+import re
+import signal
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from kilonode.base.clock import NANOSECONDS_PER_SECOND, Clock, RealClock
+from kilonode.base.errors import InputError, Problem
+from kilonode.base.randomness import Randomness
+from kilonode.base.units import format_seconds
+from kilonode.cli.fault_targets import drivers_for, journal_folder
+from kilonode.cli.output import say
+from kilonode.faults.healing import Healed, heal_left
+from kilonode.faults.injecting import Disrupted, Injector
+from kilonode.faults.journal import Record, journals, new_journal
+from kilonode.faults.language import parse as parse_sentence
+from kilonode.faults.model import Sentence
+from kilonode.faults.planning import PlannedPart, plan_sentence
+from kilonode.faults.printing import print_sentence
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+MOST_LINES = 10_000
+_COMMENT = re.compile(r"(^|\s)#.*")
+
+
+class Done(msgspec.Struct, frozen=True):
+    """What became of a sentence."""
+
+    sentence: str
+    cloud: str
+    seed: int
+    plan: tuple[PlannedPart, ...]
+    dry_run: bool
+    interrupted: bool = False
+    faults: tuple[Disrupted, ...] = ()
+
+
+class Parsed(msgspec.Struct, frozen=True):
+    """One sentence that was read."""
+
+    text: str
+    """Canonical."""
+    sentence: Sentence
+    line: int = 0
+    """In a file."""
+
+
+async def do(text: str, cloud: str, seed: int, *, dry_run: bool) -> Done:
+    """Carry a sentence out, or only plan it."""
+    clock: Clock = RealClock()
+    sentence = parse_sentence(text)
+    canonical = print_sentence(sentence)
+    drivers = drivers_for(cloud, clock)
+    plan = await plan_sentence(sentence, drivers, Randomness(seed, "faults"))
+    if dry_run:
+        for line in describe_plan(plan):
+            say(line)
+        return Done(canonical, cloud, seed, plan, dry_run=True)
+    stop = asyncio.Event()
+    with _stopping(stop), new_journal(journal_folder(), canonical, clock, cloud) as journal:
+        injector = Injector(drivers, journal, clock, say)
+        if any(fault.open_ended for part in plan for fault in (part.fault, *part.during)):
+            say("it lasts until Ctrl-C")
+        own_end = await injector.carry_out(plan, stop)
+    for each in injector.results:
+        say(_describe_result(each))
+    return Done(canonical, cloud, seed, plan, False, not own_end, tuple(injector.results))
+
+
+async def heal(*, everything: bool) -> tuple[Healed, ...]:
+    """Heal what is left open in the journals."""
+    clock = RealClock()
+    return await heal_left(journal_folder(), drivers_for("", clock), clock, say, everything=everything)
+
+
+def read_journals(*, open_only: bool) -> tuple[Record, ...]:
+    """The journals there are."""
+    return tuple(record for record in journals(journal_folder()) if record.open or not open_only)
+
+
+def parse(words: Sequence[str]) -> tuple[Parsed, ...]:
+    """A sentence, or the sentences of a file. Raises InputError with every mistake."""
+    if len(words) == 1 and _is_file(words[0]):
+        return _parse_file(Path(words[0]))
+    sentence = parse_sentence(" ".join(words))
+    return (Parsed(print_sentence(sentence), sentence),)
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except OSError:  # a long sentence is too long for a path
+        return False
+
+
+def _parse_file(file: Path) -> tuple[Parsed, ...]:
+    try:
+        lines = file.read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError("the file cannot be read", where=str(file), got=str(error)) from error
+    if len(lines) > MOST_LINES:
+        raise InputError("the file is too long", where=str(file), expected=f"at most {MOST_LINES:,} lines")
+    read: list[Parsed] = []
+    problems: list[Problem] = []
+    for number, line in enumerate(lines, 1):
+        text = _COMMENT.sub("", line)
+        if not text.strip():
+            continue
+        try:
+            sentence = parse_sentence(text)
+            read.append(Parsed(print_sentence(sentence), sentence, number))
+        except InputError as error:
+            problems += [
+                Problem(each.what, str(file), number, each.column, "", each.expected, each.got, each.hint)
+                for each in error.problems
+            ]
+    if problems:
+        raise InputError(problems[0].what, problems=problems)
+    return tuple(read)
+
+
+def describe_plan(plan: Sequence[PlannedPart]) -> Iterator[str]:
+    """What would be done, for people."""
+    for number, part in enumerate(plan, 1):
+        after = f"after {part.after}" if part.after else "at once"
+        yield f"{number}. {after if number == 1 else 'then ' + after}:"
+        for fault in (*part.during, part.fault):
+            lasts = f" for {fault.fault.duration}" if fault.fault.duration else " until Ctrl-C" if fault.lasting else ""
+            for step in fault.steps:
+                yield f"   {step.words}{lasts}" + (f"; heal: {step.heals}" if step.heals else "")
+
+
+def describe_healed(healed: Sequence[Healed]) -> Iterator[str]:
+    """What was healed, for people."""
+    for each in healed:
+        if each.busy:
+            yield f"{each.words}: whoever injected it still runs and will heal it (--all heals it now)"
+        else:
+            yield f"{each.words}: {each.healed} healed" + (f", {each.left} NOT" if each.left else "")
+    if not healed:
+        yield "nothing is left to heal"
+
+
+def describe_journals(records: Sequence[Record]) -> Iterator[str]:
+    """The journals, for people."""
+    for record in records:
+        where = f" on {record.head.cloud}" if record.head.cloud else ""
+        yield f"{record.head.at[:19]}Z {record.head.words}{where}"
+        for entry in record.entries:
+            event = entry.event.value if entry.open or not entry.step or entry.step.heals else "done, nothing to heal"
+            yield f"  {event + ':':<14} {entry.step.words if entry.step else ''}"
+            if entry.open and entry.step:
+                yield f"  {'':<14} heal: {entry.step.heals}"
+    if not records:
+        yield "no journals"
+
+
+def _describe_result(each: Disrupted) -> str:
+    if each.took_effect_ns is None:
+        return f"{each.sentence}: {each.error}"
+    parts = [f"took effect after {_since(each.due_ns, each.took_effect_ns)}"]
+    if each.lasting:
+        parts.append(
+            f"healed after {_since(each.took_effect_ns, each.healed_ns)}"
+            if each.healed_ns
+            else f"NOT healed: {each.error}"
+        )
+    return f"{each.sentence}: {', '.join(parts)}"
+
+
+def _since(earlier_ns: int, later_ns: int) -> str:
+    return format_seconds((later_ns - earlier_ns) / NANOSECONDS_PER_SECOND)
+
+
+@contextlib.contextmanager
+def _stopping(stop: asyncio.Event) -> Iterator[None]:
+    """While inside, Ctrl-C and its like set `stop`, so that all is healed; more of them change nothing."""
+    loop = asyncio.get_running_loop()
+
+    def heard() -> None:
+        if not stop.is_set():
+            say("stopping: healing all")
+        stop.set()
+
+    for number in SIGNALS:
+        loop.add_signal_handler(number, heard)
+    try:
+        yield
+    finally:
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)

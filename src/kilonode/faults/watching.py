@@ -1,0 +1,25 @@
+"""Seeing that something is so: looking again and again until it is, and when it was."""
+
+from collections.abc import Callable
+from typing import Final
+
+from kilonode.base.clock import NANOSECONDS_PER_SECOND, Clock
+from kilonode.base.errors import FaultError
+from kilonode.faults.driver import Effect
+
+LOOK_EVERY_S: Final = 0.002
+
+
+async def see(words: str, so: Callable[[], bool], clock: Clock, timeout_s: float) -> Effect:
+    """Look until `so` holds. The effect's instant lies between the last look that did not see it and the one that did.
+
+    Raises FaultError when it does not hold in time.
+    """
+    began_ns = before_ns = clock.now_ns()
+    while not so():
+        before_ns = clock.now_ns()
+        if before_ns - began_ns > timeout_s * NANOSECONDS_PER_SECOND:
+            raise FaultError("it was done, but is not to be seen", expected=words, got=f"not so after {timeout_s:g} s")
+        await clock.sleep(LOOK_EVERY_S)
+    now_ns = clock.now_ns()
+    return Effect(now_ns, words, now_ns - before_ns)
