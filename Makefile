@@ -14,7 +14,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	if $$python -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; \
 	then echo $$python; break; fi; done)
 
-.PHONY: help run test test-stack check fix bench conformance coverage docs-check clean
+.PHONY: help run test test-stack soak check fix bench conformance coverage docs-check clean
 
 help: ## what each command does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ test: $(VENV)/.installed-dev ## all tests, in parallel
 
 test-stack: $(VENV)/.installed-dev ## the tests that bring up real OpenStack services (`kilonode doctor` says what they need)
 	@$(BIN)/python -m pytest -m stack -p no:xdist tests/stack $(ARGS)
+
+soak: $(VENV)/.installed-dev ## the tests that go on for a long time, one after the other
+	@$(BIN)/python -m pytest -m soak -p no:xdist $(ARGS)
 
 check: $(VENV)/.installed-dev ## style, types, the import table, dead modules, docs
 	@$(BIN)/ruff check .
