@@ -1,13 +1,15 @@
 """Criteria: what must hold, as one line of text and as a value; reading, printing and naming what is wrong.
 
     [workload[.step]] metric operator value          boots.boot p(99) < 5s      error_rate < 0.1%
+    [workload] metric operator value after disruption             unavailable < 2s after kill one scheduler
 
 Without a workload the criterion is about all iterations of the run together; with one, about its iterations; with a
 step, about that step, whose dotted path may go deeper (`boots.boot.active`). Operators: `<  <=  >  >=  ==`.
 Latency metrics count from the instant an operation was due, those that begin with `service_` from its start; both take
 durations. Printing a criterion and parsing the text gives the same criterion back. This module judges nothing.
 
-Units: a criterion's value is in seconds, in operations per second, a fraction of one, or a number of operations.
+Units: a criterion's value is in seconds, in operations per second, a fraction of one, a number of operations, or a
+ratio.
 """
 
 import re
@@ -21,7 +23,7 @@ import msgspec
 from kilonode.base.errors import InputError, Problem, nearest
 from kilonode.base.units import Duration, Rate
 
-FORM: Final = "[workload[.step]] metric operator value"
+FORM: Final = "[workload[.step]] metric operator value [after disruption]"
 EXAMPLE: Final = "boots.boot p(99) < 5s"
 
 
@@ -56,6 +58,7 @@ class Unit(StrEnum):
     FRACTION = "fraction"
     PER_SECOND = "per_second"
     COUNT = "count"
+    RATIO = "ratio"
 
 
 PERCENTILES: Final = frozenset({"p", "service_p"})
@@ -84,6 +87,13 @@ METRICS: Final[dict[str, tuple[Unit, str]]] = {
     "leaked": (Unit.COUNT, "ports, allocations and the like that belong to nothing, and sums that are not right"),
     "overbooked": (Unit.COUNT, "nodes that have given more of a resource than they have"),
     "strayed": (Unit.COUNT, "servers whose state or flavor is not the one that was asked for last"),
+    "unavailable": (Unit.SECONDS, "how long what was due was lost, after a disruption"),
+    "time_to_detect": (Unit.SECONDS, "from a disruption to the first answer that told a client"),
+    "time_to_first_success": (Unit.SECONDS, "from a disruption to the first good answer after the first loss"),
+    "recovery_time": (Unit.SECONDS, "from a disruption until all was as good as before, and stayed so"),
+    "longest_gap": (Unit.SECONDS, "the longest time without a good answer, after a disruption"),
+    "slow": (Unit.SECONDS, "how long what was due took longer than the objective, after a disruption"),
+    "degradation": (Unit.RATIO, "how many times as long as before operations took, from a disruption to the recovery"),
 }
 """Every metric: what it is measured in, and what it means."""
 
@@ -95,16 +105,23 @@ CONSISTENCY_METRICS: Final = frozenset(
 )
 """Metrics of what there is after the run, held against what was asked for: of the whole run, known at its end only."""
 
+RECOVERY_METRICS: Final = frozenset(
+    {"unavailable", "time_to_detect", "time_to_first_success", "recovery_time", "longest_gap", "slow", "degradation"}
+)
+"""Metrics of what disruptions did: every one of them, or those that `after` names; known after the run only."""
+
 _OTHER_WORDS: Final[dict[str, str]] = {
     "avg": "mean", "average": "mean", "median": "med", "minimum": "min", "maximum": "max", "errors": "error_rate",
     "failure_rate": "error_rate", "http_req_failed": "error_rate", "rps": "throughput", "rate": "throughput",
     "dropped_iterations": "dropped", "percentile": "p(99)", "latency": "p(99)",
+    "downtime": "unavailable", "mttr": "recovery_time", "time_to_recover": "recovery_time",
 }  # fmt: skip
 _EXPECTED_VALUE: Final[dict[Unit, str]] = {
     Unit.SECONDS: "a duration such as 250ms or 5s",
     Unit.FRACTION: "a share such as 0.1% or 0.001",
     Unit.PER_SECOND: "a rate such as 190/s",
     Unit.COUNT: "a whole number",
+    Unit.RATIO: "a ratio such as 1.5x",
 }
 _WORD: Final = r"[A-Za-z][A-Za-z0-9_-]*"
 _FORM: Final = re.compile(
@@ -112,6 +129,7 @@ _FORM: Final = re.compile(
     r"(?P<metric>[A-Za-z_][A-Za-z0-9_.]*)\s*(?:\(\s*(?P<percent>[^()\s]*)\s*\))?\s*"
     r"(?P<comparison><=|>=|==|<|>)\s*(?P<value>[^<>=\s].*?)\s*",
 )
+_AFTER: Final = re.compile(r"(?P<value>.*?)\s+after\s+(?P<disruption>\S.*)", re.DOTALL)
 _COMPARISON: Final = re.compile(r"[<>=!]+")
 _PERCENTILE_WORD: Final = re.compile(r"(service_)?p\(?(\d+(?:\.\d+)?)\)?")
 _PLAIN_NUMBER: Final = re.compile(r"\d+(\.\d+)?([eE][+-]?\d+)?")
@@ -131,6 +149,8 @@ class Criterion(msgspec.Struct, frozen=True):
     """Empty: all workloads together."""
     step: str = ""
     """The dotted path of a step; empty: whole iterations."""
+    disruption: str = ""
+    """Of recovery: the sentence of the disruption that it is about; empty: every one."""
 
     @property
     def unit(self) -> Unit:
@@ -149,7 +169,8 @@ class Criterion(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         subject = f"{self.subject} " if self.subject else ""
-        return f"{subject}{self.measure} {self.comparison} {_bound_text(self.bound, self.unit)}"
+        disruption = f" after {self.disruption}" if self.disruption else ""
+        return f"{subject}{self.measure} {self.comparison} {_bound_text(self.bound, self.unit)}{disruption}"
 
 
 class CriterionRule(msgspec.Struct, frozen=True):
@@ -192,14 +213,30 @@ def parse_criterion(text: str) -> Criterion:
             expected=f"{metric} {match['comparison']} {match['value']}",
             got=repr(text),
         )
+    value, disruption = match["value"], ""
+    if after := _AFTER.fullmatch(value):
+        value, disruption = after["value"], " ".join(after["disruption"].split())
+    if disruption and metric not in RECOVERY_METRICS:
+        raise InputError(
+            f"{metric} is not about a disruption",
+            expected=f"one of {', '.join(sorted(RECOVERY_METRICS))} before `after`",
+            got=repr(text),
+        )
+    if step and metric in RECOVERY_METRICS:
+        raise InputError(
+            f"a step has no {metric}: recovery is about whole iterations",
+            expected=f"{workload} {metric} {match['comparison']} {match['value']}",
+            got=repr(text),
+        )
     unit = METRICS[metric][0]
     return Criterion(
         metric=metric,
         comparison=Comparison(match["comparison"]),
-        bound=_parse_bound(match["value"], unit, text),
+        bound=_parse_bound(value, unit, text),
         percent=_parse_percent(percent_text, metric, text) if is_percentile else 0.0,
         workload=workload,
         step=step,
+        disruption=disruption,
     )
 
 
@@ -283,14 +320,24 @@ def _parse_bound(text: str, unit: Unit, whole: str) -> float:
                 return _parse_fraction(text)
             case Unit.COUNT:
                 return float(int(text))
+            case Unit.RATIO:
+                return _parse_ratio(text)
     except (ValueError, InputError) as error:
         hint = ""
         if _PLAIN_NUMBER.fullmatch(text):
-            usual = {Unit.SECONDS: f"did you mean {text}s, or {text}ms?", Unit.PER_SECOND: f"did you mean {text}/s?"}
+            usual = {Unit.SECONDS: f"did you mean {text}s, or {text}ms?", Unit.PER_SECOND: f"did you mean {text}/s?",
+                     Unit.RATIO: f"did you mean {text}x?"}  # fmt: skip
             hint = usual.get(unit, "")
         raise InputError(
             f"{text!r} is not a value of this metric", expected=_EXPECTED_VALUE[unit], got=repr(whole), hint=hint
         ) from error
+
+
+def _parse_ratio(text: str) -> float:
+    number = text.removesuffix("x").rstrip()
+    if not text.endswith("x") or not _PLAIN_NUMBER.fullmatch(number):
+        raise ValueError(text)
+    return float(number)
 
 
 def _parse_fraction(text: str) -> float:
@@ -314,6 +361,8 @@ def _bound_text(bound: float, unit: Unit) -> str:
             return f"{_number(Decimal(repr(bound)) * 100)}%"
         case Unit.COUNT:
             return _number(bound)
+        case Unit.RATIO:
+            return f"{_number(bound)}x"
 
 
 def _number(value: float | Decimal) -> str:

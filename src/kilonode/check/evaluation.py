@@ -14,7 +14,7 @@ from kilonode.base.units import format_seconds
 from kilonode.check.buckets import MOST_POINTS, buckets_between, usual_width_s
 from kilonode.check.consistency import ConsistencyResults, Evidence, check_consistency
 from kilonode.check.costs import evaluate_costs
-from kilonode.check.criteria import CONSISTENCY_METRICS, ITERATION_METRICS, CriterionRule
+from kilonode.check.criteria import CONSISTENCY_METRICS, ITERATION_METRICS, RECOVERY_METRICS, CriterionRule
 from kilonode.check.distribution import curve, heat, histogram
 from kilonode.check.facts import RunFacts, WorkloadFacts, asked_between
 from kilonode.check.failures import group_failures
@@ -23,6 +23,9 @@ from kilonode.check.judgement import Measured, judge, measure, worst
 from kilonode.check.latency import summarise_step
 from kilonode.check.operations import OperationTable
 from kilonode.check.phases import StepTree
+from kilonode.check.recovery.evaluation import evaluate_recovery
+from kilonode.check.recovery.judging import measure_recovery
+from kilonode.check.recovery.records import RecoveryResults
 from kilonode.check.results import CriterionResult, Reason, Results, Verdict, WorkloadResults
 from kilonode.check.series import flow, latency_over_time
 from kilonode.check.stages import list_disruptions, summarise_stages
@@ -36,8 +39,14 @@ MISSING_STANDARD_DEVIATIONS = 5
 _WORKLOADS_AT_FULL_DETAIL = 8
 
 
-def evaluate(history: History, facts: RunFacts, evidence: Evidence | None = None) -> Results:
-    """All numbers and the verdict of a run. `evidence` None: nobody wanted to know what there is after it."""
+def evaluate(
+    history: History, facts: RunFacts, evidence: Evidence | None = None, control: History | None = None
+) -> Results:
+    """All numbers and the verdict of a run.
+
+    `evidence` None: nobody wanted to know what there is after it. `control` is the history of the same load without
+    disruptions, which recovery is measured against; None: what came before the disruptions stands for it.
+    """
     table = OperationTable(history.columns)
     finish_s = float(history.columns.finished_ns.max() / 1e9) if len(history.columns) else 0.0
     start_s = float(history.columns.started_ns.min() / 1e9) if len(history.columns) else 0.0
@@ -49,7 +58,9 @@ def evaluate(history: History, facts: RunFacts, evidence: Evidence | None = None
         for workload in facts.workloads
     )
     consistency = check_consistency(evidence) if evidence is not None else None
-    criteria = tuple(_judge_rule(rule, table, facts, windows, consistency) for rule in facts.rules)
+    undisturbed = OperationTable(control.columns) if control is not None else None
+    recovery = evaluate_recovery(table, facts, windows, undisturbed)
+    criteria = tuple(_judge_rule(rule, table, facts, windows, consistency, recovery) for rule in facts.rules)
     generator, generator_reasons = judge_generator(history.samples, table, facts, load_end_s)
     reasons = [
         *_reasons_of_criteria(criteria),
@@ -78,6 +89,7 @@ def evaluate(history: History, facts: RunFacts, evidence: Evidence | None = None
         simulated=facts.simulated,
         services=evaluate_costs(history.samples, table, facts, load_end_s),
         consistency=consistency,
+        recovery=recovery,
     )
 
 
@@ -132,8 +144,13 @@ def _judge_rule(
     facts: RunFacts,
     windows: dict[str, tuple[float, float]],
     consistency: ConsistencyResults | None,
+    recovery: RecoveryResults | None,
 ) -> CriterionResult:
     criterion = rule.criterion
+    if criterion.metric in RECOVERY_METRICS:
+        order = list(Verdict)
+        judged = [judge(rule, measured) for measured in measure_recovery(criterion, recovery)]
+        return max(judged, key=lambda one: (order.index(one.verdict), one.measured or 0.0))
     if criterion.metric in CONSISTENCY_METRICS:
         return judge(rule, _measure_consistency(criterion.metric, consistency))
     if not criterion.workload:

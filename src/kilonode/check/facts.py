@@ -40,6 +40,16 @@ class WorkloadFacts(msgspec.Struct, frozen=True, kw_only=True):
     """The virtual users asked for, likewise; empty for an open model."""
     max_vus: int = 0
     """Open models: how many iterations may run at once; zero: no limit."""
+    objective_s: float | None = None
+    """What takes longer is slow; None: found from what was measured before the first disruption."""
+    endpoint: str = ""
+    """Of a probe: what it asks; empty: the workload is none."""
+    connections: str = ""
+    """Of a probe: `new` or `reused`."""
+    repeats: str = ""
+    """The workload that this is a repeat of; empty: of none."""
+    idle_step: str = ""
+    """Of a workload that another tool ran: the step that is the tool's own sleep, which its durations leave out."""
 
 
 class Abortion(msgspec.Struct, frozen=True):

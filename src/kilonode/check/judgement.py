@@ -61,7 +61,7 @@ def judge(rule: CriterionRule, measured: Measured) -> CriterionResult:
     if measured.value is not None:
         verdict = _verdict(criterion.comparison, measured.value, criterion.bound, measured.at_least)
         if verdict is Verdict.UNKNOWN:
-            note = "operations were cut off or timed out, so the value is only a lower limit"
+            note = note or "operations were cut off or timed out, so the value is only a lower limit"
     return CriterionResult(
         criterion=str(criterion),
         verdict=verdict,

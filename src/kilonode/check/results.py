@@ -12,6 +12,7 @@ from kilonode.check.consistency import ConsistencyResults
 from kilonode.check.cost_results import ServicesResults
 from kilonode.check.criteria import Unit
 from kilonode.check.facts import Abortion, WorkloadFacts
+from kilonode.check.recovery.records import RecoveryResults
 
 FORMAT_VERSION = 1
 """Of `Results` as JSON. A field may be added without a new version; changing or removing one makes a new version."""
@@ -355,3 +356,5 @@ class Results(_Record, frozen=True, kw_only=True):
     """What the cloud's services cost; None: nothing was sampled."""
     consistency: ConsistencyResults | None = None
     """What was asked for against what there is; None: nobody looked."""
+    recovery: RecoveryResults | None = None
+    """What disruptions did to workloads, and for how long; None: nothing was disrupted."""

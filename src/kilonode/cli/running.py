@@ -41,7 +41,7 @@ from kilonode.run.facts import workload_facts
 from kilonode.run.folder import RunFolder, RunRecord, RunState, create_run_folder
 from kilonode.run.interruption import Interruption
 from kilonode.run.loading import choose_workers
-from kilonode.run.reading import Point, read_experiment
+from kilonode.run.reading import Point, ReadExperiment, read_experiment
 from kilonode.run.setbacks import hint_for
 
 EXIT_CODES: Final = {Verdict.VALID: 0, Verdict.INVALID: 1, Verdict.UNKNOWN: 3}
@@ -66,6 +66,7 @@ class Wishes:
 def run_file(file: Path, sets: Sequence[str], wishes: Wishes) -> int:
     """Do the experiment in `file`, or every point of its matrix; the exit code. Raises InputError."""
     read = read_experiment(file, sets)
+    refuse_imported(read, file)
     if not read.axes:
         interruption = Interruption()
         with minding_signals(interruption):
@@ -113,6 +114,18 @@ def run_file(file: Path, sets: Sequence[str], wishes: Wishes) -> int:
         return ABORTED
     campaign.close()
     return campaign.exit_code()
+
+
+def refuse_imported(read: ReadExperiment, file: Path) -> None:
+    """Raise InputError for the stand-in of a run that another tool made."""
+    for name, workload in read.points[0].experiment.workloads.items():
+        if workload.imported is not None:
+            raise InputError(
+                f"the workload {name} was imported from {workload.imported.tool}",
+                where=str(file),
+                expected="workloads with a scenario of Kilonode",
+                hint="kilonode report judges an imported run; to run the like, name a scenario",
+            )
 
 
 def exit_code(record: RunRecord, results: Results | None) -> int:

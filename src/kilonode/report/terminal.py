@@ -15,6 +15,7 @@ from kilonode.check.results import CriterionResult, Results, StepResults, Verdic
 from kilonode.report.metadata import RunMetadata
 from kilonode.report.terminal_consistency import print_consistency
 from kilonode.report.terminal_costs import print_costs
+from kilonode.report.terminal_recovery import print_recovery
 from kilonode.report.words import (
     SYMBOLS,
     count_words,
@@ -70,6 +71,9 @@ def print_summary(console: Console, results: Results, metadata: RunMetadata) -> 
     if results.consistency is not None:
         console.print()
         print_consistency(console, results.consistency)
+    if results.recovery is not None:
+        console.print()
+        print_recovery(console, results.recovery)
     if results.services is not None and results.services.services:
         console.print()
         print_costs(console, results.services)

@@ -5,6 +5,7 @@ from its folder.
 """
 
 from itertools import accumulate, pairwise
+from typing import Final
 
 from kilonode.base.units import Duration
 from kilonode.check.criteria import CriterionRule, parse_criterion
@@ -23,6 +24,10 @@ from kilonode.load.models import (
 )
 from kilonode.run.experiment import Experiment, Workload
 from kilonode.run.folder import RunRecord
+from kilonode.scenarios.probe import PROBE
+
+IDLE: Final = "idle"
+"""The step of imported iterations that is what the tool slept."""
 
 
 def run_facts(experiment: Experiment, record: RunRecord) -> RunFacts:
@@ -52,10 +57,12 @@ def workload_facts(name: str, workload: Workload) -> WorkloadFacts:
     model, start_s = workload.load, float(workload.start)
     corners = [Point(start_s + at_s, value) for at_s, value in _corners(model)]
     open_model = isinstance(model, OpenModel)
+    imported = workload.imported
+    is_probe = workload.scenario == PROBE
     return WorkloadFacts(
         name=name,
-        scenario=workload.scenario,
-        load=describe_load(model),
+        scenario=workload.scenario if imported is None else f"{imported.scenario} by {imported.tool}",
+        load=describe_load(model) if imported is None else imported.load,
         open_model=open_model,
         start_s=start_s,
         end_s=corners[-1].at_s,
@@ -63,7 +70,22 @@ def workload_facts(name: str, workload: Workload) -> WorkloadFacts:
         asked_per_s=tuple(corners) if open_model else (),
         asked_vus=() if open_model else tuple(corners),
         max_vus=model.max_vus if isinstance(model, OpenModel) else 0,
+        objective_s=None if workload.objective is None else float(workload.objective),
+        endpoint=_endpoint(workload) if is_probe else "",
+        connections=str(workload.args.get("connections", "reused")) if is_probe else "",
+        idle_step="" if imported is None else IDLE,
+        repeats=imported.repeats if imported is not None and imported.repeats != name else "",
     )
+
+
+def _endpoint(workload: Workload) -> str:
+    """What a probe asks, for people: `compute`, `compute /servers`, an address."""
+    return " ".join(str(workload.args[key]) for key in ("endpoint", "path") if workload.args.get(key))
+
+
+def lasts_s(model: LoadModel) -> float:
+    """How long a load lasts at most, from the start of its workload."""
+    return _corners(model)[-1][0]
 
 
 def describe_load(model: LoadModel) -> str:

@@ -21,6 +21,7 @@ from kilonode.run.matrix import Combination, apply_combination, combinations, re
 from kilonode.run.overrides import apply_settings
 from kilonode.run.parameters import fill_in
 from kilonode.run.printing import print_experiment
+from kilonode.run.probing import spread_probes
 from kilonode.run.rules import NOT_YET, check_rules, without_keys
 from kilonode.run.scenario_rules import check_scenarios
 
@@ -107,9 +108,11 @@ def in_order(problems: Sequence[Problem], file: str) -> list[Problem]:
 def _read_point(tree: Mapping, combination: Combination, folder: Path) -> tuple[Experiment | None, list[Problem]]:
     chosen, problems = apply_combination(tree, combination)
     filled, fill_problems = fill_in(chosen)
+    filled, probe_problems = spread_probes(filled)
     validator = Validator()
     value = validator.read(without_keys(filled, frozenset(NOT_YET)), Experiment)
-    problems += fill_problems + validator.problems + check_rules(filled) + check_scenarios(filled, folder)
+    problems += fill_problems + probe_problems + validator.problems
+    problems += check_rules(filled) + check_scenarios(filled, folder)
     if problems or value is INVALID:
         return None, problems
     return with_absolute_paths(value, folder), problems

@@ -27,6 +27,8 @@ def check_scenarios(root: Mapping, folder: Path) -> list[Problem]:
     for path, name, workload in named_entries(root, "workloads"):
         node = find(workload, "scenario")
         known[name] = None
+        if find(workload, "imported") is not None:
+            continue  # another tool ran it: nothing is known of its scenario
         if isinstance(node, Scalar) and isinstance(node.value, str) and not node.reported:
             try:
                 known[name] = registry.find(node.value)

@@ -33,6 +33,7 @@ def experiment_schema(scenarios: Sequence[Scenario] | None = None) -> dict[str, 
     builder = SchemaBuilder(or_else={"$ref": "#/$defs/parameter"})
     root = builder.record(Experiment)
     workload = builder.definitions[Workload.__name__]
+    workload["anyOf"] = [{"required": workload.pop("required")}, {"required": ["probe"]}]
     workload["properties"]["scenario"] |= _scenario_names(known)
     if known:
         workload["allOf"] = [_arguments_rule(builder, scenario) for scenario in known]

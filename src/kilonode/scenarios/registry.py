@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Final
 
 from kilonode.base.errors import InputError, KilonodeError, nearest
-from kilonode.scenarios import compute, http, identity, image, network, noop, placement, volume
+from kilonode.scenarios import compute, http, identity, image, network, noop, placement, probe, volume
 from kilonode.scenarios.declaration import DECLARED, Scenario, scenario
 from kilonode.scenarios.files import declare_file
 
 __all__ = ["LIBRARY", "all_scenarios", "find", "load_file", "scenario"]
 
 ENTRY_POINTS: Final = "kilonode.scenarios"
-LIBRARY: Final = (noop, http, identity, compute, network, image, volume, placement)
+LIBRARY: Final = (noop, http, probe, identity, compute, network, image, volume, placement)
 """The modules of the library."""
 
 _FILES: Final[dict[Path, tuple[Scenario, ...]]] = {}

@@ -133,5 +133,13 @@ def version_url(service: Service, root_url: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc, "/".join(["", *segments]) + "/", "", ""))
 
 
+def unversioned_url(service: Service, root_url: str) -> str:
+    """Where the service lists all its versions, to anybody: the root without version and project."""
+    parts = urlsplit(version_url(service, root_url))
+    segments = [segment for segment in parts.path.split("/") if segment]
+    at = _version_place(segments)
+    return urlunsplit((parts.scheme, parts.netloc, "/".join(["", *segments[:at]]).rstrip("/") + "/", "", ""))
+
+
 def _version_place(segments: list[str]) -> int | None:
     return next((at for at in range(len(segments) - 1, -1, -1) if _VERSION.match(segments[at])), None)

@@ -1,8 +1,8 @@
 """Reading Rally's result files: `rally task results` (v1, a list) and `rally task report --json` (v2, a mapping).
 
 Of v1 both layouts of hooks are known: the older one has the instants in the hook itself, the newer one in its
-`results`; hooks, keys and results that stand there as text are read as a Python literal or JSON. Atomic actions may be a
-mapping of names to durations or a list of records. A file that is something else is refused with the place in it.
+`results`; hooks, keys and results that stand there as text are read as JSON or a Python literal. Atomic actions may be
+a mapping of names to durations or a list of records. A file that is something else is refused with the place in it.
 """
 
 import ast
@@ -230,25 +230,25 @@ def _iteration(item: _Value) -> RallyIteration:
     )
 
 
-def _actions(item: _Value, inside: str = "", depth: int = 0) -> list[RallyAction]:
+def _actions(item: _Value, inside: tuple[str, ...] = ()) -> list[RallyAction]:
     if isinstance(item.value, dict):
         return [
             RallyAction(
-                inside + name, None, None if value is None else item[name].number(most=LATEST_S), failed=value is None
+                (*inside, name), None, None if value is None else item[name].number(most=LATEST_S), value is None
             )
             for name, value in item.value.items()
         ]
-    if depth > MOST_DEPTH:
+    if len(inside) > MOST_DEPTH:
         raise item.wrong(f"at most {MOST_DEPTH} levels of actions")
     found: list[RallyAction] = []
     for action in item.items() if item.value is not None else []:
-        name = inside + action["name"].text()
+        path = (*inside, action["name"].text())
         started_s = action["started_at"].number(most=LATEST_S)
         ended_s = action["finished_at"].number(most=LATEST_S) if action.has("finished_at") else None
         duration_s = None if ended_s is None else max(0.0, ended_s - started_s)
-        found.append(RallyAction(name, started_s, duration_s, failed=bool(action.get("failed").value)))
+        found.append(RallyAction(path, started_s, duration_s, failed=bool(action.get("failed").value)))
         if action.has("children"):
-            found += _actions(action["children"], f"{name}.", depth + 1)
+            found += _actions(action["children"], path)
     return found
 
 

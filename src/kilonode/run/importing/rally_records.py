@@ -9,8 +9,8 @@ import msgspec
 class RallyAction(msgspec.Struct, frozen=True, gc=False):
     """An atomic action of an iteration."""
 
-    name: str
-    """As Rally has it; of one inside another, both names with a dot between."""
+    path: tuple[str, ...]
+    """Its name as Rally has it, after the names of those it is inside of."""
     started_s: float | None
     """None: the file has only how long it took."""
     duration_s: float | None

@@ -1,0 +1,1 @@
+"""recovery: what a disruption did to a cloud, and for how long."""
