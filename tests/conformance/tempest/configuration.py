@@ -11,12 +11,15 @@ from typing import Any, Final
 import openstack
 from openstack.config import OpenStackConfig
 
-from kilonode.cloud.service_settings import ImageSettings, ImageStore, ServiceSettings
+from kilonode.cloud.service_settings import IdentitySettings, ImageSettings, ImageStore, PasswordRules, ServiceSettings
 from tests.conformance.tempest.image_server import IMAGE, QCOW2_IMAGE
 
 TEMPLATE: Final = Path(__file__).with_name("tempest.ini")
 SECOND_IMAGE: Final = "cirros-second"
 MULTIATTACH_TYPE: Final = "multiattach"
+LOCKOUT_FAILURES: Final = 2
+LOCKOUT_S: Final = 5
+UNIQUE_PASSWORDS: Final = 2
 _MEBIBYTE: Final = 1024 * 1024
 
 
@@ -33,7 +36,10 @@ def service_settings(images_at: str) -> ServiceSettings:
         # Most of the tests upload random bytes as a disk of some format, and skip themselves where that is refused.
         check_formats=False,
     )
-    return ServiceSettings(image=image, quotas="openstack")
+    rules = PasswordRules(
+        lockout_failures=LOCKOUT_FAILURES, lockout_s=float(LOCKOUT_S), unique_last_count=UNIQUE_PASSWORDS
+    )
+    return ServiceSettings(image=image, identity=IdentitySettings(rules), quotas="openstack")
 
 
 def write_configuration(workspace: Path, clouds_file: Path, cloud: str, images_at: str) -> Path:
@@ -68,6 +74,13 @@ def write_configuration(workspace: Path, clouds_file: Path, cloud: str, images_a
     )
     uri = login["auth_url"].rstrip("/")
     _add(told, "identity", uri_v3=uri if uri.endswith("/v3") else f"{uri}/v3", region=str(region.get_region_name()))
+    _add(
+        told,
+        "identity",
+        user_lockout_failure_attempts=str(LOCKOUT_FAILURES),
+        user_lockout_duration=str(LOCKOUT_S),
+        user_unique_last_password_count=str(UNIQUE_PASSWORDS),
+    )
     _add(told, "compute", **found)
     _add(told, "compute", certified_image_ref=found["image_ref"], certified_image_trusted_certs="first,second")
     _add(told, "network", public_network_id=public.id, floating_network_name=public.name)

@@ -23,6 +23,7 @@ from kilonode.cloud.openstack.identity.model import (
     find_by_name,
 )
 from kilonode.cloud.openstack.identity.options import satisfies_rules
+from kilonode.cloud.openstack.identity.password_rules import after_failure, after_success, is_expired, is_locked
 from kilonode.cloud.openstack.identity.tokens import Token, new_token, refused
 from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.control.mirror import Put
@@ -124,13 +125,26 @@ class Who(msgspec.Struct, frozen=True):
     earlier: Token | None = None
     """The token that proved it."""
     credential: ApplicationCredential | None = None
+    changes: Changes = ()
+    """What the proof itself changes."""
+
+
+class WrongPasswordError(Fault):
+    """The login is refused, and that it failed has to be written."""
+
+    def __init__(self, changes: Changes) -> None:
+        super().__init__(401, refused().message)
+        self.changes = changes
 
 
 METHODS: Final = ("password", "token", "application_credential")
 
 
 def log_in(cloud: Cloud, login: Login) -> tuple[Token, Changes]:
-    """The token asked for, and what must be written with it. Raises Fault 401, or 400 for what makes no sense."""
+    """The token asked for, and what must be written with it.
+
+    Raises Fault 401 (a WrongPasswordError when something must be written), or 400 for what makes no sense.
+    """
     who = _prove(cloud, login.identity)
     scope = login.scope
     user = who.user
@@ -177,7 +191,7 @@ def log_in(cloud: Cloud, login: Login) -> tuple[Token, Changes]:
         credential_id=who.credential.id if who.credential is not None else "",
         trust_id=trust.id if trust is not None else "",
     )
-    return token, changes
+    return token, (*who.changes, *changes)
 
 
 def _prove(cloud: Cloud, identity: Identity) -> Who:
@@ -199,7 +213,9 @@ def _prove(cloud: Cloud, identity: Identity) -> Who:
             raise Fault(401, "Attempted to authenticate with an unsupported method.", extra=known)
         if found is not None and found.user.id != proven.user.id:
             raise refused()
-        found = proven
+        found = msgspec.structs.replace(
+            proven, changes=(*proven.changes, *(found.changes if found is not None else ()))
+        )
     assert found is not None  # noqa: S101 - there was at least one method
     return found
 
@@ -209,9 +225,20 @@ def _by_password(cloud: Cloud, named: NamedUser) -> Who:
     user = authority.enabled_user(_user_id(cloud, named))
     # An unknown user costs as much as a wrong password, so the time tells nothing.
     right = authority.passwords.check(named.password or "", user.password_hash if user is not None else "")
-    if user is None or not right:
+    if user is None:
         raise refused()
-    return Who(user, ("password",))
+    rules, now_us = cloud.settings.services.identity.password_rules, cloud.now_us()
+    if is_locked(rules, user, now_us):
+        raise refused()
+    counted = after_success(user) if right else after_failure(rules, user, now_us)
+    # Said with the revision, so that two wrong passwords at one instant count as two.
+    revision = cloud.mirror.all(USER)[user.id].revision
+    changes = () if counted is None else (Put(USER, counted, user.id, revision),)
+    if not right:
+        raise WrongPasswordError(changes)
+    if is_expired(user, now_us):
+        raise Fault(401, f"The password is expired and needs to be changed for user: {user.id}.")
+    return Who(user, ("password",), changes=changes)
 
 
 def _by_token(cloud: Cloud, text: str) -> Who:

@@ -84,6 +84,14 @@ class User(msgspec.Struct, frozen=True, omit_defaults=True):
     """Tokens issued before this are void: the password changed, or the user was disabled."""
     options: dict[str, Any] = {}
     extra: dict[str, Any] = {}
+    password_set_us: int = 0
+    password_expires_us: int = 0
+    """0: never."""
+    earlier_passwords: tuple[str, ...] = ()
+    """Hashes, the newest first, as far back as the rules look."""
+    failed_logins: int = 0
+    """How many wrong passwords there were in a row, where that is counted."""
+    failed_us: int = 0
 
 
 @document(GROUP, shared=True)

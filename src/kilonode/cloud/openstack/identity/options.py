@@ -1,7 +1,8 @@
 """Resource options: what a user, project, domain or role is told to be treated like. Keystone's names.
 
 `immutable` (projects, domains, roles) forbids changes and deletion until it is false again. Of users, `lock_password`
-and multi-factor rules take effect; the others are about password rules that are off here, and are only kept.
+and multi-factor rules take effect, and `ignore_password_expiry` and `ignore_lockout_failure_attempts` where there are
+such rules; the others are only kept.
 """
 
 from collections.abc import Mapping

@@ -8,7 +8,7 @@ from kilonode.cloud.openstack.identity.authority import Authority, Session
 from kilonode.cloud.openstack.identity.catalog import Catalog
 from kilonode.cloud.openstack.identity.delegation_model import TRUST, Trust
 from kilonode.cloud.openstack.identity.domains import DOMAIN_FIELDS
-from kilonode.cloud.openstack.identity.login import LoginRequest, log_in, subject
+from kilonode.cloud.openstack.identity.login import LoginRequest, WrongPasswordError, log_in, subject
 from kilonode.cloud.openstack.identity.model import (
     APPLICATION_CREDENTIAL,
     DOMAIN,
@@ -17,6 +17,7 @@ from kilonode.cloud.openstack.identity.model import (
     USER,
     Revocation,
 )
+from kilonode.cloud.openstack.identity.password_rules import password_expires_at
 from kilonode.cloud.openstack.identity.project_trees import PROJECT_FIELDS
 from kilonode.cloud.openstack.web.access import Access
 from kilonode.cloud.openstack.web.faults import Fault
@@ -31,7 +32,12 @@ PURGED_AT_ONCE = 100
 async def issue_token(request: Request) -> Response:
     """`POST /auth/tokens`."""
     cloud = request.cloud
-    token, changes = log_in(cloud, request.json(LoginRequest).auth)
+    try:
+        token, changes = log_in(cloud, request.json(LoginRequest).auth)
+    except WrongPasswordError as fault:
+        if fault.changes:
+            await cloud.mirror.commit(fault.changes)
+        raise
     authority = cloud.part(Authority)
     session = authority.open(token)
     if changes:
@@ -122,7 +128,7 @@ def _token_body(cloud: Cloud, session: Session, *, with_catalog: bool) -> dict[s
             "id": user.id,
             "name": user.name,
             "domain": _named_domain(cloud, user.domain_id),
-            "password_expires_at": None,
+            "password_expires_at": password_expires_at(user),
         },
         "audit_ids": token.audit_ids,
         "issued_at": timestamp_with_microseconds(token.issued_us) + "Z",

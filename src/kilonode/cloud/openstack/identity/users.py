@@ -29,7 +29,14 @@ from kilonode.cloud.openstack.identity.model import (
     take_name,
 )
 from kilonode.cloud.openstack.identity.options import LOCK_PASSWORD, USER_OPTIONS, changed_options
-from kilonode.cloud.openstack.identity.passwords import hash_password
+from kilonode.cloud.openstack.identity.password_rules import (
+    after_failure,
+    check_own,
+    check_pattern,
+    is_locked,
+    password_expires_at,
+    with_password,
+)
 from kilonode.cloud.openstack.identity.removal import credentials_of, of_actor
 from kilonode.cloud.openstack.identity.tokens import refused
 from kilonode.cloud.openstack.web.access import Access
@@ -49,7 +56,7 @@ USER_FIELDS: Final[Fields[User]] = Fields(
         "email": lambda user: user.email,
         "description": lambda user: user.description,
         "default_project_id": lambda user: user.default_project_id,
-        "password_expires_at": lambda user: None,
+        "password_expires_at": password_expires_at,
         "options": lambda user: user.options,
     }
 )
@@ -138,15 +145,15 @@ async def create_user(request: Request) -> Response:
         cloud.new_hexadecimal_id(),
         name,
         domain_id,
-        hash_password(wanted.password, cloud.new_hexadecimal_id()) if wanted.password else "",
-        wanted.enabled,
-        wanted.email,
-        wanted.description,
-        wanted.default_project_id,
+        enabled=wanted.enabled,
+        email=wanted.email,
+        description=wanted.description,
+        default_project_id=wanted.default_project_id,
         tokens_since_us=cloud.now_us(),
         options=changed_options({}, wanted.options, USER_OPTIONS),
         extra=extra_of(request, "user", WantedUser, USER_FIELDS),
     )
+    user = _with_password(request, user, wanted.password)
     await cloud.mirror.commit([Put(USER, user, user.id, 0), take_name(USER, domain_id, name, user.id)])
     return show(request, "user", "users", USER_FIELDS, user, 201)
 
@@ -168,17 +175,13 @@ async def update_user(request: Request) -> Response:
         raise Fault(400, "Cannot change Domain ID")
     name = old.name if changed.name is UNSET else checked_name("user", changed.name)
     enabled = old.enabled if changed.enabled is UNSET else changed.enabled
-    password_hash, tokens_since_us = old.password_hash, old.tokens_since_us
-    if changed.password is not UNSET:
-        salt = request.cloud.new_hexadecimal_id()
-        password_hash = hash_password(changed.password, salt) if changed.password else ""
+    tokens_since_us = old.tokens_since_us
     if changed.password is not UNSET or (old.enabled and not enabled):
         tokens_since_us = request.cloud.now_us() + 1
     user = msgspec.structs.replace(
         old,
         name=name,
         enabled=enabled,
-        password_hash=password_hash,
         tokens_since_us=tokens_since_us,
         email=old.email if changed.email is UNSET else changed.email,
         description=old.description if changed.description is UNSET else changed.description,
@@ -188,6 +191,8 @@ async def update_user(request: Request) -> Response:
         options=changed_options(old.options, changed.options, USER_OPTIONS),
         extra={**old.extra, **extra_of(request, "user", ChangedUser, USER_FIELDS)},
     )
+    if changed.password is not UNSET:
+        user = _with_password(request, user, changed.password)
     changes: list[Put | Delete] = [Put(USER, user, user.id, entry.revision)]
     if name != old.name:
         if find_by_name(request.cloud, USER, old.domain_id, name):
@@ -202,18 +207,23 @@ async def change_own_password(request: Request) -> Response:
     entry = find(request, USER, "user", request.params["user_id"])
     passwords = request.json(ChangePassword).user
     old: User = entry.value
-    if not request.cloud.part(Authority).passwords.check(passwords.original_password, old.password_hash):
+    cloud, now_us = request.cloud, request.cloud.now_us()
+    rules, checker = cloud.settings.services.identity.password_rules, cloud.part(Authority).passwords
+    if is_locked(rules, old, now_us):
+        raise refused()
+    if not checker.check(passwords.original_password, old.password_hash):
+        counted = after_failure(rules, old, now_us)
+        if counted is not None:
+            await cloud.mirror.commit([Put(USER, counted, old.id, entry.revision)])
         raise refused()
     if old.options.get(LOCK_PASSWORD):
         raise Fault(400, "Password change not permitted: the password of this user is locked.")
     if not passwords.password:
         raise Fault(400, "Invalid input for field 'password': it is empty.")
-    user = msgspec.structs.replace(
-        old,
-        password_hash=hash_password(passwords.password, request.cloud.new_hexadecimal_id()),
-        tokens_since_us=request.cloud.now_us() + 1,
-    )
-    await request.cloud.mirror.commit([Put(USER, user, user.id, entry.revision)])
+    check_own(rules, checker, old, passwords.password, now_us)
+    user = with_password(rules, old, passwords.password, cloud.new_hexadecimal_id(), now_us)
+    user = msgspec.structs.replace(user, tokens_since_us=now_us + 1)
+    await cloud.mirror.commit([Put(USER, user, user.id, entry.revision)])
     return reply(None, 204)
 
 
@@ -230,6 +240,15 @@ async def delete_user(request: Request) -> Response:
         changes.append(Put(GROUP, msgspec.structs.replace(group.value, user_ids=left), group_id, group.revision))
     await mirror.commit(changes)
     return reply(None, 204)
+
+
+def _with_password(request: Request, user: User, password: str | None) -> User:
+    """The user with a password that an administrator sets. Raises Fault 400."""
+    cloud = request.cloud
+    rules = cloud.settings.services.identity.password_rules
+    if password:
+        check_pattern(rules, password)
+    return with_password(rules, user, password, cloud.new_hexadecimal_id(), cloud.now_us())
 
 
 def _managed(request: Request, action: str) -> Entry[User]:
