@@ -66,7 +66,8 @@ def compare(real: Recording, emulated: Recording) -> Comparison:
     differences: list[Difference] = []
     for left, right in zip(real.exchanges, emulated.exchanges, strict=True):
         fields += sum(1 for _ in _leaves(_whole(left)))
-        differences += [Difference(left.step, *found) for found in _differences(_whole(left), _whole(right), "")]
+        found = _differences(_whole(left), _whole(right), "", ordered=left.ordered)
+        differences += [Difference(left.step, *one) for one in found]
     bad = sum(one.status >= 400 for one in real.exchanges)
     return Comparison(real.service, len(real.exchanges), bad, fields, differences)
 
@@ -93,7 +94,7 @@ def _whole(exchange: Exchange) -> dict[str, Any]:
     }
 
 
-def _differences(real: Any, emulated: Any, place: str) -> Iterator[tuple[str, str, str]]:
+def _differences(real: Any, emulated: Any, place: str, *, ordered: bool) -> Iterator[tuple[str, str, str]]:
     """Field, real and emulated value of each difference."""
     if isinstance(real, dict) and isinstance(emulated, dict):
         for name in sorted({*real, *emulated}):
@@ -103,12 +104,23 @@ def _differences(real: Any, emulated: Any, place: str) -> Iterator[tuple[str, st
             elif name not in real:
                 yield inner, ABSENT, _shown(emulated[name])
             else:
-                yield from _differences(real[name], emulated[name], inner)
+                yield from _differences(real[name], emulated[name], inner, ordered=ordered)
     elif isinstance(real, list) and isinstance(emulated, list) and len(real) == len(emulated) and place != "states":
-        for left, right in zip(real, emulated, strict=True):
-            yield from _differences(left, right, f"{place}[]")
+        for left, right in zip(real, emulated if ordered else _alike(real, emulated), strict=True):
+            yield from _differences(left, right, f"{place}[]", ordered=ordered)
     elif type(real) is not type(emulated) or real != emulated:
         yield place, _shown(real), _shown(emulated)
+
+
+def _alike(real: list[Any], emulated: list[Any]) -> list[Any]:
+    """The emulated items in the order of those real ones that each differs from least."""
+    left = list(emulated)
+    found = []
+    for item in real:
+        best = min(left, key=lambda one: sum(1 for _ in _differences(item, one, "", ordered=False)))
+        left.remove(best)
+        found.append(best)
+    return found
 
 
 def _leaves(value: Any) -> Iterator[Any]:

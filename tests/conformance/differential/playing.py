@@ -130,6 +130,7 @@ class Player:
             heard.status,
             self._normaliser.headers(heard.headers),
             self._normaliser.body(heard.body, ordered=step.ordered),
+            step.ordered,
             states,
         )
 

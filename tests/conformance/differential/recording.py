@@ -17,6 +17,8 @@ class Exchange(msgspec.Struct, frozen=True, omit_defaults=True):
     status: int = 0
     headers: dict[str, str] = {}
     body: Any = None
+    ordered: bool = False
+    """The order of lists in the body matters."""
     states: list[list[Any]] = []
     """The states that were seen while it was asked again and again, without repetitions and durations."""
 

@@ -10,6 +10,7 @@ from typing import Any, Final, Generic, TypeVar
 import msgspec
 
 from kilonode.cloud.context import Cloud, timestamp
+from kilonode.cloud.openstack.network.bodies import bad, body_of, item_of, items_of, read
 from kilonode.cloud.openstack.network.faults import disallowed, invalid, missing
 from kilonode.cloud.openstack.network.model import (
     SECURITY_GROUP,
@@ -28,12 +29,15 @@ from kilonode.control.index import Index
 from kilonode.control.mirror import Delete, Entry, Mirror, Put
 
 PREFIX: Final = "/network/v2.0"
-BULK_LIMIT: Final = 1_000
 
 Record = TypeVar("Record", bound=Resource)
 Wanted = TypeVar("Wanted")
 Changes = list[Put | Delete]
 Test = Callable[[Record], bool]
+_LIST_WORDS: Final = frozenset(
+    {"limit", "marker", "page_reverse", "sort_key", "sort_dir", "fields", "changed_since", "verbose", "all_projects"}
+)
+"""Parameters of lists that are not filters, and such as clients send everywhere."""
 
 
 class Collection(msgspec.Struct, Generic[Record], frozen=True):
@@ -99,6 +103,8 @@ class Collection(msgspec.Struct, Generic[Record], frozen=True):
         if not request.caller.is_admin:
             for name in self.admin_fields:
                 shown.pop(name, None)
+        if shown.get("shared") is False and record.project_id != request.caller.project_id:
+            shown["shared"] = is_shared_with(record, request.caller.project_id)
         return shown
 
     def show(self, request: Request, record: Record, status: int = 200) -> Response:
@@ -109,7 +115,7 @@ class Collection(msgspec.Struct, Generic[Record], frozen=True):
         """Answer with the page of the resources that the caller asks for and sees."""
         fields = request.cloud.part(self.make_fields)
         found = matching(self._candidates(request), self._tests(request, fields))
-        page, links = _page(request, found, fields, self.plural)
+        page, links = _page(request, found, fields, self)
         body: dict[str, Any] = {self.plural: [self.view(request, record) for record in page]}
         if links:
             body[f"{self.plural}_links"] = links
@@ -119,16 +125,14 @@ class Collection(msgspec.Struct, Generic[Record], frozen=True):
         self, request: Request, kind: type[Wanted], make: Callable[[Request, Wanted], tuple[Record, Changes]]
     ) -> Response:
         """Create one resource or, with a list in the body, several: all or none."""
-        body = request.json_object()
+        body = body_of(request, self.noun)
         many = self.plural in body
-        items = body.get(self.plural) if many else [body.get(self.noun)]
-        if not isinstance(items, list) or not items or len(items) > BULK_LIMIT or items == [None]:
-            raise invalid(f"Expected the body to have {self.noun!r}, or {self.plural!r} with 1 to {BULK_LIMIT} items.")
+        items = items_of(body, self.noun, self.plural)
         records = []
         changes: dict[tuple[str, str], Put | Delete] = {}
         wanted_by_project: dict[str, int] = {}
         for item in items:
-            record, its_changes = make(request, _read(item, kind, self.noun))
+            record, its_changes = make(request, read(item, kind, self.noun, making=True))
             wanted_by_project[record.project_id] = wanted_by_project.get(record.project_id, 0) + 1
             for change in its_changes:
                 known = changes.setdefault((change.kind, change.key), change)
@@ -149,7 +153,7 @@ class Collection(msgspec.Struct, Generic[Record], frozen=True):
         """Change the resource that the path names. `change` gives its new value and what else has to be written."""
         entry = self.find_own(request, request.params["id"], "update")
         _check_revision(request, entry.value)
-        wanted = _read(request.json_object().get(self.noun), kind, self.noun)
+        wanted = read(item_of(body_of(request, self.noun), self.noun), kind, self.noun, making=False)
         record, changes = change(request, entry.value, wanted)
         record = touched(request.cloud, record)
         await request.cloud.mirror.commit([Put(self.kind, record, record.id, entry.revision), *changes])
@@ -190,6 +194,8 @@ class Collection(msgspec.Struct, Generic[Record], frozen=True):
                 seen.add(name)
             elif name in ("tags", "tags-any", "not-tags", "not-tags-any"):
                 tests.append(_tag_test(name, frozenset(text.split(","))))
+            elif name not in fields and name not in _LIST_WORDS:
+                raise bad(f"['{name}'] is invalid attribute for filtering")
             elif name not in self.admin_fields or request.caller.is_admin:
                 plain.append((name, text))
         return [*tests, *fields.tests(plain)]
@@ -201,11 +207,12 @@ def touched(cloud: Cloud, record: Record) -> Record:
 
 
 def owner(request: Request, project_id: str | None) -> str:
-    """The project a new resource belongs to: the caller's, or the one an administrator names. Raises Fault 403."""
+    """The project a new resource belongs to: the caller's, or the one an administrator names. Raises Fault 400."""
     if not project_id or project_id == request.caller.project_id:
         return request.caller.project_id
     if not request.caller.is_admin:
-        raise Fault(403, "Only an administrator can create resources for another project.", type="PolicyNotAuthorized")
+        words = "other than the authenticated project in request is not allowed for the current user."
+        raise bad(f"Specifying 'project_id' {words}")
     return project_id
 
 
@@ -220,13 +227,6 @@ def standard_fields() -> dict[str, Getter[Any]]:
         "revision_number": lambda resource: resource.version,
         "tags": lambda resource: resource.tags,
     }
-
-
-def _read(item: Any, kind: type[Wanted], noun: str) -> Wanted:
-    try:
-        return msgspec.convert(item, kind)
-    except msgspec.ValidationError as error:
-        raise invalid(f"Invalid input for {noun}: {error}.") from error
 
 
 def _check_revision(request: Request, record: Resource) -> None:
@@ -254,27 +254,38 @@ def _tag_test(name: str, wanted: frozenset[str]) -> Test[Any]:
     return lambda resource: wanted.isdisjoint(resource.tags)
 
 
+def _limit(text: str) -> int | None:
+    if text and not (text.isascii() and text.isdigit()):
+        words = f"Bad limit request: Limit must be an integer 0 or greater and not '{text}'."
+        raise Fault(400, words, type="BadRequest")
+    return int(text[:18]) if text else None
+
+
 def _page(
-    request: Request, found: list[Record], fields: Fields[Record], plural: str
+    request: Request, found: list[Record], fields: Fields[Record], collection: Collection[Record]
 ) -> tuple[Sequence[Record], list[dict[str, str]]]:
     """The page that limit, marker and page_reverse ask for, and its links."""
     query = request.query
     keys = query.all("sort_key")
     directions = query.all("sort_dir")
+    if len(keys) != len(directions):
+        raise bad("The number of sort_keys and sort_dirs must be same")
     unknown = [name for name in keys if name not in fields]
     if unknown:
-        raise invalid(f"{unknown[0]} is invalid attribute for sort_keys")
+        raise bad(f"{unknown} is invalid attribute for sort_keys")
+    neither = [direction for direction in directions if direction not in ("asc", "desc")]
+    if neither:
+        raise bad(f"{neither} is invalid value for sort_dirs, valid value is 'asc' and 'desc'")
     if keys:
         descending = [direction == "desc" for direction in directions]
-        descending += [False] * (len(keys) - len(descending))
         fields.sort(found, list(zip(keys, descending, strict=False)))
-    limit = query.integer("limit")
+    limit = _limit(query.one("limit"))
     marker = query.one("marker")
     backwards = query.flag("page_reverse")
     if marker:
         place = next((number for number, record in enumerate(found) if record.id == marker), None)
         if place is None:
-            raise missing("Marker", plural, marker)
+            raise missing(collection.type_noun, collection.title, marker)
         found = found[:place] if backwards else found[place + 1 :]
     if not limit:
         return found, []
@@ -284,7 +295,7 @@ def _page(
     if page and len(page) == limit:
         following = query.changed(marker=page[0].id if backwards else page[-1].id)
         links.append({"rel": "previous" if backwards else "next", "href": f"{place_of_list}?{following}"})
-    if page and marker:
+    if page:
         preceding = query.changed(
             marker=page[-1].id if backwards else page[0].id, page_reverse="False" if backwards else "True"
         )

@@ -19,6 +19,13 @@ _TYPES: Final = {
     500: "HTTPInternalServerError",
     501: "HTTPNotImplemented",
 }
+_NOT_FOUND: Final = {
+    "Router": "could not be found",
+    "Floating IP": "could not be found",
+    "Security group": "does not exist",
+    "Security group rule": "does not exist",
+}
+"""How the errors of some resources end; those of the others end alike."""
 
 
 def network_fault_format(fault: Fault, request_id: str) -> Response:
@@ -34,12 +41,14 @@ def invalid(message: str) -> Fault:
 
 def missing(type_noun: str, noun: str, key: str) -> Fault:
     """404 for a resource that is not there, or not for the caller."""
-    return Fault(404, f"{noun} {key} could not be found.", type=f"{type_noun}NotFound")
+    return Fault(404, f"{noun} {key} {_NOT_FOUND.get(noun, 'could not be found.')}", type=f"{type_noun}NotFound")
 
 
 def disallowed(rule: str) -> Fault:
     """403 for something that only administrators may ask."""
-    return Fault(403, f"rule:{rule} is disallowed by policy", type="PolicyNotAuthorized")
+    action, _, attribute = rule.partition(":")
+    words = f"(rule:{action} and rule:{rule})" if attribute else f"rule:{rule}"
+    return Fault(403, f"{words} is disallowed by policy", type="PolicyNotAuthorized")
 
 
 def addresses_exhausted(network_id: str) -> Fault:

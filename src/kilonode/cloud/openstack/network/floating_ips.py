@@ -10,8 +10,9 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from kilonode.cloud.context import Cloud
+from kilonode.cloud.openstack.network.bodies import bad
 from kilonode.cloud.openstack.network.collection import Changes, Collection, owner, standard_fields
-from kilonode.cloud.openstack.network.faults import invalid, missing
+from kilonode.cloud.openstack.network.faults import disallowed, invalid, missing
 from kilonode.cloud.openstack.network.model import (
     ADDRESS,
     FLOATING_IP,
@@ -155,10 +156,13 @@ async def delete_floating_ip(request: Request) -> Response:
 def _new_floating_ip(request: Request, wanted: WantedFloatingIp) -> tuple[FloatingIp, Changes]:
     cloud = request.cloud
     if wanted.floating_network_id is UNSET:
-        raise invalid("A floating IP needs a floating_network_id.")
+        raise bad("Failed to parse request. Required attribute 'floating_network_id' not specified")
     network: Network = NETWORKS.find(request, wanted.floating_network_id).value
     if not network.external:
-        raise Fault(400, f"Network {network.id} is not a valid external network", type="BadRequest")
+        words = f"Bad floatingip request: Network {network.id} is not a valid external network."
+        raise Fault(400, words, type="BadRequest")
+    if wanted.floating_ip_address and not request.caller.is_admin:
+        raise disallowed("create_floatingip:floating_ip_address")
     floating_id = cloud.new_id()
     port = Port(
         id=cloud.new_id(),

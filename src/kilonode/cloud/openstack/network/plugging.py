@@ -12,7 +12,8 @@ from kilonode.cloud.context import Cloud
 from kilonode.cloud.draws import may_wait
 from kilonode.cloud.openstack.network.addressing import Addressing, automatic_address
 from kilonode.cloud.openstack.network.addressing import mac_address as mac_address_of
-from kilonode.cloud.openstack.network.faults import address_in_use, addresses_exhausted, invalid
+from kilonode.cloud.openstack.network.bodies import bad
+from kilonode.cloud.openstack.network.faults import address_in_use, addresses_exhausted, invalid, missing
 from kilonode.cloud.openstack.network.model import (
     ACTIVE,
     ADDRESS,
@@ -206,15 +207,20 @@ def _subnet_for(cloud: Cloud, network: Network, wanted: WantedAddress) -> Subnet
         try:
             address = ip_address(wanted.ip_address)
         except ValueError as error:
-            raise invalid(f"'{wanted.ip_address}' is not a valid IP address.") from error
+            raise bad(
+                f"Invalid input for fixed_ips. Reason: '{wanted.ip_address}' is not a valid IP address."
+            ) from error
     else:
         address = None
     ids = network.subnet_ids if wanted.subnet_id is None else (wanted.subnet_id,)
     for subnet_id in ids:
         entry = cloud.mirror.get(SUBNET, subnet_id)
-        if entry is None or entry.value.network_id != network.id:
+        if entry is None:
+            raise missing("Subnet", "Subnet", subnet_id)
+        if entry.value.network_id != network.id:
             raise invalid(
-                f"Failed to create port on network {network.id}, because fixed_ips included invalid subnet {subnet_id}"
+                f"Invalid input for operation: Failed to create port on network {network.id}, because fixed_ips "
+                f"included invalid subnet {subnet_id}."
             )
         if address is None or address in ip_network(entry.value.cidr):
             subnet: Subnet = entry.value

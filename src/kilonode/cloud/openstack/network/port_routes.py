@@ -1,5 +1,6 @@
 """`/ports`. What a port is made of is in `plugging`; here are its requests, its fields and who may do what."""
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -7,6 +8,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from kilonode.cloud.context import Cloud
+from kilonode.cloud.openstack.network.bodies import bad, is_uuid
 from kilonode.cloud.openstack.network.collection import Changes, Collection, Test, owner, standard_fields
 from kilonode.cloud.openstack.network.default_group import default_group_changes, default_group_id
 from kilonode.cloud.openstack.network.faults import disallowed, invalid, missing
@@ -48,6 +50,13 @@ from kilonode.cloud.openstack.web.response import Response, reply
 from kilonode.cloud.openstack.web.service import Route
 
 _VIF_DETAILS: Final = {"port_filter": True, "connectivity": "l2", "bound_drivers": {"0": "emulated"}}
+
+_MAC: Final = re.compile(r"(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}")
+_TRUSTED: Final = "network:"
+"""How the owners of ports begin whose traffic nobody filters."""
+_WITHOUT_SECURITY: Final = (
+    "Port security must be enabled and port must have an IP address in order to use security groups."
+)
 
 
 class WantedPort(msgspec.Struct, frozen=True):
@@ -242,10 +251,12 @@ def _refuse_trunk(cloud: Cloud, port: Port) -> None:
 def _new_port(request: Request, wanted: WantedPort) -> tuple[Port, Changes]:
     cloud = request.cloud
     if wanted.network_id is UNSET:
-        raise invalid("A port needs a network_id.")
+        raise bad("Failed to parse request. Required attribute 'network_id' not specified")
     network: Network = NETWORKS.find(request, wanted.network_id).value
     project_id = owner(request, wanted.project_id or wanted.tenant_id)
     _check_rights(request, network, wanted)
+    if wanted.mac_address not in (UNSET, None) and not _MAC.fullmatch(wanted.mac_address):
+        raise bad(f"Invalid input for mac_address. Reason: '{wanted.mac_address}' is not a valid MAC address.")
     # External networks are seen by all, but ports on them are for administrators, routers and floating IPs.
     allowed = network.shared or is_shared_with(network, request.caller.project_id)
     if not (request.caller.may_see(network.project_id) or allowed):
@@ -259,6 +270,10 @@ def _new_port(request: Request, wanted: WantedPort) -> tuple[Port, Changes]:
             changes += default_group_changes(cloud, project_id)
     else:
         groups = _checked_groups(request, wanted.security_groups)
+    if wanted.device_owner not in (UNSET, None, "") and wanted.device_owner.startswith(_TRUSTED):
+        secured, groups = False, () if wanted.security_groups in (UNSET, None) else groups
+    if groups and not secured:
+        raise Fault(400, _WITHOUT_SECURITY, type="PortSecurityAndIPRequiredForSecurityGroups")
     port = Port(
         id=cloud.new_id(),
         project_id=project_id,
@@ -291,6 +306,14 @@ def _changed_port(request: Request, port: Port, wanted: WantedPort) -> tuple[Por
     if wanted.security_groups is not UNSET:
         groups = _checked_groups(request, wanted.security_groups or ())
         changed = msgspec.structs.replace(changed, security_groups=groups)
+    if wanted.security_groups not in (UNSET, None, ()) and not changed.port_security_enabled:
+        raise Fault(400, _WITHOUT_SECURITY, type="PortSecurityAndIPRequiredForSecurityGroups")
+    if changed.allowed_address_pairs and not changed.port_security_enabled:
+        raise Fault(
+            409,
+            "Port Security must be enabled in order to have allowed address pairs on a port.",
+            type="AddressPairAndPortSecurityRequired",
+        )
     if changed.security_groups and not changed.port_security_enabled:
         raise Fault(
             409,
@@ -325,7 +348,10 @@ def _with_wishes(request: Request, port: Port, wanted: WantedPort) -> Port:
     if wanted.profile is not UNSET:
         wishes["profile"] = wanted.profile or {}
     if wanted.allowed_address_pairs is not UNSET:
-        wishes["allowed_address_pairs"] = wanted.allowed_address_pairs or ()
+        wishes["allowed_address_pairs"] = tuple(
+            pair if pair.mac_address else AddressPair(pair.ip_address, port.mac_address or None)
+            for pair in wanted.allowed_address_pairs or ()
+        )
     wishes["qos_policy_id"] = wanted_policy(request, wanted.qos_policy_id, port.qos_policy_id)
     changed = msgspec.structs.replace(port, **wishes)
     return changed if changed.host == port.host else bound_to(request.cloud, changed, changed.host)
@@ -353,6 +379,8 @@ def _check_rights(request: Request, network: Network, wanted: WantedPort, port: 
         raise disallowed("create_port:binding:host_id")
     if wanted.profile not in (UNSET, None, {}):
         raise disallowed("create_port:binding:profile")
+    if port is not None and wanted.mac_address not in (UNSET, None, port.mac_address):
+        raise disallowed("update_port:mac_address")
     if network.project_id == caller.project_id:
         return
     if wanted.mac_address not in (UNSET, None):
@@ -366,6 +394,8 @@ def _check_rights(request: Request, network: Network, wanted: WantedPort, port: 
 def _checked_groups(request: Request, wanted: Sequence[str]) -> tuple[str, ...]:
     table = request.cloud.mirror.all(SECURITY_GROUP)
     for key in wanted:
+        if not is_uuid(key):
+            raise bad(f"Invalid input for security_groups. Reason: '{key}' is not a valid UUID.")
         if key not in table or not GROUPS.is_visible(request, table[key].value):
             raise missing("SecurityGroup", "Security group", key)
     return tuple(dict.fromkeys(wanted))

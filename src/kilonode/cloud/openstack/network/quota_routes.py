@@ -4,10 +4,12 @@ from typing import Final
 
 import msgspec
 
+from kilonode.cloud.openstack.network.bodies import bad
 from kilonode.cloud.openstack.network.faults import disallowed
 from kilonode.cloud.openstack.network.model import NETWORK_QUOTA, NetworkQuota
 from kilonode.cloud.openstack.network.quotas import NAMES, UNLIMITED, default_limits, limits_of, use_of
 from kilonode.cloud.openstack.web.access import Access
+from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.cloud.openstack.web.request import Request
 from kilonode.cloud.openstack.web.response import Response, reply
 from kilonode.cloud.openstack.web.service import Route
@@ -19,6 +21,10 @@ class QuotaBody(msgspec.Struct, frozen=True):
 
     quota: dict[str, int | bool | None]
     """Limits by name; clients also put `force` and `check_limit` here, which change nothing."""
+
+
+_WORDS: Final = ("force", "check_limit", "tenant_id", "project_id", "router_route")
+"""What clients may say beside the limits that there are."""
 
 
 async def list_quotas(request: Request) -> Response:
@@ -55,6 +61,10 @@ async def update_quota(request: Request) -> Response:
     entry = request.cloud.mirror.get(NETWORK_QUOTA, project_id)
     limits = dict(entry.value.limits) if entry is not None else {}
     for name, value in wanted.items():
+        if name not in (*NAMES, *_WORDS):
+            raise bad(f"Unrecognized attribute(s) '{name}'")
+        if value is not None and value < UNLIMITED:
+            raise bad(f"Invalid input for {name}. Reason: '{value}' is too small - must be at least '{UNLIMITED}'.")
         if name in NAMES and value is not None:
             limits[name] = max(UNLIMITED, value)
     expected = entry.revision if entry is not None else 0
@@ -64,7 +74,10 @@ async def update_quota(request: Request) -> Response:
 
 async def delete_quota(request: Request) -> Response:
     """`DELETE /quotas/{project_id}`: back to the defaults."""
-    await request.cloud.mirror.commit([Delete(NETWORK_QUOTA, request.params["project_id"])])
+    project_id = request.params["project_id"]
+    if request.cloud.mirror.get(NETWORK_QUOTA, project_id) is None:
+        raise Fault(404, f"Quota for project {project_id} could not be found.", type="TenantQuotaNotFound")
+    await request.cloud.mirror.commit([Delete(NETWORK_QUOTA, project_id)])
     return reply(None, 204)
 
 

@@ -1,15 +1,16 @@
 """`/routers`, their interfaces and gateways. An interface and a gateway are ports of the router."""
 
 from collections.abc import Sequence
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from typing import Any, Final
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from kilonode.cloud.context import Cloud
+from kilonode.cloud.openstack.network.bodies import is_uuid
 from kilonode.cloud.openstack.network.collection import Changes, Collection, owner, standard_fields, touched
-from kilonode.cloud.openstack.network.faults import disallowed, invalid, missing
+from kilonode.cloud.openstack.network.faults import disallowed, missing
 from kilonode.cloud.openstack.network.model import (
     FLOATING_IP,
     NETWORK,
@@ -141,8 +142,10 @@ async def delete_router(request: Request) -> Response:
     """`DELETE /routers/{id}`, with its gateway: not while it has interfaces."""
     entry = ROUTERS.find_own(request, request.params["id"], "delete")
     router, cloud = entry.value, request.cloud
-    if _interfaces(cloud, router.id):
-        raise Fault(409, f"Router {router.id} still has ports", type="RouterInUse")
+    held = _interfaces(cloud, router.id)
+    if held:
+        attached = ",".join(port.id for port in held)
+        raise Fault(409, f"Router {router.id} has ports still attached: {attached}", type="RouterInUse")
     _refuse_gateway_change(cloud, router)
     await cloud.mirror.commit([Delete(ROUTER, router.id, entry.revision), *_without_gateway(cloud, router)])
     return reply(None, 204)
@@ -153,8 +156,9 @@ async def add_router_interface(request: Request) -> Response:
     entry = ROUTERS.find_own(request, request.params["id"], "add_router_interface")
     wanted = request.json(WantedInterface)
     router, cloud = entry.value, request.cloud
-    if (wanted.subnet_id is None) == (wanted.port_id is None):
-        raise invalid("Invalid input: either subnet_id or port_id must be specified, not both.")
+    _check_interface(wanted)
+    if wanted.subnet_id is not None and wanted.port_id is not None:
+        raise Fault(400, "Bad router request: Cannot specify both subnet-id and port-id.", type="BadRequest")
     if wanted.port_id is not None:
         port, changes = _adopted_port(request, router, wanted.port_id)
     else:
@@ -169,6 +173,7 @@ async def remove_router_interface(request: Request) -> Response:
     """`PUT /routers/{id}/remove_router_interface`, by subnet or port."""
     entry = ROUTERS.find_own(request, request.params["id"], "remove_router_interface")
     wanted = request.json(WantedInterface)
+    _check_interface(wanted)
     router, cloud = entry.value, request.cloud
     for port in _interfaces(cloud, router.id):
         if wanted.port_id in (None, port.id) and wanted.subnet_id in (
@@ -208,6 +213,8 @@ def _new_router(request: Request, wanted: WantedRouter) -> tuple[Router, Changes
 
 def _changed_router(request: Request, router: Router, wanted: WantedRouter) -> tuple[Router, Changes]:
     changed = _with_wishes(request, router, wanted)
+    if wanted.routes is not UNSET:
+        _check_routes(request.cloud, changed)
     info = wanted.external_gateway_info
     if info is UNSET:
         return changed, []
@@ -224,9 +231,30 @@ def _changed_router(request: Request, router: Router, wanted: WantedRouter) -> t
     return changed, [*gone, *changes]
 
 
+def _check_routes(cloud: Cloud, router: Router) -> None:
+    """Raises Fault 400 for a way over a place that the router does not reach."""
+    gateway = cloud.mirror.get(PORT, router.gateway_port_id)
+    ports = [*_interfaces(cloud, router.id), *([gateway.value] if gateway is not None else [])]
+    subnets = [cloud.mirror.get(SUBNET, fixed.subnet_id) for port in ports for fixed in port.fixed_ips]
+    reached = [ip_network(subnet.value.cidr) for subnet in subnets if subnet is not None]
+    if any(not any(ip_address(route.nexthop) in one for one in reached) for route in router.routes):
+        routes = [{"destination": route.destination, "nexthop": route.nexthop} for route in router.routes]
+        words = f"Invalid format for routes: {routes}, the nexthop is not connected with router"
+        raise Fault(400, words, type="InvalidRoutes")
+
+
+def _check_interface(wanted: WantedInterface) -> None:
+    """Raises Fault 400 for a request that names neither subnet nor port, or none that could be one."""
+    if wanted.subnet_id is None and wanted.port_id is None:
+        raise Fault(400, "Bad router request: Either subnet_id or port_id must be specified.", type="BadRequest")
+    for key in (wanted.subnet_id, wanted.port_id):
+        if key is not None and not is_uuid(key):
+            raise Fault(400, f"Bad router request: '{key}' is not a valid UUID.", type="BadRequest")
+
+
 def _with_wishes(request: Request, router: Router, wanted: WantedRouter) -> Router:
     if not request.caller.is_admin and (wanted.distributed not in (UNSET, None) or wanted.ha not in (UNSET, None)):
-        raise disallowed("create_router:distributed")
+        raise disallowed("create_router:distributed" if wanted.distributed not in (UNSET, None) else "create_router:ha")
     names = ("name", "description", "admin_state_up")
     wishes: dict[str, Any] = {name: getattr(wanted, name) for name in names if getattr(wanted, name) is not UNSET}
     if wanted.routes is not UNSET:
@@ -239,9 +267,11 @@ def _with_wishes(request: Request, router: Router, wanted: WantedRouter) -> Rout
 
 def _with_gateway(request: Request, router: Router, info: WantedGateway) -> tuple[Router, Changes]:
     """The router with a gateway port on an external network."""
+    if info.enable_snat is not None and not request.caller.is_admin:
+        raise disallowed("create_router:external_gateway_info:enable_snat")
     network: Network = NETWORKS.find(request, info.network_id or "").value
     if not network.external:
-        raise Fault(400, f"Network {network.id} is not an external network", type="BadRequest")
+        raise Fault(400, f"Bad router request: Network {network.id} is not an external network.", type="BadRequest")
     port = Port(
         id=request.cloud.new_id(),
         project_id="",
@@ -289,7 +319,7 @@ def _interface_on(request: Request, router: Router, subnet_id: str) -> tuple[Por
     cloud = request.cloud
     subnet: Subnet = SUBNETS.find(request, subnet_id).value
     if not subnet.gateway_ip:
-        raise Fault(400, f"Subnet {subnet.id} does not have a gateway IP", type="BadRequest")
+        raise Fault(400, "Bad router request: Subnet for router interface must have a gateway IP.", type="BadRequest")
     _refuse_second_interface(cloud, router, subnet)
     entry = cloud.mirror.get(NETWORK, subnet.network_id)
     if entry is None:
@@ -319,7 +349,7 @@ def _adopted_port(request: Request, router: Router, port_id: str) -> tuple[Port,
             type="PortInUse",
         )
     if not port.fixed_ips:
-        raise Fault(400, "Router port must have at least one fixed IP", type="BadRequest")
+        raise Fault(400, "Bad router request: Router port must have at least one fixed IP.", type="BadRequest")
     for fixed in port.fixed_ips:
         _refuse_second_interface(cloud, router, cloud.mirror.all(SUBNET)[fixed.subnet_id].value)
     port = touched(
@@ -330,7 +360,7 @@ def _adopted_port(request: Request, router: Router, port_id: str) -> tuple[Port,
 
 def _refuse_second_interface(cloud: Cloud, router: Router, subnet: Subnet) -> None:
     if any(fixed.subnet_id == subnet.id for port in _interfaces(cloud, router.id) for fixed in port.fixed_ips):
-        raise Fault(400, f"Router already has a port on subnet {subnet.id}", type="BadRequest")
+        raise Fault(400, f"Bad router request: Router already has a port on subnet {subnet.id}.", type="BadRequest")
     _refuse_overlap(cloud, router, subnet)
 
 
@@ -369,7 +399,6 @@ def _interface_reply(router: Router, port: Port) -> Response:
     return reply(
         {
             "id": router.id,
-            "tenant_id": router.project_id,
             "project_id": router.project_id,
             "port_id": port.id,
             "network_id": port.network_id,

@@ -8,6 +8,7 @@ from msgspec import UNSET, UnsetType
 
 from kilonode.cloud.context import Cloud
 from kilonode.cloud.openstack.network.address_groups import ADDRESS_GROUPS
+from kilonode.cloud.openstack.network.bodies import bad
 from kilonode.cloud.openstack.network.collection import Changes, Collection, owner, standard_fields
 from kilonode.cloud.openstack.network.default_group import (
     DEFAULT_NAME,
@@ -15,7 +16,6 @@ from kilonode.cloud.openstack.network.default_group import (
     default_group_id,
     egress_rules,
 )
-from kilonode.cloud.openstack.network.faults import invalid
 from kilonode.cloud.openstack.network.model import (
     SECURITY_GROUP,
     SECURITY_GROUP_RULE,
@@ -168,12 +168,12 @@ async def delete_security_group(request: Request) -> Response:
     """`DELETE /security-groups/{id}`, with its rules: not the default one, nor while a port uses it."""
     entry = GROUPS.find_own(request, request.params["id"], "delete")
     group, mirror = entry.value, request.cloud.mirror
+    if ports_by_group(mirror).count(group.id):
+        raise Fault(409, f"Security Group {group.id} in use.", type="SecurityGroupInUse")
     if group.id == default_group_id(group.project_id) and not request.caller.is_admin:
         raise Fault(
             409, "Insufficient rights for removing default security group.", type="SecurityGroupCannotRemoveDefault"
         )
-    if ports_by_group(mirror).count(group.id):
-        raise Fault(409, f"Security Group {group.id} in use.", type="SecurityGroupInUse")
     # Rules of other groups that let its members in go too, as in Neutron's database.
     naming = mirror.index(SECURITY_GROUP_RULE, "remote_group", lambda rule: rule.remote_group_id)
     rules = dict.fromkeys([*rules_by_group(mirror).keys(group.id), *naming.keys(group.id)])
@@ -243,7 +243,7 @@ def _new_rule(request: Request, wanted: WantedRule) -> tuple[SecurityGroupRule, 
     if sum(map(bool, (wanted.remote_ip_prefix, wanted.remote_group_id, wanted.remote_address_group_id))) > 1:
         raise Fault(
             400,
-            "Only remote_ip_prefix or remote_group_id or remote_address_group_id may be provided.",
+            "Only one of remote_ip_prefix or remote_group_id or remote_address_group_id may be provided.",
             type="SecurityGroupMultipleRemoteEntites",
         )
     if wanted.remote_group_id:
@@ -251,8 +251,12 @@ def _new_rule(request: Request, wanted: WantedRule) -> tuple[SecurityGroupRule, 
     if wanted.remote_address_group_id:
         ADDRESS_GROUPS.find(request, wanted.remote_address_group_id)
     ethertype = _ETHERTYPES.get((wanted.ethertype or "IPv4").lower())
-    if wanted.direction not in _DIRECTIONS or ethertype is None:
-        raise invalid(f"Invalid input for direction or ethertype: {wanted.direction!r}, {wanted.ethertype!r}.")
+    if wanted.direction not in _DIRECTIONS:
+        raise bad(f"Invalid input for direction. Reason: {wanted.direction} is not in valid_values.")
+    if ethertype is None:
+        words = f"Security group rule for ethertype '{wanted.ethertype}' not supported."
+        kinds = list(_ETHERTYPES.values())
+        raise Fault(400, f"{words} Allowed values are {kinds}.", type="SecurityGroupRuleInvalidEtherType")
     _check_protocol(wanted.protocol)
     _check_prefix(wanted.remote_ip_prefix, ethertype)
     low, high = _port(wanted.port_range_min), _port(wanted.port_range_max)
@@ -331,7 +335,7 @@ def _check_prefix(prefix: str | None, ethertype: str) -> None:
     try:
         version = ip_network(prefix, strict=False).version
     except ValueError as error:
-        raise invalid(f"Invalid input for remote_ip_prefix. Reason: '{prefix}' is not a valid IP subnet.") from error
+        raise Fault(400, f"Invalid CIDR {prefix} given as IP prefix.", type="InvalidCIDR") from error
     if f"IPv{version}" != ethertype:
         raise Fault(
             400,

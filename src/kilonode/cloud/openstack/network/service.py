@@ -34,6 +34,7 @@ NETWORK_SERVICE: Final = ServiceApp(
     prefix=PREFIX,
     root="/network",
     fault_format=network_fault_format,
+    refusal="rule:{} is disallowed by policy",
     discovery=surroundings.DISCOVERY,
     routes=(
         *networks.ROUTES,

@@ -1,5 +1,6 @@
 """`/subnets`. A subnet that comes or goes is written together with its network, so two never overlap on one network."""
 
+from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from itertools import pairwise
 from typing import Final
@@ -9,6 +10,7 @@ from msgspec import UNSET, UnsetType
 
 from kilonode.cloud.context import Cloud
 from kilonode.cloud.openstack.network.addressing import default_gateway, default_pools
+from kilonode.cloud.openstack.network.bodies import bad
 from kilonode.cloud.openstack.network.collection import Changes, Collection, owner, standard_fields, touched
 from kilonode.cloud.openstack.network.faults import disallowed, invalid
 from kilonode.cloud.openstack.network.model import (
@@ -176,7 +178,11 @@ async def delete_subnet(request: Request) -> Response:
 def _new_subnet(request: Request, wanted: WantedSubnet) -> tuple[Subnet, Changes]:
     cloud = request.cloud
     if wanted.network_id is UNSET:
-        raise invalid("Failed to parse request. Required attribute 'network_id' not specified")
+        raise bad("Failed to parse request. Required attribute 'network_id' not specified")
+    if wanted.ip_version is UNSET:
+        raise bad("Failed to parse request. Required attribute 'ip_version' not specified")
+    if wanted.ip_version not in (4, 6):
+        raise bad(f"Invalid input for ip_version. Reason: {wanted.ip_version} is not in valid_values.")
     entry = NETWORKS.find(request, wanted.network_id)
     network: Network = entry.value
     if not request.caller.may_see(network.project_id):
@@ -184,8 +190,8 @@ def _new_subnet(request: Request, wanted: WantedSubnet) -> tuple[Subnet, Changes
     project_id = owner(request, wanted.project_id or wanted.tenant_id or network.project_id)
     space, pool = _wanted_space(request, wanted, project_id)
     if wanted.ip_version is not UNSET and wanted.ip_version != space.version:
-        raise invalid(f"Cidr {space} is not of IP version {wanted.ip_version}.")
-    _check_overlap(cloud, network, space)
+        words = f"cidr '{space}' does not match the ip_version '{wanted.ip_version}'."
+        raise invalid(f"Invalid input for operation: {words}")
     cidr = str(space)
     gateway_ip = default_gateway(cidr) if wanted.gateway_ip is UNSET else _gateway(space, wanted.gateway_ip)
     pools = default_pools(cidr, gateway_ip)
@@ -207,6 +213,7 @@ def _new_subnet(request: Request, wanted: WantedSubnet) -> tuple[Subnet, Changes
     )
     subnet = _with_wishes(subnet, wanted)
     _check_modes(subnet)
+    _check_overlap(cloud, network, space)
     with_subnet = touched(cloud, msgspec.structs.replace(network, subnet_ids=(*network.subnet_ids, subnet.id)))
     more = [] if pool is None else [taken_from(pool)]
     return subnet, [Put(SUBNET, subnet, subnet.id, 0), Put(NETWORK, with_subnet, network.id, entry.revision), *more]
@@ -224,7 +231,8 @@ def _wanted_space(
     asked = None if wanted.cidr is UNSET or not wanted.cidr else _space(wanted.cidr)
     if pool is None:
         if asked is None:
-            raise invalid("Invalid input for operation: a subnetpool must be specified in the absence of a cidr.")
+            words = "Bad subnets request: a subnetpool must be specified in the absence of a cidr."
+            raise Fault(400, words, type="BadRequest")
         return asked, None
     if wanted.ip_version is not UNSET and wanted.ip_version != pool.value.ip_version:
         raise invalid("Invalid input for operation: subnet IP version and subnet pool IP version differ.")
@@ -238,7 +246,8 @@ def _check_modes(subnet: Subnet) -> None:
     if modes == (None, None):
         return
     if subnet.ip_version == 4:
-        raise invalid("Invalid input for operation: ipv6_ra_mode or ipv6_address_mode cannot be set in an IPv4 subnet.")
+        name = "ipv6_ra_mode" if subnet.ipv6_ra_mode else "ipv6_address_mode"
+        raise invalid(f"Invalid input for operation: {name} is not valid when ip_version is 4.")
     for mode in modes:
         if mode not in (None, *_MODES):
             raise invalid(f"Invalid input for ipv6_address_mode. Reason: '{mode}' is not in {list(_MODES)}.")
@@ -247,7 +256,8 @@ def _check_modes(subnet: Subnet) -> None:
                       "is set to False.")  # fmt: skip
     if None not in modes and modes[0] != modes[1]:
         raise invalid(f"Invalid input for operation: ipv6_ra_mode set to '{modes[0]}' with ipv6_address_mode set to "
-                      f"'{modes[1]}' is not valid. If both are set, they must be the same value.")  # fmt: skip
+                      f"'{modes[1]}' is not valid. If both attributes are set, they must be the same "
+                      "value.")  # fmt: skip
     if subnet.is_automatic and ip_network(subnet.cidr).prefixlen != 64:
         raise invalid("Invalid input for operation: Invalid CIDR for IPv6 address mode: the prefix length must be 64.")
 
@@ -279,6 +289,8 @@ def _changed_subnet(request: Request, subnet: Subnet, wanted: WantedSubnet) -> t
     changed = _with_wishes(subnet, wanted)
     if wanted.gateway_ip is not UNSET:
         changed = msgspec.structs.replace(changed, gateway_ip=_gateway(space, wanted.gateway_ip))
+        if wanted.allocation_pools is UNSET:
+            _refuse_gateway_in(subnet.allocation_pools, changed.gateway_ip)
     if wanted.allocation_pools is not UNSET:
         pools = _checked_pools(space, wanted.allocation_pools, changed.gateway_ip)
         changed = msgspec.structs.replace(changed, allocation_pools=pools)
@@ -307,7 +319,7 @@ def _space(cidr: str) -> IPv4Network | IPv6Network:
     try:
         return ip_network(cidr, strict=False)
     except ValueError as error:
-        raise invalid(f"Invalid input for cidr. Reason: '{cidr}' is not a valid IP subnet.") from error
+        raise invalid(f"Invalid input for operation: {cidr} is not in a CIDR format.") from error
 
 
 def _check_overlap(cloud: Cloud, network: Network, space: IPv4Network | IPv6Network) -> None:
@@ -326,9 +338,7 @@ def _gateway(space: IPv4Network | IPv6Network, gateway_ip: str | None) -> str | 
     try:
         gateway = ip_address(gateway_ip)
     except ValueError as error:
-        raise invalid(f"Invalid input for gateway_ip. Reason: '{gateway_ip}' is not a valid IP address.") from error
-    if gateway not in space:
-        raise invalid(f"Gateway is not valid on subnet: {gateway_ip} is not in {space}.")
+        raise bad(f"Invalid input for gateway_ip. Reason: '{gateway_ip}' is not a valid IP address.") from error
     return str(gateway)
 
 
@@ -342,7 +352,10 @@ def _checked_pools(
             start, end = ip_address(pool.start), ip_address(pool.end)
         except ValueError as error:
             raise invalid(f"Invalid input for allocation_pools: {error}.") from error
-        if start not in space or end not in space or int(start) > int(end):
+        if int(start) > int(end):
+            words = f"The allocation pool {{'start': '{start}', 'end': '{end}'}} is not valid."
+            raise Fault(400, words, type="InvalidAllocationPool")
+        if start not in space or end not in space:
             raise Fault(
                 400,
                 f"The allocation pool {start}-{end} spans beyond the subnet cidr {space}.",
@@ -350,15 +363,29 @@ def _checked_pools(
             )
         found.append((int(start), int(end), Pool(str(start), str(end))))
     ordered = sorted(found, key=lambda item: item[0])
-    if any(first[1] >= second[0] for first, second in pairwise(ordered)):
-        raise Fault(409, f"Found overlapping allocation pools for subnet {space}.", type="OverlappingAllocationPools")
-    if gateway_ip is not None and any(start <= int(ip_address(gateway_ip)) <= end for start, end, _ in ordered):
-        raise Fault(
-            409,
-            f"Gateway ip {gateway_ip} conflicts with allocation pool of subnet {space}.",
-            type="GatewayConflictWithAllocationPools",
-        )
-    return tuple(pool for _, _, pool in found)
+    for first, second in pairwise(ordered):
+        if first[1] >= second[0]:
+            both = f"{first[2].start}-{first[2].end} {second[2].start}-{second[2].end}"
+            words = f"Found overlapping allocation pools: {both} for subnet {space}."
+            raise Fault(409, words, type="OverlappingAllocationPools")
+    checked = tuple(pool for _, _, pool in found)
+    _refuse_gateway_in(checked, gateway_ip)
+    return checked
+
+
+def _refuse_gateway_in(pools: Iterable[Pool], gateway_ip: str | None) -> None:
+    """Raises Fault 409 when the gateway's address would be given to ports."""
+    if gateway_ip is None:
+        return
+    gateway = ip_address(gateway_ip)
+    for pool in pools:
+        start, end = ip_address(pool.start), ip_address(pool.end)
+        if start.version == gateway.version and int(start) <= int(gateway) <= int(end):
+            raise Fault(
+                409,
+                f"Gateway ip {gateway_ip} conflicts with allocation pool {pool.start}-{pool.end}.",
+                type="GatewayConflictWithAllocationPools",
+            )
 
 
 ROUTES: Final = (
