@@ -30,9 +30,14 @@ def test_every_selected_test_has_one_outcome_also_when_its_class_or_its_worker_e
 
 
 def test_a_test_without_a_reason_is_shown_as_unexplained_with_its_words() -> None:
-    not_passed = (Outcome("tempest.api.x.A.one", "skipped", "off"), Outcome("tempest.api.x.A.two", "failed", "broken"))
-    page = tempest_part([ServiceResult("x", "1", 8, not_passed)], [Reason("It is off on purpose.", words="off")])
-    assert "| x | 10 | 8 | 1 | 1 | 80.0 % | 1 |" in page
+    not_passed = (
+        Outcome("tempest.api.x.A.one", "skipped", "off"),
+        Outcome("tempest.api.x.A.two", "failed", "broken"),
+        Outcome("tempest.api.x.A.three", "skipped", "no login"),
+    )
+    reasons = [Reason("It is off on purpose.", words="off"), Reason("There is no guest.", words="login", guest=True)]
+    page = tempest_part([ServiceResult("x", "1", 8, not_passed)], reasons)
+    assert "| x | 11 | 8 | 1 | 2 | 72.7 % | 80.0 % | 1 |" in page
     assert "- It is off on purpose.\n  - `x.A.one`" in page
     assert f"- {UNEXPLAINED}\n  - `x.A.two`: broken" in page
 
