@@ -72,7 +72,7 @@ def tempest_part(results: list[ServiceResult], reasons: list[Reason]) -> str:
     """The part of the page about Tempest."""
     lines = [
         "",
-        "| service | selected | passed | failed | skipped | passed of selected | of those that need no guest | Tempest |",
+        "| service | selected | passed | failed | skipped | of selected | of those that need no guest | Tempest |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for result in results:
