@@ -135,6 +135,9 @@ class Validator:
             if value is not INVALID:
                 return value
             attempts.append(attempt.problems)
+        lists = [option for option in kind.types if isinstance(option, inspect.VarTupleType | inspect.ListType)]
+        if isinstance(node, Sequence) and len(lists) == 1:
+            return self.value(node, lists[0], path)  # what is wrong is in the list
         plain = [option for option in kind.types if not isinstance(option, inspect.NoneType)]
         if len(plain) == 1 and attempts and not structs:
             self.problems += attempts[0]

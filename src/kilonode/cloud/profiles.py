@@ -20,6 +20,7 @@ from kilonode.cloud.stage_files import (
     ServiceTime,
     StageFile,
     check_effects,
+    check_kinds_of_rules,
     check_operations,
     check_stages_named,
     key_place,
@@ -150,13 +151,16 @@ def _put_together(name: str, chain: list[ReadFile], operations: Collection[str])
     services: dict[str, ServiceTime] = {}
     page_limit = DEFAULT_PAGE_LIMIT
     problems = [problem for file in chain for problem in file.problems]
-    whole = all(file.root is not None for file in chain)
+    # Stages may be missing where a file cannot be read, or where it extends what is not there.
+    whole = all(file.root is not None for file in chain) and _extended(chain[-1]) is None
     for file in reversed(chain):
         if file.root is None:
             continue
         root, part = file.root, file.value
         if whole:  # else stages may be missing that a file has which cannot be read
             problems += check_stages_named(root, [*stages, *known, *stage_names(root)])
+            own = {stage.name: stage.when.kind for stage in (part.stages if part is not None else ())}
+            problems += check_kinds_of_rules(root, {name: one.when.kind for name, one in stages.items()} | own)
         if operations:
             problems += check_operations(root, operations)
         if part is None:
@@ -164,7 +168,7 @@ def _put_together(name: str, chain: list[ReadFile], operations: Collection[str])
             continue
         problems += check_effects(root, part)
         stages |= {stage.name: stage for stage in part.stages}
-        problems += [*_check_couplings(root, part, stages), *_check_kinds_of_rules(root, part, stages)]
+        problems += _check_couplings(root, part, stages)
         for section, field in (("delays", "delay"), ("failures", "failure"), ("couplings", "coupled")):
             for stage_name, change in getattr(part, section).items():
                 if stage_name in stages:
@@ -185,26 +189,14 @@ def _check_couplings(root: Mapping, part: StageFile, stages: dict[str, Stage]) -
         stage, other = stages.get(name), stages.get(coupling.stage)
         if stage is None:
             continue
-        if other is None or coupling.stage in coupled or coupling.stage == name or other.when.kind != stage.when.kind:
+        if other is None:
+            continue  # said elsewhere
+        if coupling.stage in coupled or coupling.stage == name or other.when.kind != stage.when.kind:
             yield key_place(root, "couplings", name).problem(
                 "a stage cannot be coupled to this one",
                 path=f"couplings.{name}.stage",
                 expected="another stage of the same kind of document that is not coupled itself",
                 got=coupling.stage,
-                hint=nearest(coupling.stage, stages) if other is None else "",
-            )
-
-
-def _check_kinds_of_rules(root: Mapping, part: StageFile, stages: dict[str, Stage]) -> Iterator[Problem]:
-    for number, rule in enumerate(part.rules):
-        kinds = dict.fromkeys(stage.when.kind for stage in stages.values() if rule.is_about(stage.name))
-        if len(kinds) > 1:
-            node = node_at(root, "rules", number, "stage")
-            yield (node.place if node is not None else root.place).problem(
-                "a rule about stages of several kinds of documents",
-                path=f"rules[{number}].stage",
-                expected="stages of one kind, with a rule for each kind",
-                got=f"stages of {', '.join(kinds)}",
             )
 
 
@@ -214,10 +206,12 @@ def _check_selectors(root: Mapping, stages: dict[str, Stage]) -> Iterator[Proble
     for stage in stages.values():
         selector = (stage.when.kind, stage.when.state, stage.when.task)
         if selector in seen:
-            node = root.get("stages")
-            yield (node.place if node is not None else root.place).problem(
+            own = stage_names(root)
+            number = own.index(stage.name) if stage.name in own else 0
+            node = node_at(root, "stages", number, "when") or root
+            yield node.place.problem(
                 "two stages are about the same documents",
-                path=f"stages.{stage.name}.when",
+                path=f"stages[{number}].when",
                 got=f"the selector of {seen[selector]}",
             )
         seen[selector] = stage.name

@@ -5,6 +5,7 @@ profiles are put together (`kilonode.cloud.profiles`).
 """
 
 from collections.abc import Collection, Iterator
+from collections.abc import Mapping as ReadableMapping
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -125,12 +126,28 @@ def check_stages_named(root: Mapping, known: Collection[str]) -> Iterator[Proble
         for entry in node.entries if isinstance(node, Mapping) else ():
             if entry.key not in known:
                 yield _no_stage(entry.place, f"{section}.{entry.key}", entry.key, known)
+            other = node_at(entry.value, "stage") if section == "couplings" else None
+            if isinstance(other, Scalar) and isinstance(other.value, str) and other.value not in known:
+                yield _no_stage(other.place, f"{section}.{entry.key}.stage", other.value, known)
     for number, node in enumerate(_items(root, "rules")):
-        stage = node_at(node, "stage")
-        for pattern in (stage, *(stage.items if isinstance(stage, Sequence) else ())):
-            name = pattern.value if isinstance(pattern, Scalar) else None
-            if pattern is not None and isinstance(name, str) and not any(rule_is_about(name, one) for one in known):
-                yield _no_stage(pattern.place, f"rules[{number}].stage", name, known)
+        for name, place in _stages_of_rule(node):
+            if not any(rule_is_about(name, one) for one in known):
+                yield _no_stage(place, f"rules[{number}].stage", name, known)
+
+
+def check_kinds_of_rules(root: Mapping, kinds: ReadableMapping[str, str]) -> Iterator[Problem]:
+    """Problems of rules about stages of several kinds of documents. `kinds`: that of each stage."""
+    for number, node in enumerate(_items(root, "rules")):
+        named = _stages_of_rule(node)
+        meant = [stage for stage in kinds if any(rule_is_about(name, stage) for name, _ in named)]
+        found = dict.fromkeys(kinds[stage] for stage in meant)
+        if len(found) > 1:
+            yield named[0][1].problem(
+                "a rule about stages of several kinds of documents",
+                path=f"rules[{number}].stage",
+                expected="stages of one kind, with a rule for each kind",
+                got=f"stages of {', '.join(found)}",
+            )
 
 
 def stage_names(root: Mapping) -> list[str]:
@@ -173,7 +190,7 @@ def check_operations(root: Mapping, known: Collection[str]) -> Iterator[Problem]
     node = root.get("services")
     for entry in node.entries if isinstance(node, Mapping) else ():
         name = entry.key
-        if name not in known:
+        if "." in name and name not in known:  # what is no name at all is said elsewhere
             service = name.partition(".")[0]
             own = [one for one in known if one.startswith(f"{service}.")]
             services = dict.fromkeys(one.partition(".")[0] for one in known)
@@ -194,6 +211,13 @@ def _no_stage(place: Place, path: str, name: str, known: Collection[str]) -> Pro
 
 def _place(node: Node | None, root: Mapping) -> Place:
     return node.place if node is not None else root.place
+
+
+def _stages_of_rule(node: Node) -> list[tuple[str, Place]]:
+    """The patterns of stages that a rule names, each with its place."""
+    stage = node_at(node, "stage")
+    nodes = stage.items if isinstance(stage, Sequence) else (stage,)
+    return [(one.value, one.place) for one in nodes if isinstance(one, Scalar) and isinstance(one.value, str)]
 
 
 def _items(root: Mapping, section: str) -> tuple[Node, ...]:

@@ -1,6 +1,7 @@
 """Rules of a stage file, whole servers in simulated time: what is counted, what is cached, and both after a restart."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ def profile(folder: Path, rules: str, more: str = "") -> str:
     return str(path)
 
 
-async def booted(compute: Compute, name: str = "one", **more: object) -> Server:
+async def booted(compute: Compute, name: str = "one", **more: Any) -> Server:
     server = await compute.rest(await compute.boot(name, **more))
     assert server is not None
     return server

@@ -13,10 +13,11 @@ from kilonode.base.errors import KilonodeError
 from kilonode.cloud.context import Changes, Cloud
 from kilonode.cloud.openstack.compute.model import BlockDevice, Flavor, RequestedNetwork, Server, ServerFlavor
 from kilonode.cloud.openstack.compute.server_images import discard
+from kilonode.cloud.openstack.image.formats import boot_refusal
 from kilonode.cloud.openstack.image.model import ACTIVE as IMAGE_ACTIVE
 from kilonode.cloud.openstack.image.model import IMAGE, Image, is_visible
 from kilonode.cloud.openstack.network import ports
-from kilonode.cloud.openstack.network.model import BUILD, PORT, PORT_ERROR, SECURITY_GROUP, SecurityGroup
+from kilonode.cloud.openstack.network.model import BUILD, PORT, PORT_ERROR, SECURITY_GROUP, Port, SecurityGroup
 from kilonode.cloud.openstack.volume.attachments import attach_changes, detach_changes, find_free_volume
 from kilonode.cloud.openstack.volume.model import (
     ATTACHING,
@@ -118,6 +119,14 @@ def free_volume(cloud: Cloud, caller: Caller, server: Server, volume_id: str) ->
     return find_free_volume(cloud, owner, volume_id)
 
 
+def check_bootable(cloud: Cloud, server: Server) -> None:
+    """Refuse an image whose data is not what it is said to be, as a node finds when it has it. Raises RefusedError."""
+    entry = cloud.mirror.get(IMAGE, server.image_id) if server.image_id else None
+    refusal = entry is not None and boot_refusal(entry.value.disk_format, entry.value.found_format, entry.value.unsafe)
+    if refusal:
+        raise RefusedError(f"Image {server.image_id} is unacceptable: {refusal}")
+
+
 def plug(cloud: Cloud, server: Server) -> Changes:
     """Give the server the ports it asked for, on its node. Raises RefusedError."""
     if not server.networks:
@@ -162,7 +171,8 @@ def plugging(cloud: Cloud, server: Server, changes: Changes) -> str:
     `changes`: what is about to be written, perhaps with the ports.
     """
     statuses = {port.status for port in ports.server_ports(cloud, server.id)}
-    statuses |= {change.value.status for change in changes if isinstance(change, Put) and change.kind == PORT}
+    written = [change.value for change in changes if isinstance(change, Put)]
+    statuses |= {port.status for port in written if isinstance(port, Port)}
     return FAILED if PORT_ERROR in statuses else PLUGGING if BUILD in statuses else PLUGGED
 
 
