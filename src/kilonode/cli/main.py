@@ -13,7 +13,21 @@ from typing import Final, NoReturn
 import typer
 
 from kilonode.base.errors import AbortError, InputError, KilonodeError, LabError
-from kilonode.cli import calibrate, check, cleanup, cloud, compare, doctor, report, run, scenarios, schema, stack
+from kilonode.cli import (
+    calibrate,
+    check,
+    cleanup,
+    cloud,
+    compare,
+    doctor,
+    fault,
+    importing,
+    report,
+    run,
+    scenarios,
+    schema,
+    stack,
+)
 from kilonode.cli.output import say
 from kilonode.cli.state import state_folder
 
@@ -46,6 +60,8 @@ application.command("cleanup")(cleanup.cleanup)
 application.command("doctor")(doctor.doctor)
 application.add_typer(cloud.commands, name="cloud")
 application.add_typer(stack.commands, name="stack")
+application.add_typer(fault.commands, name="fault")
+application.add_typer(importing.commands, name="import")
 
 
 def _show_version(wanted: bool) -> None:
