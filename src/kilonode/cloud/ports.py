@@ -11,8 +11,6 @@ import secrets
 import socket
 from typing import Final
 
-import psutil
-
 from kilonode.base.errors import InputError
 
 BACKLOG: Final = 4096
@@ -111,6 +109,8 @@ def _cannot_listen(host: str, port: int, error: OSError) -> InputError:
 
 def _user_of(port: int) -> str:
     """Who listens on a port, as far as this user may know."""
+    import psutil
+
     try:
         for connection in psutil.net_connections("tcp"):
             address = connection.laddr

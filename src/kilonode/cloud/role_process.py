@@ -27,10 +27,8 @@ from kilonode.cloud.context import Cloud, CloudSettings
 from kilonode.cloud.cues import PORT_VARIABLE, WORDS_VARIABLE, Cues
 from kilonode.cloud.folder import CloudRecord, StateFolder
 from kilonode.cloud.layout import roles_of
-from kilonode.cloud.openstack.application import open_application
 from kilonode.cloud.ports import inherited
 from kilonode.cloud.roles import run_roles
-from kilonode.cloud.serving import serve
 from kilonode.store.memory import MemoryStore
 from kilonode.store.protocol import Store
 from kilonode.store.sqlite import SqliteStore
@@ -62,6 +60,9 @@ async def run(folder: StateFolder, process: str) -> None:
 
 
 async def _serve_api(cloud: Cloud, cues: Cues) -> None:
+    from kilonode.cloud.openstack.application import open_application
+    from kilonode.cloud.serving import serve
+
     application = await open_application(cloud)
     # It listens only now: who connects before the role can answer is refused, as with any server that is down.
     with inherited(_inherited(PORT_VARIABLE)) as listener:
