@@ -93,7 +93,7 @@ def _make(folder: Path) -> None:
 def _gather(head: ProcessIdentity, folder: Path, name: str) -> None:
     for _ in range(_MOST_ROUNDS):
         family = family_of(head)
-        if not family:
+        if head not in family:
             raise FaultError(f"{name} has ended", where=f"pid {head.pid}")
         inside = set(_pids(folder))
         outside = [member for member in family if member.pid not in inside]

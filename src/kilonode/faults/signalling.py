@@ -4,6 +4,8 @@ Only processes that are known by pid, start time and boot get a signal. A freeze
 before it is stopped, so that what stops is always written down; what was stopped before is left alone and stays so.
 """
 
+# ruff: noqa: PTH123, PTH208  (paths as objects would cost more than what is read by them)
+
 import contextlib
 import os
 import signal
@@ -13,7 +15,6 @@ from typing import Final
 from kilonode.base.clock import Clock
 from kilonode.base.errors import FaultError, InputError
 from kilonode.base.processes import ProcessIdentity, is_alive, is_stopped, send
-from kilonode.base.usage import families
 from kilonode.faults.driver import Effect
 from kilonode.faults.watching import see
 
@@ -23,31 +24,53 @@ GENTLE_S: Final = 60.0
 """How long a process has to end by itself."""
 MOST_ROUNDS: Final = 50
 """How often new children are looked for while a family is stopped."""
+_STATE, _PARENT, _SESSION, _START = 0, 1, 3, 19
+"""Places in /proc/<pid>/stat, counted after the command's name in brackets."""
+_ENDED: Final = "ZX"
 
 Family = tuple[ProcessIdentity, ...]
 
 
 def family_of(head: ProcessIdentity) -> Family:
-    """The process and its descendants now, itself first; empty when it has ended."""
-    members = families({"": (head,)})[""]
-    return tuple(sorted(members, key=lambda each: each != head))
+    """The process and its descendants now, itself first; empty when nobody of them is left.
+
+    Of a process that leads a session, which a service does, those whose parents have ended are known by the session.
+    """
+    found: dict[int, ProcessIdentity] = {}
+    parents: dict[int, int] = {}
+    sessions: dict[int, int] = {}
+    for name in os.listdir("/proc"):
+        fields = _stat(name) if name.isdecimal() else None
+        if fields is not None and fields[_STATE] not in _ENDED:
+            found[int(name)] = ProcessIdentity(int(name), int(fields[_START]), head.boot)
+            parents[int(name)], sessions[int(name)] = int(fields[_PARENT]), int(fields[_SESSION])
+    if found.get(head.pid, head) != head:
+        return ()  # the number is another's now
+    members = {pid for pid in found if pid == head.pid or sessions[pid] == head.pid}
+    while more := {pid for pid, parent in parents.items() if parent in members and pid not in members}:
+        members |= more
+    return tuple(found[pid] for pid in sorted(members, key=lambda pid: (pid != head.pid, pid)))
 
 
 async def kill(head: ProcessIdentity, name: str, clock: Clock) -> Effect:
-    """SIGKILL to all of them."""
+    """SIGKILL to all of them, and to the children that they made meanwhile."""
     family = family_of(head)
-    if not family:
+    if head not in family:
         raise FaultError(f"{name} had ended before", where=f"pid {head.pid}")
-    # Itself last: whoever starts it again must not meet its children.
-    for member in reversed(family):
-        _send(member, signal.SIGKILL, name)
-    return await see(f"{name} ({_many(family)}) is gone", lambda: not _alive(family), clock, SOON_S)
+
+    def gone() -> bool:
+        left = family_of(head)
+        for member in left:
+            _send(member, signal.SIGKILL, name)
+        return not left
+
+    return await see(f"{name} ({_many(family)}) is gone", gone, clock, SOON_S)
 
 
 async def terminate(head: ProcessIdentity, name: str, clock: Clock) -> Effect:
     """SIGTERM to itself alone, which ends its children; seen when all are gone."""
     family = family_of(head)
-    if not family:
+    if head not in family:
         raise FaultError(f"{name} had ended before", where=f"pid {head.pid}")
     _send(head, signal.SIGTERM, name)
     return await see(f"{name} ({_many(family)}) has ended", lambda: not _alive(family), clock, GENTLE_S)
@@ -59,7 +82,7 @@ async def freeze(head: ProcessIdentity, name: str, clock: Clock, keep: Callable[
     spared = set[ProcessIdentity]()
     for _ in range(MOST_ROUNDS):
         family = family_of(head)
-        if not family:
+        if head not in family:
             raise FaultError(f"{name} has ended", where=f"pid {head.pid}")
         others = [member for member in family if member not in ours and member not in spared]
         stopped = {member for member in others if is_stopped(member)}
@@ -111,6 +134,14 @@ def _send(member: ProcessIdentity, number: signal.Signals, name: str) -> None:
         send(member, number)
     except PermissionError:
         raise FaultError(f"{name} belongs to another user", where=f"pid {member.pid}") from None
+
+
+def _stat(pid: str) -> list[str] | None:
+    try:
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
+            return file.read(2048).decode("latin-1").rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
 
 
 def _many(family: Iterable[ProcessIdentity]) -> str:
