@@ -184,3 +184,26 @@ async def test_an_image_of_a_server_can_be_booted() -> None:
         assert again is not None
         assert again.state == "active"
         assert (await compute.act(server_id, "createImage", {})).status == 400
+
+
+async def test_the_manager_of_a_project_moves_its_servers_but_neither_says_where_to_nor_learns_it() -> None:
+    async with running(stages="fast") as compute:
+        server_id = await ready(compute)
+        to_a_host = {"host": "compute-0002", "block_migration": "auto"}
+        anywhere = {"host": None, "block_migration": "auto"}
+        manager = "manager:p1"
+        assert (await compute.act(server_id, "os-migrateLive", anywhere)).status == 403, "a member"
+        assert (await compute.act(server_id, "os-migrateLive", to_a_host, as_=manager)).status == 403
+        assert (await compute.act(server_id, "os-migrateLive", anywhere, as_="manager:p2")).status == 404
+        assert (await compute.act(server_id, "os-migrateLive", anywhere, as_=manager)).status == 202
+        place = f"/servers/{server_id}/migrations"
+        (under_way,) = (await compute.ok("GET", place, as_=manager, version="2.80"))["migrations"]
+        assert (under_way["source_compute"], under_way["dest_node"]) == (None, None)
+        await rested(compute, server_id)
+        (record,) = (await compute.ok("GET", "/os-migrations", as_=manager, version="2.80"))["migrations"]
+        assert (record["status"], record["source_node"], record["dest_host"]) == ("completed", None, None)
+        (record,) = (await compute.ok("GET", "/os-migrations", as_="admin", version="2.80"))["migrations"]
+        assert record["source_node"]
+        assert (await compute.ok("GET", "/os-migrations", as_="manager:p2", version="2.80"))["migrations"] == []
+        other = "/os-migrations?project_id=p1"
+        assert (await compute.call("GET", other, as_="manager:p2", version="2.80")).status == 403

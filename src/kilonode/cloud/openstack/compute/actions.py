@@ -36,6 +36,7 @@ from kilonode.cloud.openstack.compute.states import (
     SUSPENDED,
     UPDATING_PASSWORD,
 )
+from kilonode.cloud.openstack.web.access import Access
 from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.cloud.openstack.web.microversions import Microversion
 from kilonode.cloud.openstack.web.request import Request
@@ -55,8 +56,8 @@ class Offer(msgspec.Struct, frozen=True):
     """An action with a function of its own."""
 
     do: Action
-    admin: bool = False
-    """Only administrators may."""
+    access: Access = Access.MEMBER
+    """What a caller must be."""
     since: Microversion = (2, 1)
     until: Microversion = (2, 999)
 
@@ -86,7 +87,7 @@ async def act_on_server(request: Request) -> Response:
     """Do what the one name in the body says."""
     body = request.json_object()
     if len(body) != 1:
-        raise Fault(400, "There is exactly one action in the body of an action request.")
+        raise Fault(400, "Malformed request body")
     name, arguments = next(iter(body.items()))
     simple = _SIMPLE.get(name)
     if simple is not None:
@@ -96,7 +97,7 @@ async def act_on_server(request: Request) -> Response:
         raise Fault(400, f"There is no such action: {name}")
     if not offer.since <= request.microversion <= offer.until:
         raise Fault(400 if request.microversion < offer.since else 404, f"There is no such action: {name}")
-    if offer.admin and not request.caller.is_admin:
+    if request.caller.access < offer.access:
         raise Fault(403, f"Policy doesn't allow os_compute_api:{name} to be performed.")
     return await offer.do(request, find_server(request), arguments)
 
@@ -173,7 +174,7 @@ async def _inject_network_info(request: Request, entry: Entry[Server], arguments
 
 
 async def _reset_network(request: Request, entry: Entry[Server], arguments: Any) -> Response:
-    return reply(None, ACCEPTED)
+    raise Fault(410, "This resource is no longer available. No forwarding address is given.")
 
 
 async def _change_password(request: Request, entry: Entry[Server], arguments: Any) -> Response:
@@ -198,7 +199,7 @@ async def _add_security_group(request: Request, entry: Entry[Server], arguments:
 async def _remove_security_group(request: Request, entry: Entry[Server], arguments: Any) -> Response:
     name = _group_name(arguments)
     if name not in entry.value.security_groups:
-        raise Fault(404, f"Security group {name} not associated with the instance {entry.value.id}")
+        raise Fault(404, f"Security group {name} is not found for project {entry.value.project_id}")
     return await _change_groups(request, entry, tuple(group for group in entry.value.security_groups if group != name))
 
 
@@ -229,19 +230,19 @@ _OFFERS: Final[Mapping[str, Offer]] = {
     "unrescue": Offer(rebuilding.unrescue),
     "resize": Offer(moves.resize),
     "confirmResize": Offer(moves.confirm_resize),
-    "migrate": Offer(moves.migrate, admin=True),
-    "os-migrateLive": Offer(moves.live_migrate, admin=True),
-    "evacuate": Offer(moves.evacuate, admin=True),
+    "migrate": Offer(moves.migrate, Access.MANAGER),
+    "os-migrateLive": Offer(moves.live_migrate, Access.MANAGER),
+    "evacuate": Offer(moves.evacuate, Access.ADMIN),
     "shelve": Offer(shelving.shelve),
-    "shelveOffload": Offer(shelving.shelve_offload, admin=True),
+    "shelveOffload": Offer(shelving.shelve_offload, Access.ADMIN),
     "unshelve": Offer(shelving.unshelve),
     "lock": Offer(_lock),
     "unlock": Offer(_unlock),
     "forceDelete": Offer(_force_delete),
     "restore": Offer(_restore),
-    "os-resetState": Offer(_reset_state, admin=True),
-    "injectNetworkInfo": Offer(_inject_network_info, admin=True),
-    "resetNetwork": Offer(_reset_network, admin=True),
+    "os-resetState": Offer(_reset_state, Access.ADMIN),
+    "injectNetworkInfo": Offer(_inject_network_info, Access.ADMIN),
+    "resetNetwork": Offer(_reset_network),
     "changePassword": Offer(_change_password),
     "trigger_crash_dump": Offer(_trigger_crash_dump, since=(2, 17)),
     "createImage": Offer(imaging.create_image),

@@ -198,6 +198,7 @@ class Lifecycle:
         result.server = replace(move_on(server, stage, now_us), devices=devices)
 
     def _launch(self, result: Outcome, server: Server, stage: Stage, now_us: int) -> None:
+        neighbours.check_bootable(self._cloud, server)
         launched_us = server.launched_us or now_us
         result.server = replace(move_on(server, stage, now_us), launched_us=launched_us, refused_by=())
 

@@ -64,7 +64,7 @@ async def confirm_resize(request: Request, entry: Entry[Server], arguments: Any)
 
 
 async def migrate(request: Request, entry: Entry[Server], arguments: Any) -> Response:
-    """Cold migration, to a node of the administrator's choice from 2.56 on."""
+    """Cold migration, to a node of an administrator's choice from 2.56 on; a manager leaves the choice to the cloud."""
     check_state(request, entry.value, "migrate", _MOVE_STATES)
     host = _wanted_host(request, arguments, entry.value) if request.microversion >= HOST_OF_MIGRATE_SINCE else ""
     await _begin_move(request, entry, "migration", RESIZE_PREP, entry.value.flavor, "migrate", host)
@@ -72,7 +72,7 @@ async def migrate(request: Request, entry: Entry[Server], arguments: Any) -> Res
 
 
 async def live_migrate(request: Request, entry: Entry[Server], arguments: Any) -> Response:
-    """Move the server while it runs."""
+    """Move the server while it runs: an administrator says where to, a manager does not."""
     wanted = object_of(arguments, "os-migrateLive")
     if "host" not in wanted or "block_migration" not in wanted:
         missing = "host" if "host" not in wanted else "block_migration"
@@ -110,6 +110,8 @@ async def evacuate(request: Request, entry: Entry[Server], arguments: Any) -> Re
 def _wanted_host(request: Request, arguments: Any, server: Server) -> str:
     host = str((arguments or {}).get("host") or "") if isinstance(arguments, dict | None) else ""
     if host:
+        if not request.caller.is_admin:
+            raise Fault(403, "Policy doesn't allow os_compute_api:os-migrate-server:migrate:host to be performed.")
         find_node(request, host, status=400)
         if host == server.node:
             raise Fault(400, f"Unable to migrate instance ({server.id}) to current host ({host}).")

@@ -46,13 +46,14 @@ async def show_action(request: Request) -> Response:
     for one in server.actions:
         if one.request_id == request_id:
             view = _action(request, server, one)
-            view["events"] = [_event(request, server, one)]
+            if request.caller.is_admin or request.microversion >= (2, 51):
+                view["events"] = [_event(request, server, one)]
             return reply({"instanceAction": view})
     raise Fault(404, f"Action for request_id {request_id} on instance {server.id} not found")
 
 
 async def list_migrations(request: Request) -> Response:
-    """All moves of the cloud, newest first."""
+    """All moves of the cloud, newest first; to a manager those of its project, without the names of hosts."""
     query = request.query
     wanted: dict[str, Callable[[Migration], str]] = {
         "status": lambda one: one.status,
@@ -62,6 +63,10 @@ async def list_migrations(request: Request) -> Response:
         "project_id": lambda one: one.project_id,
     }
     found = [entry.value for entry in request.cloud.mirror.all(MIGRATION).values()][::-1]
+    if not request.caller.is_admin:
+        if query.one("host") or query.one("project_id", request.caller.project_id) != request.caller.project_id:
+            raise Fault(403, "Policy doesn't allow os_compute_api:os-migrations:index:all_projects to be performed.")
+        found = [one for one in found if one.project_id == request.caller.project_id]
     for name, of in wanted.items():
         if query.one(name):
             found = [one for one in found if of(one) == query.one(name)]
@@ -76,7 +81,7 @@ async def list_migrations(request: Request) -> Response:
 async def list_server_migrations(request: Request) -> Response:
     """The moves of one server that are under way."""
     server = find_server(request).value
-    found = [_server_migration(one) for one in _moves(request, server) if one.status in _UNDER_WAY]
+    found = [_server_migration(request, one) for one in _moves(request, server) if one.status in _UNDER_WAY]
     return reply({"migrations": found}, items=len(found))
 
 
@@ -85,7 +90,7 @@ async def show_server_migration(request: Request) -> Response:
     server, number = find_server(request).value, request.params["migration_id"]
     for one in _moves(request, server):
         if str(one.number) == number and one.status in _UNDER_WAY:
-            return reply({"migration": _server_migration(one)})
+            return reply({"migration": _server_migration(request, one)})
     raise Fault(404, f"In-progress live migration {number} is not found for server {server.id}.")
 
 
@@ -130,21 +135,18 @@ def _event(request: Request, server: Server, one: ServerAction) -> dict[str, Any
         event["hostId"] = host_id(server.project_id, server.node) if server.node else ""
         if is_admin:
             event["host"] = server.node or None
-    if version >= (2, 84):
+    if version >= (2, 84) and is_admin:
         event["details"] = one.error or None
     return event
 
 
 def _migration(request: Request, one: Migration) -> dict[str, Any]:
-    node = request.cloud.mirror.get(NODE, one.target)
+    node = request.cloud.mirror.get(NODE, one.target) if request.caller.is_admin else None
     view: dict[str, Any] = {
         "id": one.number,
         "instance_uuid": one.server_id,
         "status": one.status,
-        "source_compute": one.source,
-        "source_node": one.source,
-        "dest_compute": one.target or None,
-        "dest_node": one.target or None,
+        **_hosts(request, one),
         "dest_host": node.value.host_ip if node is not None else None,
         "old_instance_type_id": _number(one.old_flavor_id),
         "new_instance_type_id": _number(one.new_flavor_id),
@@ -162,7 +164,15 @@ def _migration(request: Request, one: Migration) -> dict[str, Any]:
     return view
 
 
-def _server_migration(one: Migration) -> dict[str, Any]:
+def _hosts(request: Request, one: Migration) -> dict[str, str | None]:
+    """Where a move is from and to: nothing of it to those who do not run the cloud."""
+    if not request.caller.is_admin:
+        return dict.fromkeys(("source_compute", "source_node", "dest_compute", "dest_node"))
+    target = one.target or None
+    return {"source_compute": one.source, "source_node": one.source, "dest_compute": target, "dest_node": target}
+
+
+def _server_migration(request: Request, one: Migration) -> dict[str, Any]:
     sizes = dict.fromkeys(
         f"{what}_{part}_bytes" for what in ("memory", "disk") for part in ("total", "processed", "remaining")
     )
@@ -171,10 +181,7 @@ def _server_migration(one: Migration) -> dict[str, Any]:
         "uuid": one.uuid,
         "server_uuid": one.server_id,
         "status": one.status,
-        "source_compute": one.source,
-        "source_node": one.source,
-        "dest_compute": one.target or None,
-        "dest_node": one.target or None,
+        **_hosts(request, one),
         "dest_host": None,
         "created_at": timestamp_with_microseconds(one.created_us),
         "updated_at": timestamp_with_microseconds(one.updated_us),

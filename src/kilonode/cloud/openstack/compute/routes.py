@@ -56,13 +56,13 @@ _SERVERS: Final = (
     Route("GET", "/servers/{server_id}/os-security-groups", details.list_server_security_groups, READ),
     Route("GET", "/servers/{server_id}/os-instance-actions", records.list_actions, READ),
     Route("GET", "/servers/{server_id}/os-instance-actions/{request_id}", records.show_action, READ),
-    Route("GET", "/servers/{server_id}/migrations", records.list_server_migrations, ADMIN, since=(2, 23)),
+    Route("GET", "/servers/{server_id}/migrations", records.list_server_migrations, Access.MANAGER, since=(2, 23)),
     Route("GET", _MOVE, records.show_server_migration, ADMIN, since=(2, 23)),
     Route(
         "POST",
         f"{_MOVE}/action",
         migrating.act_on_server_migration,
-        ADMIN,
+        Access.MANAGER,
         since=(2, 22),
         actions={"force_complete": None},
     ),
@@ -70,7 +70,7 @@ _SERVERS: Final = (
         "DELETE",
         "/servers/{server_id}/migrations/{migration_id}",
         migrating.abort_server_migration,
-        ADMIN,
+        Access.MANAGER,
         since=(2, 24),
     ),
     Route("POST", "/servers/{server_id}/remote-consoles", consoles.create_remote_console, WRITE, since=(2, 6)),
@@ -80,7 +80,7 @@ _SERVERS: Final = (
     Route("GET", "/servers/{server_id}/os-server-password", inside.show_password, READ),
     Route("DELETE", "/servers/{server_id}/os-server-password", inside.clear_password, WRITE),
     Route("POST", "/os-server-external-events", inside.report_events, Access.AUTHENTICATED),
-    Route("GET", "/os-migrations", records.list_migrations, ADMIN),
+    Route("GET", "/os-migrations", records.list_migrations, Access.MANAGER),
 )
 _VOLUMES: Final = "/servers/{server_id}/os-volume_attachments"
 _INTERFACES: Final = "/servers/{server_id}/os-interface"
