@@ -126,7 +126,7 @@ async def serving(limits: Limits = SMALL) -> AsyncIterator[Served]:
             client.writer.close()
         listening.close()
         for connection in list(server.server_state.connections):
-            connection.transport.abort()  # type: ignore[union-attr]
+            connection.transport.abort()
         if server.server_state.tasks:
             await asyncio.wait(server.server_state.tasks)
 

@@ -76,8 +76,8 @@ async def _admins(world: World) -> str:
 
 
 def check_documents(
-    asked: Asked,
-    answer: Answer,
+    asked: Asked | str,
+    answer: Answer | None,
     before: Documents,
     after: Documents,
     spared: frozenset[str] = frozenset(),

@@ -43,7 +43,7 @@ def play(numbers: Sequence[int], who: Sequence[str], *, outsiders: bool = False,
                             check_documents(asked, answer, ours, await world.our_documents(), OF_USERS)
                     await clock.sleep(0.5)
                 if outsiders:
-                    check_documents(asked, answer, theirs, await world.victims_documents())
+                    check_documents("all of them", None, theirs, await world.victims_documents())
                     await check_quotas(world)
         finally:
             logging.disable(logging.NOTSET)

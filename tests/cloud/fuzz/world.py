@@ -131,8 +131,8 @@ async def _have(world: World) -> None:
     ):
         world.own.learn(await world.ask("manager", "POST", path, body if noun == "image" else {noun: body}))
     networks = world.own.by_noun["network"]
-    body = {"subnet": {"network_id": networks[-1], "ip_version": 4, "cidr": "10.5.0.0/24"}}
-    world.own.learn(await world.ask("manager", "POST", f"{NETWORK}/subnets", body))
+    subnet = {"subnet": {"network_id": networks[-1], "ip_version": 4, "cidr": "10.5.0.0/24"}}
+    world.own.learn(await world.ask("manager", "POST", f"{NETWORK}/subnets", subnet))
     world.own.by_noun["image"] *= 3
     world.own.add("project", world.ours)
     world.others.add("project", world.victim)
