@@ -24,6 +24,7 @@ from kilonode.cloud.openstack.image.model import (
     members_by_image,
     tasks_by_image,
 )
+from kilonode.cloud.openstack.image.ranges import part, wanted_range
 from kilonode.cloud.openstack.image.stores import WantedStores, chosen_stores, store_ids
 from kilonode.cloud.openstack.image.views import page, show, sort, tests, visible_images
 from kilonode.cloud.openstack.image.wishes import check_number, patched, read_operations, with_fields
@@ -126,6 +127,9 @@ async def upload_image(request: Request) -> Response:
     entry = find_own_image(request, "upload data for")
     cloud = request.cloud
     image: Image = entry.value
+    kind = (request.header("content-type") or _OCTETS.decode()).partition(";")[0].strip()
+    if kind != _OCTETS.decode():
+        raise Fault(415, f"Invalid content type {kind}")
     if image.status != QUEUED:
         raise Fault(409, f"Image status transition from {image.status} to saving is not allowed")
     if not image.disk_format or not image.container_format:
@@ -164,6 +168,7 @@ async def download_image(request: Request) -> Response:
         raise Fault(403, "The requested image has been deactivated. Image data download is forbidden.")
     if image.status not in (ACTIVE, DEACTIVATED):
         return reply(None, 204)
+    wanted = wanted_range(request.header("range"), image.size_bytes)
     try:
         stream = data_of(request.cloud, image)
     except FetchError as error:
@@ -172,6 +177,11 @@ async def download_image(request: Request) -> Response:
         raise Fault(404, f"The data of image {image.id} is gone.")
     await note_download(request, image)
     headers = [("content-length", str(image.size_bytes))] if image.size_bytes is not None else []
+    if wanted is not None:
+        start, end = wanted
+        length = ("content-length", str(end + 1 - start))
+        place = ("content-range", f"bytes {start}-{end}/{image.size_bytes}")
+        return Response(206, headers=(length, place), content_type=_OCTETS, stream=part(stream, start, end))
     headers += [("content-md5", image.checksum)] if image.checksum else []
     return Response(200, headers=tuple(headers), content_type=_OCTETS, stream=stream)
 

@@ -50,6 +50,8 @@ async def add_member(request: Request) -> Response:
     image = find_own_image(request, "share").value
     _require_shared(image.visibility)
     project_id = request.json(NewMember).member
+    if not project_id:
+        raise Fault(400, "Member can't be empty")
     key = member_key(image.id, project_id)
     if request.cloud.mirror.get(IMAGE_MEMBER, key) is not None:
         raise Fault(409, f"Image {image.id} is already associated with project {project_id}.")

@@ -13,6 +13,7 @@ from kilonode.cloud.openstack.image.model import (
     MEMBER_STATUSES,
     PUBLIC,
     SHARED,
+    VISIBILITIES,
     Image,
     members_by_project,
 )
@@ -86,6 +87,8 @@ def visible_images(request: Request) -> list[Image]:
         if member_status in ("all", memberships[key].value.status)
     }
     wanted = query.one("visibility")
+    if wanted and wanted not in (*VISIBILITIES, "all"):
+        raise Fault(400, f"Invalid visibility value: {wanted}")
     if wanted and wanted != "all":
         images = [image for image in images if image.visibility == wanted]
 
@@ -115,6 +118,9 @@ def tests(request: Request) -> list[Test]:
         found.append(lambda image: (image.size_bytes or 0) <= most)
     if "os_hidden" not in query:
         found.append(lambda image: not image.hidden)
+    if query.one("protected") not in ("", "true", "false", "True", "False"):
+        words = "filter. Valid values are 'true' or 'false'."
+        raise Fault(400, f"Invalid value '{query.one('protected')}' for 'protected' {words}")
     for name, text in query:
         if name in _CONTROLS:
             continue

@@ -51,6 +51,8 @@ _FIXED_WITH_DATA: Final = frozenset({"disk_format", "container_format"})
 
 
 _RESERVED: Final = "os_glance_"
+_VERBS: Final = ("add", "remove", "replace")
+_MEDIA_TYPE: Final = "application/openstack-images-v2.1-json-patch"
 _OLD_MEDIA_TYPE: Final = "application/openstack-images-v2.0-json-patch"
 
 
@@ -64,8 +66,11 @@ class Operation(msgspec.Struct, frozen=True):
 
 def read_operations(request: Request) -> list[Operation]:
     """The patch in a request's body, in the form of today or in the first one. Raises Fault 400."""
-    if (request.header("content-type") or "").partition(";")[0].strip() != _OLD_MEDIA_TYPE:
-        return request.json(list[Operation])
+    kind = (request.header("content-type") or _MEDIA_TYPE).partition(";")[0].strip()
+    if kind not in (_MEDIA_TYPE, _OLD_MEDIA_TYPE):
+        raise Fault(415, f"Invalid content type {kind}", headers=(("accept-patch", _MEDIA_TYPE),))
+    if kind == _MEDIA_TYPE:
+        return [_operation(given) for given in request.json(list[dict[str, Any]])]
     found = []
     for given in request.json(list[dict[str, Any]]):
         verbs = [verb for verb in ("add", "replace", "remove") if verb in given]
@@ -73,6 +78,23 @@ def read_operations(request: Request) -> list[Operation]:
             raise Fault(400, "Operation objects must contain exactly one member named add, replace or remove.")
         found.append(Operation(verbs[0], given[verbs[0]], given.get("value")))
     return found
+
+
+def _operation(given: dict[str, Any]) -> Operation:
+    """An operation as it was given. Raises Fault 400."""
+    verbs = ", ".join(_VERBS)
+    if "op" not in given:
+        raise Fault(400, f"Unable to find `op` in JSON Schema change. It must be one of the following: {verbs}.")
+    verb, path = given["op"], given.get("path")
+    if verb not in _VERBS:
+        raise Fault(400, f"Invalid operation: `{verb}`. It must be one of the following: {verbs}.")
+    if not isinstance(path, str) or not path.startswith("/"):
+        raise Fault(400, f'Pointer `{path}` does not start with "/".')
+    if verb != "remove" and "value" not in given:
+        raise Fault(400, f'Operation "{verb}" requires a member named "value".')
+    if "/" in path[1:] and not path.startswith("/locations/"):
+        raise Fault(400, f"Invalid JSON pointer for this resource: '{path}'")
+    return Operation(verb, path, given.get("value"))
 
 
 def with_fields(caller: Caller, image: Image, wanted: dict[str, Any]) -> Image:
