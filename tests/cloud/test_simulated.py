@@ -11,8 +11,9 @@ from kilonode.base.simulation import run_simulated
 from kilonode.clients.application import ApplicationTransport
 from kilonode.clients.openstack.access import Access
 from kilonode.clients.openstack.connection import Connection
-from kilonode.cloud.context import CloudSettings
+from kilonode.cloud.context import Cloud, CloudSettings
 from kilonode.cloud.simulated import SimulatedCloud
+from kilonode.store.memory import MemoryStore
 from kilonode.store.protocol import Document
 
 SERVERS = 12
@@ -69,3 +70,14 @@ async def test_what_ends_a_role_ends_the_start() -> None:
         await cloud.start()
     with pytest.raises(InputError):
         await cloud.stop()
+
+
+async def test_a_role_that_is_started_again_gives_no_id_of_its_life_before() -> None:
+    clock, store = SimulatedClock(asyncio.get_running_loop()), MemoryStore()
+    lives = []
+    for _ in range(2):
+        cloud = await Cloud.open(store, clock, CloudSettings(seed=3), "api", ())
+        lives.append({cloud.new_id() for _ in range(20)})
+        await cloud.close()
+        await clock.sleep(1.0)
+    assert lives[0] & lives[1] == set()

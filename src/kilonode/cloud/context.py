@@ -133,7 +133,9 @@ class Cloud:
         self.stages = Stages(self.profile.stages, settings.seed)
         self.rules = self.profile.rules_by_stage()
         self._parts: dict[Callable[[Cloud], Any], Any] = {}
-        self._ids = Randomness(settings.seed, "ids", role).stream() if clock.simulated else random.SystemRandom()
+        # A role that is started again must not give the ids of its life before: they depend on when it began.
+        seeded = Randomness(settings.seed, "ids", role, clock.now_ns())
+        self._ids = seeded.stream() if clock.simulated else random.SystemRandom()
 
     @classmethod
     async def open(
