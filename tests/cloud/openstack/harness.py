@@ -48,6 +48,8 @@ async def ask(
     if token:
         given.append((b"x-auth-token", token.encode()))
     data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+    if all(name != b"content-type" for name, _ in given):
+        given += _content_type(method, place, body if parts is None else b"")
     waiting = [data] if parts is None else list(parts)
     sent: list[Any] = []
 
@@ -69,6 +71,16 @@ async def ask(
         return Answer(0, [], b"")
     raw = b"".join(message.get("body", b"") for message in sent[1:])
     return Answer(sent[0]["status"], sent[0]["headers"], raw)
+
+
+def _content_type(method: str, path: str, body: Any) -> list[tuple[bytes, bytes]]:
+    """What clients say of a body unless they have a reason to say something else."""
+    if body is None:
+        return []
+    kind = b"application/octet-stream" if isinstance(body, bytes) else b"application/json"
+    if method == "PATCH" and path.startswith("/image/v2/images/"):
+        kind = b"application/openstack-images-v2.1-json-patch"
+    return [(b"content-type", kind)]
 
 
 class OpenStack:
