@@ -68,6 +68,8 @@ async def update_aggregate(request: Request) -> Response:
     entry = _find(request)
     wanted = request.json(WriteAggregate).aggregate
     aggregate = entry.value
+    if wanted.name is UNSET and wanted.availability_zone is UNSET:
+        raise Fault(400, "Invalid input for field/attribute aggregate. It has a name or an availability_zone")
     _check_names(wanted)
     if wanted.name is not UNSET:
         aggregate = replace(aggregate, name=wanted.name)
@@ -80,7 +82,7 @@ async def delete_aggregate(request: Request) -> Response:
     """Forget an aggregate that has no nodes."""
     aggregate = _find(request).value
     if aggregate.nodes:
-        raise Fault(400, f"Cannot remove aggregate {aggregate.number}: it is not empty.")
+        raise Fault(400, f"Cannot remove host from aggregate {aggregate.number}. Reason: Host aggregate is not empty.")
     await request.cloud.mirror.commit([Delete(AGGREGATE, str(aggregate.number))])
     return reply(None, 200)
 
@@ -93,6 +95,10 @@ async def act_on_aggregate(request: Request) -> Response:
     entry = _find(request)
     aggregate = entry.value
     body = request.json(dict[str, dict[str, Any]])
+    for name in ("add_host", "remove_host"):
+        if name in body and not body[name].get("host"):
+            words = f"Value: {body[name]}. 'host' is a required property"
+            raise Fault(400, f"Invalid input for field/attribute {name}. {words}")
     if "add_host" in body:
         node = find_node(request, str(body["add_host"].get("host", "")))
         if node.name in aggregate.nodes:
@@ -101,12 +107,19 @@ async def act_on_aggregate(request: Request) -> Response:
     if "remove_host" in body:
         name = str(body["remove_host"].get("host", ""))
         if name not in aggregate.nodes:
-            raise Fault(404, f"Aggregate {aggregate.number} has no host {name}.")
+            raise Fault(404, f"Cannot remove host {name} in aggregate {aggregate.number}")
         return await _write(
             request, entry, replace(aggregate, nodes=tuple(one for one in aggregate.nodes if one != name))
         )
     if "set_metadata" in body:
-        metadata = _merged(aggregate, body["set_metadata"].get("metadata") or {})
+        given = body["set_metadata"].get("metadata")
+        if not isinstance(given, dict):
+            raise Fault(400, "Invalid input for field/attribute set_metadata. 'metadata' is a required property")
+        for name, value in given.items():
+            if value is not None and not isinstance(value, str):
+                words = f"Value: {value}. {value} is not of type 'string', 'null'"
+                raise Fault(400, f"Invalid input for field/attribute {name}. {words}")
+        metadata = _merged(aggregate, given)
         return await _write(request, entry, replace(aggregate, metadata=metadata))
     raise Fault(400, "There is no such action.")
 

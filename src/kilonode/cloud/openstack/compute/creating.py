@@ -1,5 +1,6 @@
 """`POST /servers`: what is asked for becomes server documents, after the checks that Nova makes before it accepts."""
 
+import base64
 import re
 from typing import Any, Final
 
@@ -32,6 +33,7 @@ from kilonode.cloud.resources import NODE
 from kilonode.control.mirror import Put
 
 NETWORKS_REQUIRED_SINCE: Final = (2, 37)
+_HOSTNAME: Final = re.compile(r"[a-zA-Z0-9-._]*")
 _SOURCES: Final = ("volume", "image", "snapshot", "blank", None)
 _DESTINATIONS: Final = ("local", "volume", None)
 SERVERS_AT_ONCE_LIMIT: Final = 10_000
@@ -81,6 +83,9 @@ def _template(request: Request, body: CreateServer) -> Server:
     neighbours.check_devices(cloud, caller, devices, flavor)
     if wanted.key_name is not None and cloud.mirror.get(KEYPAIR, keypair_key(caller.user_id, wanted.key_name)) is None:
         raise Fault(400, "Invalid key_name provided.")
+    if flavor.disk_gb == 0 and image_id and not caller.is_admin:
+        raise Fault(403, "Only volume-backed servers are allowed for flavors with zero disk.")
+    _check_forms(wanted)
     check_metadata(request, wanted.metadata)
     check_files(request, wanted.personality)
     groups = _security_groups(wanted)
@@ -121,6 +126,28 @@ def _template(request: Request, body: CreateServer) -> Server:
         trusted_certificates=tuple(wanted.trusted_certificates or ()),
         actions=(ServerAction("create", request.id, caller.user_id, caller.project_id, now_us),),
     )
+
+
+def _check_forms(wanted: WantedServer) -> None:
+    """What is no base64, tag or host name. Raises Fault 400."""
+    if wanted.user_data and not _is_base64(wanted.user_data):
+        words = f"Value: {wanted.user_data}. '{wanted.user_data}' is not a 'base64'"
+        raise Fault(400, f"Invalid input for field/attribute user_data. {words}")
+    for place, tag in enumerate(wanted.tags):
+        if "," in tag or "/" in tag:
+            words = f"Value: {tag}. '{tag}' does not match '^[^,/]*$'"
+            raise Fault(400, f"Invalid input for field/attribute {place}. {words}")
+    if wanted.hostname and not _HOSTNAME.fullmatch(wanted.hostname):
+        words = f"Value: {wanted.hostname}. '{wanted.hostname}' does not match '^[a-zA-Z0-9-._]*$'"
+        raise Fault(400, f"Invalid input for field/attribute hostname. {words}")
+
+
+def _is_base64(text: str) -> bool:
+    try:
+        base64.b64decode(text.encode(), validate=True)
+    except ValueError:
+        return False
+    return True
 
 
 def _several(request: Request, server: Server, count: int) -> list[Server]:

@@ -58,6 +58,8 @@ def wanted_servers(request: Request) -> Iterator[Server]:
             if keys[position] not in _SORTS:
                 raise Fault(400, f"Sort key {keys[position]} is not allowed.")
             direction = directions[position] if position < len(directions) else "desc"
+            if direction not in ("asc", "desc"):
+                raise Fault(400, "Invalid input received: Unknown sort direction, must be 'desc' or 'asc'")
             ordered.sort(key=_SORTS[keys[position]], reverse=direction != "asc")
         return iter(ordered)
     return iter(servers)
@@ -142,7 +144,9 @@ def _tests(request: Request) -> Iterator[Test]:
         yield _equal(lambda server: server.hostname, frozenset([query.one("hostname")]))
     statuses = frozenset(text.upper() for text in query.all("status"))
     if statuses:
-        # Nova answers an unknown status with an empty list.
+        if not statuses <= STATUSES and not request.caller.is_admin:
+            raise Fault(400, "Invalid status value")
+        # To administrators Nova answers an unknown status with an empty list.
         yield _equal(lambda server: status(server.state, server.task), statuses & STATUSES)
     for family, version_of in (("ip", 4), ("ip6", 6)):
         if query.one(family):

@@ -123,8 +123,9 @@ async def update_flavor(request: Request) -> Response:
     """Change a flavor's description, the only thing that can change."""
     flavor = find_flavor(request, request.params["flavor_id"])
     changed = request.json(UpdateFlavor).flavor
-    if changed.description is not UNSET:
-        flavor = replace(flavor, description=changed.description)
+    if changed.description is UNSET:
+        raise Fault(400, "Invalid input for field/attribute flavor. 'description' is a required property")
+    flavor = replace(flavor, description=changed.description)
     await _write(request, flavor)
     return reply({"flavor": _details(request, flavor)})
 
@@ -190,6 +191,10 @@ async def act_on_flavor(request: Request) -> Response:
     """Let a project use a private flavor, or no longer."""
     body = request.json(dict[str, dict[str, str]])
     flavor = find_flavor(request, request.params["flavor_id"])
+    for name in ACTIONS:
+        if name in body and not body[name].get("tenant"):
+            words = f"Value: {body[name]}. 'tenant' is a required property"
+            raise Fault(400, f"Invalid input for field/attribute {name}. {words}")
     if "addTenantAccess" in body:
         project = body["addTenantAccess"].get("tenant", "")
         if project in flavor.projects:

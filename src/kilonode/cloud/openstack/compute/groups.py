@@ -49,7 +49,18 @@ async def show_server_group(request: Request) -> Response:
 async def create_server_group(request: Request) -> Response:
     """A new group."""
     wanted = request.json(CreateGroup).server_group
-    policy = wanted.policy or (wanted.policies[0] if wanted.policies else "")
+    if not wanted.name.strip():
+        raise Fault(400, f"Invalid input for field/attribute name. Value: {wanted.name}. '' should be non-empty")
+    newer = request.microversion >= (2, 64)
+    if newer and not wanted.policy:
+        raise Fault(400, "Invalid input for field/attribute server_group. 'policy' is a required property")
+    policy = wanted.policy if newer else wanted.policies[0] if wanted.policies else wanted.policy
+    if wanted.rules and policy != "anti-affinity":
+        raise Fault(400, "Only anti-affinity policy supports rules.")
+    most = wanted.rules.get("max_server_per_host", 1)
+    if most < 1:
+        words = f"Value: {most}. {most} is less than the minimum of 1"
+        raise Fault(400, f"Invalid input for field/attribute max_server_per_host. {words}")
     if policy not in POLICIES:
         raise Fault(400, f"Invalid input for field/attribute policy. Value: {policy!r}. It is one of {POLICIES}.")
     cloud, caller = request.cloud, request.caller

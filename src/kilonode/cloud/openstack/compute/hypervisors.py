@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from kilonode.cloud.liveness import is_node_up
+from kilonode.cloud.openstack.compute.lookup import check_uuid
 from kilonode.cloud.openstack.compute.model import SERVER, servers_by_node
 from kilonode.cloud.openstack.compute.paging import paginate
 from kilonode.cloud.openstack.compute.views import instance_name
@@ -109,6 +110,7 @@ def _named(request: Request, text: str) -> list[Node]:
 
 def _find(request: Request) -> Node:
     key = request.params["hypervisor_id"]
+    check_uuid(request, key)
     found = request.cloud.mirror.index(NODE, "id", lambda node: (node.uuid, str(node.number + 1))).keys(key)
     if not found:
         raise Fault(404, f"Hypervisor with ID '{key}' could not be found.")

@@ -1,10 +1,22 @@
 """Finding what a request names: the resource, or the fault that Nova gives when the caller may not know of it."""
 
+import uuid
+
 from kilonode.cloud.openstack.compute.model import DELETED_SERVER, FLAVOR, SERVER, Flavor, Server
 from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.cloud.openstack.web.request import Request
 from kilonode.cloud.resources import NODE, Node
 from kilonode.control.mirror import Entry
+
+
+def check_uuid(request: Request, key: str) -> None:
+    """From 2.53 nodes and services are named by UUIDs alone. Raises Fault 400."""
+    if request.microversion < (2, 53):
+        return
+    try:
+        uuid.UUID(key)
+    except ValueError as error:
+        raise Fault(400, f"Invalid uuid {key}") from error
 
 
 def find_server(request: Request, server_id: str | None = None) -> Entry[Server]:

@@ -41,7 +41,7 @@ async def list_virtual_interfaces(request: Request) -> Response:
 
 async def refuse_what_is_gone(request: Request) -> Response:
     """Of what Nova has removed it only says so."""
-    raise Fault(410, "This API is no longer available.")
+    raise Fault(410, "This resource is no longer available. No forwarding address is given.")
 
 
 def _proxy(method: str, path: str, handler: Handler, access: Access) -> Route:

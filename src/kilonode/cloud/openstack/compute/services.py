@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from kilonode.cloud.context import timestamp_with_microseconds
 from kilonode.cloud.liveness import is_node_up, is_role_up, last_seen_us
-from kilonode.cloud.openstack.compute.lookup import find_node
+from kilonode.cloud.openstack.compute.lookup import check_uuid, find_node
 from kilonode.cloud.openstack.compute.placing import ROLE as SCHEDULER_ROLE
 from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.cloud.openstack.web.request import Request
@@ -53,11 +53,17 @@ async def list_services(request: Request) -> Response:
 async def update_service(request: Request) -> Response:
     """Enable, disable or force down the compute service of a node (from 2.53)."""
     key = request.params["service_id"]
+    check_uuid(request, key)
     found = request.cloud.mirror.index(NODE, "service", lambda node: node.service_uuid).keys(key)
     if not found:
         raise Fault(404, f"Service {key} could not be found.")
     node = find_node(request, next(iter(found)))
-    changed = await _change(request, node, request.json(ChangedService))
+    wanted = request.json(ChangedService)
+    if wanted.status is UNSET and wanted.forced_down is UNSET:
+        raise Fault(400, "No updates were requested. Fields 'status' or 'forced_down' should be specified.")
+    if wanted.status == "enabled" and wanted.disabled_reason is not UNSET:
+        raise Fault(400, "Specifying 'disabled_reason' with status 'enabled' is invalid.")
+    changed = await _change(request, node, wanted)
     return reply({"service": _compute(request, changed)})
 
 

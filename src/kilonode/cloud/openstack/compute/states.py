@@ -104,8 +104,3 @@ def shown_task(task: str | None) -> str | None:
 def power_state(state: str) -> int:
     """Nova's number: 0 no state, 1 running, 3 paused, 4 shut down."""
     return _POWER_BY_STATE.get(state, 0)
-
-
-def progress(state: str, task: str | None) -> int:
-    """Nova's `progress` in percent: 100 for a server that runs and rests, else 0."""
-    return 100 if state == ACTIVE and task is None else 0
