@@ -34,7 +34,7 @@ def play(numbers: Sequence[int], who: Sequence[str], *, outsiders: bool = False,
                     answer = await world.ask(
                         asked.who, asked.route.method, asked.path, asked.body, headers=asked.headers
                     )
-                    check_answer(asked, answer)
+                    check_answer(asked, answer, hidden=outsiders)
                     if answer.status < 300:
                         world.own.learn(answer)
                         if asked.route.method != "GET" and outsiders:

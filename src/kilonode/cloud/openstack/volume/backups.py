@@ -38,7 +38,7 @@ from kilonode.control.mirror import Entry, Mirror, Put
 
 SERVICE: Final = "cinder.backup.drivers.swift.SwiftBackupDriver"
 _STATUSES: Final = frozenset({AVAILABLE, ERROR, CREATING, DELETING, RESTORING, "error_deleting"})
-_FILTERS: Final = {
+FILTERS: Final = {
     "name": lambda backup: backup.name,
     "status": lambda backup: backup.status,
     "volume_id": lambda backup: backup.volume_id,
@@ -268,7 +268,7 @@ def _refuse_needed(request: Request, backup: Backup) -> None:
 
 
 def _chosen(request: Request) -> list[Backup]:
-    return ordered(request, filtered(request, all_visible(request, BACKUP), _FILTERS), _SORT_KEYS)
+    return ordered(request, filtered(request, all_visible(request, BACKUP), FILTERS), _SORT_KEYS)
 
 
 def _short(request: Request, backup: Backup) -> dict[str, Any]:

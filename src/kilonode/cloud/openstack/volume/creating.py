@@ -7,12 +7,12 @@ import msgspec
 from kilonode.cloud.openstack.image.model import ACTIVE as IMAGE_ACTIVE
 from kilonode.cloud.openstack.image.model import IMAGE, Image, is_visible
 from kilonode.cloud.openstack.volume.bodies import TEXT_LIMIT, invalid, texts_of
+from kilonode.cloud.openstack.volume.default_types import default_type_of
 from kilonode.cloud.openstack.volume.group_model import GROUP, Group
 from kilonode.cloud.openstack.volume.model import (
     AVAILABLE,
     BACKUP,
     CREATING,
-    DEFAULT_TYPE_NAME,
     IN_USE,
     SNAPSHOT,
     VOLUME,
@@ -95,7 +95,7 @@ async def create_volume(request: Request) -> Response:
 
 def find_type(request: Request, wanted: str | None) -> VolumeType:
     """The type of this name or id that the caller may use; None: the default one. Raises Fault 404."""
-    name = wanted or DEFAULT_TYPE_NAME
+    name = wanted or default_type_of(request.cloud, request.caller.project_id)
     table = request.cloud.mirror.all(VOLUME_TYPE)
     candidates = (
         [table[name].value] if name in table else [one.value for one in table.values() if one.value.name == name]

@@ -18,7 +18,7 @@ from kilonode.cloud.openstack.web.response import Response, reply
 from kilonode.control.index import Index
 from kilonode.control.mirror import Entry, Mirror, Put
 
-_FILTERS: Final = {
+FILTERS: Final = {
     "name": lambda one: one.name,
     "status": lambda one: one.status,
     "group_id": lambda one: one.group_id,
@@ -130,7 +130,7 @@ def _find(request: Request) -> Entry[GroupSnapshot]:
 
 
 def _chosen(request: Request) -> list[GroupSnapshot]:
-    return ordered(request, filtered(request, all_visible(request, GROUP_SNAPSHOT), _FILTERS), _SORT_KEYS)
+    return ordered(request, filtered(request, all_visible(request, GROUP_SNAPSHOT), FILTERS), _SORT_KEYS)
 
 
 def _view(request: Request, one: GroupSnapshot) -> dict[str, Any]:

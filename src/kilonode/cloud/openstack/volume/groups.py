@@ -31,7 +31,7 @@ from kilonode.control.index import Index
 from kilonode.control.mirror import Entry, Mirror, Put
 
 STATUSES: Final = frozenset({"creating", "available", "deleting", "error", "error_deleting", "updating"})
-_FILTERS: Final = {"name": lambda group: group.name, "status": lambda group: group.status}
+FILTERS: Final = {"name": lambda group: group.name, "status": lambda group: group.status}
 _SORT_KEYS: Final = {
     "created_at": lambda group: group.created_us,
     "name": lambda group: group.name,
@@ -236,7 +236,7 @@ def _ids(wanted: dict[str, Any], field: str) -> list[str]:
 
 
 def _chosen(request: Request) -> list[Group]:
-    return ordered(request, filtered(request, all_visible(request, GROUP), _FILTERS), _SORT_KEYS)
+    return ordered(request, filtered(request, all_visible(request, GROUP), FILTERS), _SORT_KEYS)
 
 
 def _view(request: Request, group: Group) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from kilonode.control.mirror import Delete, Entry, Put
 KEPT_US: Final = 30 * 24 * 3600 * 1_000_000
 NO_BACKEND: Final = ("VOLUME_VOLUME_001_002", "schedule allocate volume:Could not find any available weighted backend.")
 NOT_MADE: Final = ("VOLUME_VOLUME_003_001", "create volume:An unknown error occurred.")
-_FILTERS: Final = {
+FILTERS: Final = {
     "resource_type": lambda message: message.resource_type,
     "resource_uuid": lambda message: message.resource_id,
     "event_id": lambda message: message.event_id,
@@ -41,7 +41,7 @@ async def list_messages(request: Request) -> Response:
     """The project's messages."""
     now_us = request.cloud.now_us()
     kept = [message for message in all_visible(request, MESSAGE) if message.guaranteed_until_us > now_us]
-    found = ordered(request, filtered(request, kept, _FILTERS), _SORT_KEYS)
+    found = ordered(request, filtered(request, kept, FILTERS), _SORT_KEYS)
     return page(request, found, "messages", lambda message: _view(request, message))
 
 

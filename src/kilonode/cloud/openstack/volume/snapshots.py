@@ -30,7 +30,7 @@ STATUSES: Final = frozenset({"available", "creating", "deleting", "error", "erro
 _REPORTED: Final = {"creating": ("creating", "available", "error"), "deleting": ("deleting", "error_deleting")}
 """What may be reported of a snapshot, by what its status is."""
 _ADMINISTRATORS: Final = frozenset({"os-reset_status", "os-force_delete", "os-unmanage"})
-_FILTERS: Final = {
+FILTERS: Final = {
     "name": lambda snapshot: snapshot.name,
     "display_name": lambda snapshot: snapshot.name,
     "status": lambda snapshot: snapshot.status,
@@ -47,7 +47,7 @@ _SORT_KEYS: Final = {
 
 async def list_snapshots(request: Request) -> Response:
     """Snapshots in short, and with `/detail` whole."""
-    found = ordered(request, filtered(request, all_visible(request, SNAPSHOT), _FILTERS), _SORT_KEYS)
+    found = ordered(request, filtered(request, all_visible(request, SNAPSHOT), FILTERS), _SORT_KEYS)
     whole = request.path.endswith("/detail")
     return page(request, found, "snapshots", partial(snapshot_view, request, whole=whole))
 

@@ -5,9 +5,10 @@ from typing import Any
 from msgspec.structs import replace
 
 from kilonode.cloud.openstack.volume.bodies import body_of, invalid, text_of, texts_of, truth_of
+from kilonode.cloud.openstack.volume.default_types import default_type_of
 from kilonode.cloud.openstack.volume.group_model import GROUP
 from kilonode.cloud.openstack.volume.listing import ordered, page
-from kilonode.cloud.openstack.volume.model import DEFAULT_TYPE_NAME, VOLUME, VOLUME_TYPE, VolumeType
+from kilonode.cloud.openstack.volume.model import VOLUME, VOLUME_TYPE, VolumeType
 from kilonode.cloud.openstack.volume.views import KNOWN_TO_ALL, type_view
 from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.cloud.openstack.web.request import Request
@@ -96,7 +97,8 @@ def find_known_type(request: Request) -> Entry[VolumeType]:
     key = request.params["type_id"]
     table = request.cloud.mirror.all(VOLUME_TYPE)
     if key == "default":
-        key = next((entry.value.id for entry in table.values() if entry.value.name == DEFAULT_TYPE_NAME), key)
+        name = default_type_of(request.cloud, request.caller.project_id)
+        key = next((entry.value.id for entry in table.values() if name in (entry.value.id, entry.value.name)), key)
     entry: Entry[VolumeType] | None = table.get(key)
     if entry is None or not (entry.value.serves(request.caller.project_id) or request.caller.is_admin):
         raise Fault(404, f"Volume type {key} could not be found.")

@@ -18,7 +18,7 @@ from kilonode.control.mirror import Entry, Mirror, Put
 DELETABLE: Final = frozenset(
     {AVAILABLE, ERROR, "error_deleting", "error_extending", "error_restoring", "error_managing"}
 )
-_FILTERS: Final = {
+FILTERS: Final = {
     "name": lambda volume: volume.name,
     "display_name": lambda volume: volume.name,
     "status": lambda volume: volume.status,
@@ -148,5 +148,5 @@ def snapshots_by_volume(mirror: Mirror) -> Index:
 
 
 def _chosen(request: Request) -> list[Volume]:
-    found = filtered(request, all_visible(request, VOLUME), _FILTERS)
+    found = filtered(request, all_visible(request, VOLUME), FILTERS)
     return ordered(request, found, _SORT_KEYS)
