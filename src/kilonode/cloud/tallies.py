@@ -12,6 +12,8 @@ import msgspec
 from kilonode.cloud.kinds import document
 
 TALLY: Final = "stage_tally"
+LOOKED_THROUGH_EVERY: Final = 32
+"""After so many visits those that are over leave a tally."""
 
 
 @document(TALLY)
@@ -26,9 +28,9 @@ class Tally(msgspec.Struct, frozen=True, omit_defaults=True):
     """The images that the node has, or is getting, and since when it has them; the oldest first."""
 
     def numbered(self, visit: str, is_there: Callable[[str], bool]) -> "Tally":
-        """With one more visit; those that are over leave."""
+        """With one more visit; those that are over leave from time to time."""
         count = self.count + 1
-        return Tally(count, {**_still(self.visits, is_there), visit: count})
+        return Tally(count, {**self._still(is_there), visit: count})
 
     def with_image(
         self,
@@ -52,7 +54,13 @@ class Tally(msgspec.Struct, frozen=True, omit_defaults=True):
             images[image] = since_us + takes_us
         for oldest in list(images)[: max(0, len(images) - keeps)]:
             del images[oldest]
-        return Tally(self.count + 1, {**_still(self.visits, is_there), visit: wait_us}, images)
+        return Tally(self.count + 1, {**self._still(is_there), visit: wait_us}, images)
+
+    def _still(self, is_there: Callable[[str], bool]) -> dict[str, int]:
+        """The visits that last; all of them but each so many times, for a look at each costs more than the rest."""
+        if (self.count + 1) % LOOKED_THROUGH_EVERY:
+            return self.visits
+        return {visit: number for visit, number in self.visits.items() if is_there(visit)}
 
 
 def visit_key(stage: str, key: str, turn: int) -> str:
@@ -64,7 +72,3 @@ def parts_of_visit(visit: str) -> tuple[str, str, int]:
     """Stage, key and turn of a visit."""
     stage, turn, key = visit.split(" ", 2)
     return stage, key, int(turn)
-
-
-def _still(visits: dict[str, int], is_there: Callable[[str], bool]) -> dict[str, int]:
-    return {visit: number for visit, number in visits.items() if is_there(visit)}
