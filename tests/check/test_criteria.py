@@ -9,6 +9,7 @@ from kilonode.check.criteria import (
     CONSISTENCY_METRICS,
     ITERATION_METRICS,
     METRICS,
+    RECOVERY_METRICS,
     Comparison,
     Criterion,
     Unit,
@@ -32,7 +33,8 @@ def criteria(draw: st.DrawFn) -> Criterion:
         case _:
             bound = draw(st.floats(0, 1e12))
     workload = draw(st.just("") | words) if metric not in CONSISTENCY_METRICS else ""
-    with_step = bool(workload) and metric not in ITERATION_METRICS
+    with_step = bool(workload) and metric not in ITERATION_METRICS | RECOVERY_METRICS
+    disruption = draw(st.just("") | st.lists(words, min_size=1).map(" ".join)) if metric in RECOVERY_METRICS else ""
     return Criterion(
         metric=metric,
         comparison=draw(st.sampled_from(Comparison)),
@@ -40,6 +42,7 @@ def criteria(draw: st.DrawFn) -> Criterion:
         percent=draw(st.floats(0, 100, exclude_min=True, exclude_max=True)) if metric in ("p", "service_p") else 0.0,
         workload=workload,
         step=".".join(draw(st.lists(words, max_size=3))) if with_step else "",
+        disruption=disruption,
     )
 
 
@@ -73,6 +76,12 @@ def test_any_text_is_a_criterion_or_an_input_error(text: str) -> None:
             Criterion("service_mean", Comparison.LESS, 90.0, 0.0, "b", "boot.active"),
         ),
         ("dropped == 0", Criterion("dropped", Comparison.EQUAL, 0.0)),
+        ("unavailable < 2s", Criterion("unavailable", Comparison.LESS, 2.0)),
+        ("api degradation < 1.5x", Criterion("degradation", Comparison.LESS, 1.5, 0.0, "api")),
+        (
+            "recovery_time < 30s after  kill one scheduler",
+            Criterion("recovery_time", Comparison.LESS, 30.0, disruption="kill one scheduler"),
+        ),
         ("error_rate < 0.07", Criterion("error_rate", Comparison.LESS, 0.07)),
         ("p p(50) < 1s", Criterion("p", Comparison.LESS, 1.0, 50.0, "p")),
     ],

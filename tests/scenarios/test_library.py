@@ -16,6 +16,7 @@ SERVER = {"flavor": "m1.tiny", "image": "cirros"}
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "noop": {},
     "http.get": {"url": "http://127.0.0.1:15000/identity/v3"},
+    "probe": {"endpoint": "compute"},
     "identity.issue_token": {},
     "identity.validate_token": {},
     "identity.create_and_delete_user": {},

@@ -63,7 +63,7 @@ def test_every_scenario_of_the_library_is_described_and_needs_a_service_or_none(
     for scenario in library():
         assert scenario.summary.endswith("."), scenario.name
         assert scenario.steps or scenario.name == "noop", scenario.name
-        assert (scenario.services == ()) == (scenario.name in ("noop", "http.get"))
+        assert (scenario.services == ()) == (scenario.name in ("noop", "http.get", "probe"))
 
 
 def test_an_unknown_name_is_refused_with_the_nearest_one() -> None:

@@ -67,7 +67,7 @@ def simulate(kind: str, seed: int, *, noise: float = 0.0) -> Outage:
     onset_s = effect_s + float(random.uniform(0.0, 0.3 if kind == "at the start" else 0.5))
     took_s = float(random.uniform(2.5, 12))
     if kind == "short hang":
-        took_s = float(random.uniform(0.5, TIMEOUT_S))
+        took_s = float(random.uniform(0.5, TIMEOUT_S - 0.1))
     over_s = onset_s + took_s if kind not in ("never recovering", "at the end") else np.inf
     due_s = _due(random, rate, ends_s)
     usual_s = USUAL_S * np.exp(SPREAD * random.standard_normal(len(due_s)))

@@ -84,7 +84,7 @@ def measure_episode(disruption: Disruption, seen: Seen) -> Episode:
         control=_control(seen, objective_s),
         objective_s=objective_s,
         lost=seen.lost,
-        unavailable_s=_total(unavailable, probes, "operation"),
+        unavailable_s=_total(unavailable, probes, "lost"),
         time_to_detect_s=_detected(probes, slow, objective_s, effect_s),
         time_to_first_success_s=_first_success(probes, effect_s, observed_s),
         recovery_time_s=_recovery(course, probes, slow, disruption, clean_s),
@@ -165,11 +165,11 @@ def _course(impaired: list[Impaired], probes: Probes, clean_s: float) -> _Course
     return _Course(stretches, impaired[first], recovered=True, relapses=sum(clean[first:-1]))
 
 
-def _total(state: Lasted, probes: Probes, noun: str) -> Measure:
+def _total(state: Lasted, probes: Probes, word: str) -> Measure:
     if len(probes) == 0:
-        return Measure(value=None, note=f"no {noun} was due")
+        return Measure(value=None, note="no operation was due")
     if state.open_ended:
-        note = "the last operation was lost too: it was not over"
+        note = f"the last operation was {word} too: it was not over"
         return Measure(value=state.total_low_s, low=state.total_low_s, at_least=True, note=note)
     return Measure(value=state.total_s, low=state.total_low_s, high=state.total_high_s)
 
@@ -177,7 +177,15 @@ def _total(state: Lasted, probes: Probes, noun: str) -> Measure:
 def _slow(slow: Booleans | None, probes: Probes, seen: Seen, begin_s: float, observed_s: float) -> Measure:
     if slow is None:
         return Measure(value=None, note=f"takes an objective, or {FEWEST_BASELINE} good operations before")
-    return _total(lasted(probes.due_s, slow, _seen_since(seen, probes, begin_s), observed_s), probes, "operation")
+    measure = _total(lasted(probes.due_s, slow, _seen_since(seen, probes, begin_s), observed_s), probes, "slow")
+    usual_s = seen.baseline.latency_s[~seen.baseline.lost]
+    if measure.value is None or not slow.any() or len(usual_s) == 0:
+        return measure
+    # Latencies scatter, so which operation is the first beyond the objective is chance: by about so much time.
+    scatter_s = float(np.percentile(usual_s, 95) - np.percentile(usual_s, 5))
+    low_s = max(0.0, (measure.low or 0.0) - scatter_s)
+    high_s = None if measure.high is None else measure.high + scatter_s
+    return Measure(value=measure.value, low=low_s, high=high_s, at_least=measure.at_least, note=measure.note)
 
 
 def _detected(probes: Probes, slow: Booleans | None, objective_s: float | None, effect_s: float) -> Measure:
@@ -281,15 +289,24 @@ def _degradation(
     until_s = max(disruption.healed_s, disruption.effect_s + clean_s)
     if course.end is not None:
         until_s = float(probes.due_s[course.end.last]) + 1e-9
-    looked_at = probes.due_between(float(probes.due_s[0]) if len(probes) else 0.0, min(until_s, disruption.observed_s))
-    timed = looked_at.where(~looked_at.lost | looked_at.censored)
+    timed = _timed(probes, min(until_s, disruption.observed_s))
+    note = ""
+    if len(timed) == 0 and course.recovered:
+        # All was lost until it had recovered: what the clean windows show is all that can be held against before.
+        timed = _timed(probes, min(until_s + clean_s, disruption.observed_s))
+        note = "nothing went well before the recovery: this is of the clean windows after it"
     before_s = baseline.latency_s[~baseline.lost]
     if len(timed) == 0:
-        return Measure(value=None, note="no operation went well" if len(looked_at) else "no operation was due")
+        return Measure(value=None, note="no operation went well" if len(probes) else "no operation was due")
     if len(before_s) == 0 or before_s.mean() <= 0:
         return Measure(value=None, note="no operation before it took any time")
     value = float(timed.latency_s.mean() / before_s.mean())
     low, high = ratio_interval(timed.latency_s, before_s)
     if timed.censored.any():
         return Measure(value=value, low=low, at_least=True, note="some timed out: they would have taken longer")
-    return Measure(value=value, low=min(low, value), high=max(high, value))
+    return Measure(value=value, low=min(low, value), high=max(high, value), note=note)
+
+
+def _timed(probes: Probes, until_s: float) -> Probes:
+    """Those due until then of which it is known how long they took, or would have taken at least."""
+    return probes.where((probes.due_s < until_s) & (~probes.lost | probes.censored))
