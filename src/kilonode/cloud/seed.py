@@ -38,6 +38,7 @@ from kilonode.cloud.openstack.identity.model import (
     User,
     take_name,
 )
+from kilonode.cloud.openstack.identity.options import IMMUTABLE
 from kilonode.cloud.openstack.identity.passwords import hash_password
 from kilonode.cloud.openstack.image.first import first_image
 from kilonode.cloud.openstack.network.first import first_networks
@@ -131,7 +132,7 @@ def _people(cloud: Cloud) -> list[Put | Delete]:
         Put(DOMAIN, domain, domain.id, 0),
         take_name(DOMAIN, "", domain.name, domain.id),
     ]
-    roles = {name: Role(cloud.new_hexadecimal_id(), name) for name in ROLES}
+    roles = {name: Role(cloud.new_hexadecimal_id(), name, options={IMMUTABLE: True}) for name in ROLES}
     for role in roles.values():
         changes += [Put(ROLE, role, role.id, 0), take_name(ROLE, "", role.name, role.id)]
     for prior, implied in IMPLIED:

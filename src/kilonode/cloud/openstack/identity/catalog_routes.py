@@ -7,6 +7,7 @@ from msgspec import UNSET, UnsetType
 
 from kilonode.cloud.openstack.identity.answers import extra_of, find, listing, show
 from kilonode.cloud.openstack.identity.catalog import absolute
+from kilonode.cloud.openstack.identity.login import expecting
 from kilonode.cloud.openstack.identity.model import (
     ENDPOINT,
     INTERFACES,
@@ -185,12 +186,25 @@ def _changed_endpoint(
         endpoint.url if wanted.url is UNSET else wanted.url,
         endpoint.enabled if wanted.enabled is UNSET else wanted.enabled,
     )
-    find(request, SERVICE, "service", changed.service_id)
+    if request.cloud.mirror.get(SERVICE, changed.service_id) is None:
+        raise expecting("endpoint service_id", "service table")
+    if not _is_address(changed.url):
+        raise Fault(400, f"Cannot create an endpoint with an invalid URL: {changed.url}.")
     if changed.region_id and not changes:
         find(request, REGION, "region", changed.region_id)
     if changed.interface not in INTERFACES:
-        raise Fault(400, f"Invalid input for field 'interface': expected one of {', '.join(INTERFACES)}.")
+        words = f"Value: {changed.interface}. '{changed.interface}' is not one of {sorted(INTERFACES)}"
+        raise Fault(400, f"Invalid input for field/attribute interface. {words}")
     return changed, changes
+
+
+def _is_address(url: str) -> bool:
+    """Whether every part of it that is filled in later can be."""
+    try:
+        filled = url.replace("$(", "%(") % {"project_id": "", "tenant_id": "", "user_id": "", "public_bind_host": ""}
+    except (KeyError, TypeError, ValueError):
+        return False
+    return bool(filled)
 
 
 ROUTES = (

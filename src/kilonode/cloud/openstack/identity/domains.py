@@ -165,10 +165,10 @@ async def remove_domain(request: Request, entry: Entry[Domain]) -> None:
     """Delete a domain with all that is in it. Raises Fault."""
     domain = entry.value
     refuse_immutable("domain", domain.id, domain.options)
-    if domain.id == DEFAULT_DOMAIN:
-        raise forbidden(request, "delete_domain, since it is the default domain")
     if domain.enabled:
         raise Fault(403, "Cannot delete a domain that is enabled, please disable it first.")
+    if domain.id == DEFAULT_DOMAIN:
+        raise forbidden(request, "delete_domain, since it is the default domain")
     await request.cloud.mirror.commit(of_domain(request.cloud.mirror, entry))
 
 

@@ -30,20 +30,21 @@ from kilonode.cloud.openstack.identity.model import (
 from kilonode.cloud.openstack.identity.removal import of_actor
 from kilonode.cloud.openstack.web.access import Access
 from kilonode.cloud.openstack.web.faults import Fault
-from kilonode.cloud.openstack.web.fields import Fields
+from kilonode.cloud.openstack.web.fields import Fields, Getter
 from kilonode.cloud.openstack.web.request import Request
 from kilonode.cloud.openstack.web.response import Response, reply
 from kilonode.cloud.openstack.web.service import Route
 from kilonode.control.mirror import Delete, Entry, Put
 
-GROUP_FIELDS: Final[Fields[Group]] = Fields(
-    {
-        "id": lambda group: group.id,
-        "name": lambda group: group.name,
-        "domain_id": lambda group: group.domain_id,
-        "description": lambda group: group.description,
-    }
-)
+_FIELDS: Final[dict[str, Getter[Group]]] = {
+    "id": lambda group: group.id,
+    "name": lambda group: group.name,
+    "domain_id": lambda group: group.domain_id,
+    "description": lambda group: group.description,
+}
+GROUP_FIELDS: Final[Fields[Group]] = Fields(_FIELDS)
+MEMBERSHIP_FIELDS: Final[Fields[Group]] = Fields({**_FIELDS, "membership_expires_at": lambda group: None})
+"""Of a group that a user is in; memberships that end are for users of other clouds."""
 
 
 class WantedGroup(msgspec.Struct, frozen=True):
@@ -90,7 +91,7 @@ async def list_user_groups(request: Request) -> Response:
     require(request, "list_groups_for_user", user_id=user_id)
     mirror = request.cloud.mirror
     values = (mirror.all(GROUP)[key].value for key in groups_by_member(mirror).keys(user_id))
-    return listing(request, "groups", GROUP_FIELDS, values)
+    return listing(request, "groups", MEMBERSHIP_FIELDS, values)
 
 
 async def create_group(request: Request) -> Response:

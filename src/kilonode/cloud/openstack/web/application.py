@@ -173,6 +173,8 @@ class Application:
                 request.body = await _read(receive, given, self._limits.body_bytes)
                 response = await _handle(route, request)
         except Fault as fault:
+            if fault.status == 401 and not fault.headers:
+                fault.headers = self._unauthorized().headers
             response = _render(service, fault, request_id, given)
         except _DisconnectedError:
             raise
