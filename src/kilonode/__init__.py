@@ -14,6 +14,8 @@ The nouns, used with one meaning everywhere:
 - **Sample**: one measured value of one source at one instant
 - **Disruption**: a fault or an upgrade; it is an Op too, and every fault has its heal
 - **History**: the append-only file of Ops and Samples; the seam of the system
+- **Asked**: one request that would change something on the cloud, and its answer or none
+- **Inventory**: what there is on the cloud after the load, as its APIs show it
 - **Checker**: history in, numbers and verdict out; pure. Verdicts: valid < unknown < invalid, the worst wins
 - **Report**: numbers in, words and pictures out; it never computes one
 - **Store**: versioned documents with atomic commit and watch, behind one small protocol

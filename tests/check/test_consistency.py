@@ -353,8 +353,8 @@ def test_a_cloud_that_obeys_is_never_blamed(events: list[tuple[str, str, str, bo
             if answer == "yes" or (answer == "maybe" and obeys):
                 there.add(identity)
             known |= {identity} if answer == "yes" else set()
-            more = {"yes": {}, "no": {"status": 403}, "maybe": lost_answer()}[answer]
-            requests.append(boot(identity if answer == "yes" else "", **more))
+            answers: dict[str, dict[str, object]] = {"yes": {}, "no": {"status": 403}, "maybe": lost_answer()}
+            requests.append(boot(identity if answer == "yes" else "", **answers[answer]))
         elif verb == "delete" and identity in known:  # nobody knows the id of what was never acknowledged
             if answer == "maybe":
                 requests.append(delete(identity, **lost_answer()))

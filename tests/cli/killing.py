@@ -8,6 +8,7 @@ import os
 import random
 import signal
 import time
+from functools import partial
 from typing import Any
 
 from kilonode.base.processes import is_alive
@@ -96,13 +97,17 @@ def kill_randomly(folder: StateFolder, run: Command, kills: int, between_s: floa
     next_s = time.monotonic()
     while len(killed) < kills:
         next_s += between_s * chance.uniform(0.2, 1.8)
-        run.until(lambda due_s=next_s: time.monotonic() >= due_s, "the instant of the next kill")
+        run.until(partial(_is_over, next_s), "the instant of the next kill")
         alive = living(folder)
         if alive:
             process, pid = chance.choice(alive)
             os.kill(pid, signal.SIGKILL)
             killed.append(process)
     return killed
+
+
+def _is_over(instant_s: float) -> bool:
+    return time.monotonic() >= instant_s
 
 
 def living(folder: StateFolder) -> list[tuple[str, int]]:

@@ -28,5 +28,5 @@ def print_consistency(console: Console, consistency: ConsistencyResults) -> None
     rest = sum(one.count or 0 for one in consistency.counts) - SHOWN
     if rest > 0:
         console.print(Text(f"   {count_words(rest)} more in the report", style="dim"))
-    for one in consistency.unseen:
-        console.print(Text("   ? ", style="yellow") + Text(f"not looked at: {printable(one)}"))
+    for unseen in consistency.unseen:
+        console.print(Text("   ? ", style="yellow") + Text(f"not looked at: {printable(unseen)}"))
