@@ -223,3 +223,21 @@ def _boot_until_dead(client: PlainClient, prefix: str, acknowledged: Acknowledge
         except (NoAnswer, urllib.error.HTTPError):
             return
     raise AssertionError("the cloud was not killed")
+
+
+async def test_a_site_that_is_down_takes_no_login_and_no_server_of_another_with_it(tmp_path: Path) -> None:
+    async with running(tmp_path, nodes=3, sites=2) as found:
+        assert [site.region for site in found.sites] == ["RegionOne", "RegionTwo"]
+        assert (found.nodes, found.nodes_up) == (6, 6)
+        there = await log_in(found)
+        there = PlainClient(found.sites[1].public_url, there.token)
+        server = await booted(there, "there")
+        first_api = next(one.identity for one in found.processes if one.name == "RegionOne.api")
+        assert first_api is not None
+        send(first_api, signal.SIGSTOP)  # frozen rather than killed: nobody starts it again meanwhile
+        try:
+            assert list(await asyncio.to_thread(there.servers)) == [server]
+        finally:
+            send(first_api, signal.SIGCONT)
+        here = await log_in(found)
+        assert await asyncio.to_thread(here.servers) == {}

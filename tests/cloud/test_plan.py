@@ -67,3 +67,33 @@ def test_a_name_that_is_no_folder_name_cannot_name_a_cloud(name: str) -> None:
 def test_the_catalogs_address_is_one_that_clients_can_reach() -> None:
     assert public_url("::1", 5) == "http://[::1]:5"
     assert "0.0.0.0" not in public_url("0.0.0.0", 5)
+
+
+def test_sites_stand_on_ports_side_by_side_and_stay_there() -> None:
+    first = plan(UpSettings(STATE, sites=3, port=2000), None)
+    assert [(site.region, site.public_url) for site in first.settings.sites] == [
+        ("RegionOne", "http://127.0.0.1:2000"),
+        ("RegionTwo", "http://127.0.0.1:2001"),
+        ("RegionThree", "http://127.0.0.1:2002"),
+    ]
+    assert plan(UpSettings(STATE), first) == first
+    more = plan(UpSettings(STATE, sites=4), first)
+    assert more.settings.sites[:3] == first.settings.sites
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 2), (3, 2), (2, 1)])
+def test_sites_that_would_lose_their_data_are_refused(before: int, after: int) -> None:
+    first = plan(UpSettings(STATE, sites=before), None)
+    with pytest.raises(InputError, match="sites"):
+        plan(UpSettings(STATE, sites=after), first)
+
+
+def test_sites_and_a_store_in_memory_do_not_go_together() -> None:
+    with pytest.raises(InputError, match="sites"):
+        plan(UpSettings(STATE, sites=2, store="memory"), None)
+
+
+@pytest.mark.parametrize("count", [0, 17])
+def test_a_number_of_sites_that_cannot_be_is_refused(count: int) -> None:
+    with pytest.raises(InputError, match="1 to 16"):
+        plan(UpSettings(STATE, sites=count), None)

@@ -58,6 +58,15 @@ def up(
             "and image share one process; volume=1 gives one its own. New clouds: one process each.",
         ),
     ] = None,
+    sites: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=16,
+            help="How many regions: RegionOne, RegionTwo …, each with --nodes nodes, services and a port of its own "
+            "(the ones after --port), over one identity. New clouds: 1.",
+        ),
+    ] = None,
     synchronous: Annotated[
         Literal["normal", "full"] | None,
         typer.Option(help="full: acknowledged writes also survive a power cut, at the price of speed."),
@@ -117,6 +126,7 @@ def up(
         store=store,
         all_in_one=all_in_one,
         roles=read_role_counts(roles) if roles is not None else None,
+        sites=sites,
         synchronous=synchronous,
         host=host,
         port=port,
@@ -150,7 +160,8 @@ def down(
 @commands.command("restart")
 def restart(
     roles: Annotated[
-        list[str] | None, typer.Argument(metavar="[ROLE]…", help="Roles or processes: api, fleet-2 … Default: all.")
+        list[str] | None,
+        typer.Argument(metavar="[ROLE]…", help="Roles, processes, regions: api, fleet-2, RegionTwo …"),
     ] = None,
     name: NameOption = DEFAULT_NAME,
     version: Annotated[

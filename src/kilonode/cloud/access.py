@@ -59,6 +59,7 @@ def _entry(settings: CloudSettings, user: str) -> dict[str, object]:
             "project_domain_name": facts.project_domain_name,
         },
         "region_name": facts.region_name,
+        **({"regions": [site.region for site in settings.sites]} if settings.sites else {}),
         "interface": "public",
         "identity_api_version": 3,
         "volume_api_version": 3,

@@ -5,7 +5,8 @@
     clouds.yaml      how to log in, for OpenStack clients; readable by its owner alone
     processes.json   which processes the supervisor runs now (`ProcessTable`), rewritten at each change
     control          the supervisor's socket (`kilonode.cloud.control_channel`), for its owner alone
-    store            the documents (SQLite), with its companions `store-wal`, `store-shm`, `store.bell`
+    store            the documents (SQLite), with its companions `store-wal`, `store-shm`, `store.bell`; of a cloud with
+                     several sites those that all of them share, and the rest in a folder named as the region
     logs/            one file per process
 
 Files are replaced whole, never half written. The folder's own lock keeps two commands from changing a cloud at once.
@@ -123,6 +124,12 @@ class StateFolder:
     def remove_lock(self) -> None:
         """Remove the file of the lock that is held, for good: it is the last of this cloud."""
         self._lock.unlink(missing_ok=True)
+
+    def of_site(self, region: str) -> Path:
+        """The folder of what belongs to the site of a region alone, made if it is not there."""
+        folder = self.path / region
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return folder
 
     def log(self, process: str) -> Path:
         """The log file of a process."""

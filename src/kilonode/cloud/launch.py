@@ -5,6 +5,7 @@ when the cloud answers as it should: a token can be had and all nodes are up. A 
 the data that is there. Whatever a crash of the machine or of a process left behind, `up` and `down` work from it.
 """
 
+import contextlib
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +25,7 @@ from kilonode.cloud.plan import DEFAULT_NAME, UpSettings, check_name, plan, publ
 from kilonode.cloud.ports import listen, listen_anywhere
 from kilonode.cloud.probe import Answer, ask
 from kilonode.cloud.profiles import known_profiles, load_profile
+from kilonode.cloud.sites import all_nodes, of_each_site, port_of, urls_of, with_sites
 from kilonode.cloud.status import CloudStatus, describe, describe_layout, how_to_use
 from kilonode.cloud.usage import usage_of
 
@@ -50,7 +52,8 @@ async def up(wanted: UpSettings, report: Report) -> CloudStatus:
         _check_stages(record.settings.stages)
         settings = _keep(folder, record)
         layout = describe_layout(all_in_one=record.all_in_one)
-        report(f"cloud {wanted.name}: {settings.nodes} nodes, stages {settings.stages}, store {record.store}, {layout}")
+        nodes = f"{settings.nodes} nodes" + (f" at each of {len(settings.sites)} sites" if settings.sites else "")
+        report(f"cloud {wanted.name}: {nodes}, stages {settings.stages}, store {record.store}, {layout}")
         started_ns = clock.now_ns()
         pid = start_detached(
             module_command(SUPERVISOR_MODULE, str(folder.state), wanted.name), folder.log("supervisor")
@@ -142,11 +145,15 @@ async def _clear(folder: StateFolder, wanted: UpSettings, clock: Clock, report: 
 
 
 def _with_free_port(record: CloudRecord) -> CloudRecord:
-    """Find the port free, or find a free port. Raises InputError."""
-    with listen(record.host, record.port) if record.port else listen_anywhere(record.host) as listener:
-        port = listener.getsockname()[1]
-    settings = msgspec.structs.replace(record.settings, public_url=public_url(record.host, port))
-    return msgspec.structs.replace(record, port=port, settings=settings)
+    """Find the port of each site free, or find a free one. Raises InputError."""
+    ports: list[int] = []
+    with contextlib.ExitStack() as taken:
+        for told in of_each_site(record.settings):
+            wanted = port_of(told)
+            listener = listen(record.host, wanted) if wanted else listen_anywhere(record.host)
+            ports.append(taken.enter_context(listener).getsockname()[1])
+    settings = with_sites(record.settings, [public_url(record.host, port) for port in ports])
+    return msgspec.structs.replace(record, port=ports[0], settings=settings)
 
 
 def _keep(folder: StateFolder, record: CloudRecord) -> CloudSettings:
@@ -171,7 +178,8 @@ async def _until_ready(
     clock: Clock,
     timeout_s: float,
 ) -> CloudStatus:
-    timeout_s += settings.nodes / NODES_PER_SECOND
+    nodes = all_nodes(settings)
+    timeout_s += nodes / NODES_PER_SECOND
     deadline_ns = clock.now_ns() + int(timeout_s * NANOSECONDS_PER_SECOND)
     while True:
         if supervisor is None or not is_alive(supervisor):
@@ -181,13 +189,13 @@ async def _until_ready(
             if process.state == ProcessState.FAILED:
                 raise _broken(folder, process.name, f"{process.name} cannot run", process.last_exit)
         answer = await _ask(settings)
-        if answer.nodes_up >= settings.nodes and not answer.problem:
+        if answer.nodes_up >= nodes and not answer.problem:
             return _status(folder, record, answer, running=True)
         if clock.now_ns() > deadline_ns:
             raise LabError(
                 f"the cloud did not come up within {timeout_s:g} s",
                 where=str(folder.path),
-                expected=f"{settings.nodes} nodes up",
+                expected=f"{nodes} nodes up",
                 got=answer.problem or f"{answer.nodes_up} nodes up",
                 hint=f"look at the logs in {folder.logs}",
             )
@@ -205,14 +213,16 @@ def _broken(folder: StateFolder, process: str, what: str, last_exit: str = "") -
 
 def _status(folder: StateFolder, record: CloudRecord, answer: Answer, *, running: bool) -> CloudStatus:
     table = folder.read_processes() if running else None
-    missing = record.settings.nodes - answer.nodes_up
+    nodes = all_nodes(record.settings)
+    missing = nodes - answer.nodes_up
     problem = answer.problem or (f"{missing} nodes are not up" if missing > 0 else "")
     return CloudStatus(
         name=folder.name,
         url=record.settings.public_url,
         folder=str(folder.path),
         clouds_file=str(folder.clouds_file),
-        nodes=record.settings.nodes,
+        nodes=nodes,
+        sites=record.settings.sites,
         stages=record.settings.stages,
         store=record.store,
         all_in_one=record.all_in_one,
@@ -225,5 +235,9 @@ def _status(folder: StateFolder, record: CloudRecord, answer: Answer, *, running
 
 
 async def _ask(settings: CloudSettings) -> Answer:
+    """What all sites say together."""
     facts = access_facts(settings)
-    return await ask(settings.public_url, facts.username, facts.password, facts.project_name)
+    urls = urls_of(settings)
+    answers = [await ask(url, facts.username, facts.password, facts.project_name) for url in urls]
+    problems = [answer.problem for answer in answers if answer.problem]
+    return Answer(sum(answer.nodes_up for answer in answers), "; ".join(problems))

@@ -1,4 +1,7 @@
-"""Which roles a cloud has, and which processes they run in: names only, so that whoever needs them imports no role."""
+"""Which roles a cloud has, and which processes they run in: names only, so that whoever needs them imports no role.
+
+The processes of a cloud with several sites have the region before their name: `RegionTwo.api-1`.
+"""
 
 from typing import Final
 
@@ -26,9 +29,17 @@ ALL_IN_ONE: Final = "cloud"
 """The name of the one process that is all roles."""
 
 
+_OF_SITE: Final = "."
+
+
 def role_of(name: str) -> str:
-    """The role that one of its processes is named after: `fleet` of `fleet-2`."""
-    return name.partition("-")[0]
+    """The role that one of its processes is named after: `fleet` of `fleet-2` and of `RegionTwo.fleet-2`."""
+    return name.rpartition(_OF_SITE)[2].partition("-")[0]
+
+
+def region_of(process: str) -> str:
+    """The region whose site a process belongs to; empty in a cloud without sites."""
+    return process.rpartition(_OF_SITE)[0]
 
 
 def role_names(counts: RoleCounts) -> list[str]:
@@ -39,6 +50,13 @@ def role_names(counts: RoleCounts) -> list[str]:
 
 def process_names(record: CloudRecord) -> list[str]:
     """The processes that make up a cloud."""
+    names = _of_one_site(record)
+    if not record.settings.sites:
+        return names
+    return [f"{site.region}{_OF_SITE}{name}" for site in record.settings.sites for name in names]
+
+
+def _of_one_site(record: CloudRecord) -> list[str]:
     if record.all_in_one:
         return [ALL_IN_ONE]
     counts = record.settings.roles
@@ -50,27 +68,35 @@ def process_names(record: CloudRecord) -> list[str]:
 
 def roles_of(process: str, counts: RoleCounts) -> list[str]:
     """The roles that run in a process."""
-    if process == ALL_IN_ONE:
+    name = process.rpartition(_OF_SITE)[2]
+    if name == ALL_IN_ONE:
         return role_names(counts)
-    if process == SHARED:
+    if name == SHARED:
         return [name for name in CONTROLLERS if not getattr(counts, name)]
-    return [process]
+    return [name]
 
 
 def chosen(wanted: list[str], names: list[str]) -> list[str]:
-    """The processes of a cloud that are meant by names of processes or of roles, each once; all for none.
+    """The processes of a cloud that are meant by names of processes, roles or regions, each once; all for none.
 
     Raises InputError for a name that means nothing here.
     """
     found: dict[str, None] = {}
     for one in wanted or names:
-        meant = [name for name in names if one in (name, role_of(name))]
+        meant = [name for name in names if one in _meaning(name)]
         if not meant:
+            words = dict.fromkeys([*names, *(word for name in names for word in _meaning(name))])
             raise InputError(
                 "the cloud has no such process",
                 where=one,
-                expected=f"one of {', '.join(dict.fromkeys([*names, *map(role_of, names)]))}",
+                expected=f"one of {', '.join(words)}",
                 hint=nearest(one, names),
             )
         found.update(dict.fromkeys(meant))
     return list(found)
+
+
+def _meaning(process: str) -> list[str]:
+    """The names that mean a process, perhaps among others."""
+    region = region_of(process)
+    return [process, role_of(process), *([region] if region else [])]

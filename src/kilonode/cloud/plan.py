@@ -9,6 +9,7 @@ import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -18,6 +19,7 @@ from kilonode.cloud.context import DEFAULT_PORT, CloudSettings, NodeShape, Sched
 from kilonode.cloud.folder import STATE_VERSION, CloudRecord, StoreName
 from kilonode.cloud.role_counts import RoleCounts, with_role_counts
 from kilonode.cloud.service_settings import ServiceSettings
+from kilonode.cloud.sites import SITES_LIMIT, urls_of, with_sites
 from kilonode.cloud.weighing import with_weights
 
 DEFAULT_NAME: Final = CloudSettings().name
@@ -38,6 +40,8 @@ class UpSettings(msgspec.Struct, frozen=True):
     seed: int | None = None
     node_shape: NodeShape | None = None
     zones: tuple[str, ...] | None = None
+    sites: int | None = None
+    """How many regions the cloud has, each with nodes and services of its own, over one identity."""
     roles: Mapping[str, int] | None = None
     """How many processes a role has, for the roles that are named: see `RoleCounts`."""
     scheduler: SchedulerName | None = None
@@ -128,9 +132,8 @@ def plan(wanted: UpSettings, before: CloudRecord | None) -> CloudRecord:
         if (value := getattr(wanted, name)) is not None
     }
     settings = msgspec.structs.replace(
-        known.settings,
+        with_sites(known.settings, _urls(wanted, before, host, port)),
         name=wanted.name,
-        public_url=public_url(host, port),
         roles=RoleCounts() if all_in_one else counts,
         weights=with_weights(known.settings.weights, wanted.weights or {}),
         **changes,
@@ -146,6 +149,12 @@ def plan(wanted: UpSettings, before: CloudRecord | None) -> CloudRecord:
             where="service_down_time",
             expected=f"more than the heartbeat's {settings.heartbeat_s:g} s",
             got=f"{settings.service_down_time_s:g} s",
+        )
+    if settings.sites and store == "memory":
+        raise InputError(
+            "sites cannot share an identity that is in the memory of one process",
+            where="sites",
+            hint="leave out --store memory, or --sites",
         )
     if before is not None and store == "sqlite":
         _check_continues(before, settings, store)
@@ -168,6 +177,21 @@ def public_url(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+def _urls(wanted: UpSettings, before: CloudRecord | None, host: str, port: int) -> list[str]:
+    """Where each site is to be: where it was, or beside the first one. A port of 0 is left for the caller."""
+    known = urls_of(before.settings) if before is not None else ()
+    count = wanted.sites if wanted.sites is not None else max(1, len(known))
+    if not 1 <= count <= SITES_LIMIT:
+        raise InputError("not a number of sites", where="sites", expected=f"1 to {SITES_LIMIT}", got=f"{count}")
+    ports = [port]
+    for number in range(1, count):
+        if wanted.port is None and number < len(known):
+            ports.append(urlsplit(known[number]).port or 0)
+        else:
+            ports.append(port + number if 0 < port <= PORT_LIMIT - number else 0)
+    return [public_url(host, one) for one in ports]
+
+
 def _check_continues(before: CloudRecord, settings: CloudSettings, store: StoreName) -> None:
     """Refuse what the documents that are there would contradict."""
     if before.store != store:
@@ -176,6 +200,9 @@ def _check_continues(before: CloudRecord, settings: CloudSettings, store: StoreN
         old, new = getattr(before.settings, name), getattr(settings, name)
         if old != new:
             raise _cannot_change(name, old, new)
+    sites = len(before.settings.sites)
+    if len(settings.sites) < sites or (not sites and settings.sites):
+        raise _cannot_change("sites", f"{sites} or more" if sites else "1", max(1, len(settings.sites)))
     if settings.nodes < before.settings.nodes:
         raise _cannot_change("nodes", f"at least {before.settings.nodes}", settings.nodes)
 

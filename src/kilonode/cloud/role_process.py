@@ -26,9 +26,10 @@ from kilonode.base.errors import InputError, KilonodeError, LabError
 from kilonode.cloud.context import Cloud, CloudSettings
 from kilonode.cloud.cues import PORT_VARIABLE, WORDS_VARIABLE, Cues
 from kilonode.cloud.folder import CloudRecord, StateFolder
-from kilonode.cloud.layout import roles_of
+from kilonode.cloud.layout import region_of, roles_of
 from kilonode.cloud.ports import inherited
 from kilonode.cloud.roles import run_roles
+from kilonode.cloud.sites import of_region
 from kilonode.store.memory import MemoryStore
 from kilonode.store.protocol import Store
 from kilonode.store.sqlite import SqliteStore
@@ -46,17 +47,17 @@ async def run(folder: StateFolder, process: str) -> None:
     if record is None:
         raise InputError("this folder holds no cloud", where=str(folder.path))
     cues = Cues(_inherited(WORDS_VARIABLE))
-    store = await _open_store(folder, record)
-    try:
-        settings = _settings(folder, record)
+    region = region_of(process)
+    async with contextlib.AsyncExitStack() as opened:
+        store, shared = await _open_stores(folder, record, region, opened)
+        settings = _settings(folder, record, region)
         roles = roles_of(process, settings.roles)
         serve_api = partial(_serve_api, cues=cues)
-        work = asyncio.create_task(run_roles(roles, store, RealClock(), settings, serve_api, cues=cues), name=process)
+        running = run_roles(roles, store, RealClock(), settings, serve_api, shared, cues=cues)
+        work = asyncio.create_task(running, name=process)
         _end_when_told(work, cues)
         with contextlib.suppress(asyncio.CancelledError):
             await work
-    finally:
-        await store.close()
 
 
 async def _serve_api(cloud: Cloud, cues: Cues) -> None:
@@ -80,17 +81,31 @@ def _inherited(variable: str) -> int:
     return int(number)
 
 
-async def _open_store(folder: StateFolder, record: CloudRecord) -> Store:
+async def _open_stores(
+    folder: StateFolder, record: CloudRecord, region: str, opened: contextlib.AsyncExitStack
+) -> tuple[Store, Store | None]:
+    """The store of the site, and what all sites share where there are several; closed with `opened`."""
     if record.store == "memory":
-        return MemoryStore()
-    return await SqliteStore.open(folder.store, synchronous=record.synchronous)
+        only = MemoryStore()
+        opened.push_async_callback(only.close)
+        return only, None
+
+    async def open_file(path: Path) -> Store:
+        store = await SqliteStore.open(path, synchronous=record.synchronous)
+        opened.push_async_callback(store.close)
+        return store
+
+    if not region:
+        return await open_file(folder.store), None
+    return await open_file(folder.of_site(region) / folder.store.name), await open_file(folder.store)
 
 
-def _settings(folder: StateFolder, record: CloudRecord) -> CloudSettings:
+def _settings(folder: StateFolder, record: CloudRecord, region: str) -> CloudSettings:
     kept = folder.secrets()
     if kept is None:
         raise InputError("the secrets of the cloud are gone", where=str(folder.path), hint="bring it up anew")
-    return msgspec.structs.replace(record.settings, secrets=kept, state_folder=str(folder.path))
+    data = folder.of_site(region) if region else folder.path
+    return msgspec.structs.replace(of_region(record.settings, region), secrets=kept, state_folder=str(data))
 
 
 def _end_when_told(work: "asyncio.Task[None]", cues: Cues) -> None:

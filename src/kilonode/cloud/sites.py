@@ -7,6 +7,7 @@ nothing of the others with it. It knows nothing of processes.
 
 from collections.abc import Sequence
 from typing import Final
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -45,3 +46,23 @@ def of_each_site(settings: CloudSettings) -> list[CloudSettings]:
         )
         for site in settings.sites
     ]
+
+
+def of_region(settings: CloudSettings, region: str) -> CloudSettings:
+    """What the site of a region is told. An empty region: the only site."""
+    return next(told for told in of_each_site(settings) if told.region == (region or settings.region))
+
+
+def urls_of(settings: CloudSettings) -> tuple[str, ...]:
+    """Where clients reach each site, the first one first."""
+    return tuple(told.public_url for told in of_each_site(settings))
+
+
+def port_of(settings: CloudSettings) -> int:
+    """The port that a site listens on."""
+    return urlsplit(settings.public_url).port or 0
+
+
+def all_nodes(settings: CloudSettings) -> int:
+    """How many nodes all sites have together."""
+    return settings.nodes * max(1, len(settings.sites))

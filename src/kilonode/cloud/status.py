@@ -1,15 +1,19 @@
 """What an emulated cloud is and does now, as a record, and in words for people."""
 
 import shlex
+from typing import Final
 
 import msgspec
 
 from kilonode.base.units import format_seconds
 from kilonode.base.usage import ServiceUsage
 from kilonode.cloud.access import DEMO_SUFFIX
+from kilonode.cloud.context import Site
 from kilonode.cloud.folder import ProcessState, StoreName
 from kilonode.cloud.operating import CloudProcess
 from kilonode.cloud.plan import DEFAULT_NAME
+
+NAME_WIDE: Final = 12
 
 
 class CloudStatus(msgspec.Struct, frozen=True):
@@ -20,6 +24,7 @@ class CloudStatus(msgspec.Struct, frozen=True):
     folder: str
     clouds_file: str
     nodes: int
+    """Of all sites."""
     stages: str
     store: StoreName
     all_in_one: bool
@@ -28,6 +33,8 @@ class CloudStatus(msgspec.Struct, frozen=True):
     ready: bool
     """It answers, and all its nodes are up."""
     nodes_up: int = 0
+    sites: tuple[Site, ...] = ()
+    """Its regions; empty when it has one."""
     problem: str = ""
     """Why it is not ready."""
     processes: tuple[CloudProcess, ...] = ()
@@ -38,28 +45,30 @@ class CloudStatus(msgspec.Struct, frozen=True):
 def describe(status: CloudStatus) -> list[str]:
     """Lines for people: all there is to know."""
     state = "ready" if status.ready else f"not ready: {status.problem}" if status.running else "down"
+    sites = status.sites or [Site("address", status.url)]
+    wide = max(NAME_WIDE, *(len(process.name) for process in status.processes), 0)
     lines = [
         f"cloud {status.name}: {state}",
-        f"  address    {status.url}",
+        *(f"  {site.region:<10} {site.public_url}" for site in sites),
         f"  nodes      {status.nodes_up} of {status.nodes} up, stages {status.stages}",
         f"  store      {status.store}, {describe_layout(all_in_one=status.all_in_one)}",
         f"  state      {status.folder}",
     ]
     if status.processes:
         used = f"{'cpu now':>8} {'cpu total':>9} {'memory':>9} {'tcp':>5}" if status.usage else ""
-        lines.append(f"  {'':<12} {'':<9} {'pid':>8} {'up for':>8} {used}".rstrip())
-    lines += [_process_line(process, status.usage.get(process.name)) for process in status.processes]
+        lines.append(f"  {'':<{wide}} {'':<9} {'pid':>8} {'up for':>8} {used}".rstrip())
+    lines += [_process_line(process, status.usage.get(process.name), wide) for process in status.processes]
     return lines + ([f"  {line}" for line in how_to_use(status)] if status.running else [])
 
 
-def _process_line(process: CloudProcess, usage: ServiceUsage | None) -> str:
+def _process_line(process: CloudProcess, usage: ServiceUsage | None, wide: int) -> str:
     state = "starting" if process.state == ProcessState.RUNNING and not process.ready else process.state
     pid = f"{process.identity.pid}" if process.identity is not None else "-"
     up = "-" if process.uptime_s is None else format_seconds(process.uptime_s)
     used = describe_usage(usage) if usage is not None else ""
     times = "once" if process.restarts == 1 else f"{process.restarts} times"
     history = f"  restarted {times}, last {process.last_exit}" if process.last_exit else ""
-    return f"  {process.name:<12} {state:<9} {pid:>8} {up:>8} {used}  {process.version}{history}".rstrip()
+    return f"  {process.name:<{wide}} {state:<9} {pid:>8} {up:>8} {used}  {process.version}{history}".rstrip()
 
 
 def describe_usage(usage: ServiceUsage) -> str:

@@ -26,8 +26,9 @@ from kilonode.cloud.commands import ProcessCommand, own_command
 from kilonode.cloud.control_channel import RestartRequest, Tell, answering
 from kilonode.cloud.folder import CloudRecord, ProcessRecord, ProcessState, ProcessTable, StateFolder
 from kilonode.cloud.keeping import Keeper
-from kilonode.cloud.layout import API, process_names, role_of, roles_of
+from kilonode.cloud.layout import API, process_names, region_of, role_of, roles_of
 from kilonode.cloud.ports import SharedPort
+from kilonode.cloud.sites import of_region, port_of
 
 ROLE_PROCESS_MODULE: Final = "kilonode.cloud.role_process"
 OWNER_INTERVAL_S: Final = 1.0
@@ -92,7 +93,11 @@ async def supervise(folder: StateFolder) -> None:
     with folder.supervised():
         clock = RealClock()
         commands = process_commands(folder, record)
-        ports = {name: SharedPort(record.host, record.port) for name in commands if _answers(name, record)}
+        ports = {
+            name: SharedPort(record.host, port_of(of_region(record.settings, region_of(name))))
+            for name in commands
+            if _answers(name, record)
+        }
         supervisor = Supervisor(commands, folder.log, folder.write_processes, clock, ports)
         watching = asyncio.create_task(_stop_with_owner(record.owner, stop, clock), name="owner")
         try:
