@@ -8,11 +8,14 @@ from pathlib import Path
 import msgspec
 
 from kilonode.base.clock import SimulatedClock
+from kilonode.base.errors import OperationError
+from kilonode.base.outcomes import Outcome
 from kilonode.check.consistency import Breach, Evidence, Finding, check_consistency
 from kilonode.check.inventory import Inventory
 from kilonode.clients.application import ApplicationTransport
 from kilonode.clients.openstack.access import Access
 from kilonode.clients.openstack.connection import Connection
+from kilonode.clients.transport import DEFAULT_TIMEOUT_S, Response
 from kilonode.cloud.access import access_facts
 from kilonode.cloud.context import CloudSettings
 from kilonode.cloud.resources import NODE_USAGE, NodeUsage, Resources
@@ -20,7 +23,7 @@ from kilonode.cloud.simulated import SimulatedCloud
 from kilonode.control.mirror import Mirror, Put
 from kilonode.history.asked import read_asked
 from kilonode.load.asking import AskedNotebook
-from kilonode.run.inventory import take_inventory
+from kilonode.run.inventory import LONGEST_LOOK_S, take_inventory
 
 RUN = "0badcafe"
 
@@ -132,6 +135,28 @@ async def test_a_cloud_that_does_not_come_to_rest_is_looked_at_when_the_time_is_
         inventory = await around.take(settle_s=0.0)
         assert not inventory.settled
         assert [(one.breach, one.id) for one in around.findings(inventory)] == [(Breach.STUCK, server)]
+
+
+async def test_a_cloud_that_hangs_holds_up_a_run_for_a_bounded_time_and_is_unknown(tmp_path: Path) -> None:
+    async with lab(tmp_path) as around:
+        admin = await around.connect(noted=False)
+        hanging = Hanging()
+        around.transport.request = hanging.request  # type: ignore[method-assign]
+        before_ns = around.clock.now_ns()
+        inventory = await take_inventory(admin, RUN, [admin.project_id], around.clock, 30.0)
+        assert (around.clock.now_ns() - before_ns) / 1e9 < 30.0 + LONGEST_LOOK_S + 2 * DEFAULT_TIMEOUT_S
+        assert not inventory.settled
+        assert inventory.things == () and inventory.kinds == ()
+        assert any("took more than 600 s" in reason for reason in inventory.unseen)
+        assert {one.count for one in check_consistency(Evidence(None, inventory)).counts if one.note} == {None}
+
+
+class Hanging:
+    """A transport to a cloud that takes requests and never answers."""
+
+    async def request(self, method: str, url: str, *, timeout_s: float = DEFAULT_TIMEOUT_S, **_: object) -> Response:
+        await asyncio.sleep(timeout_s)
+        raise OperationError(Outcome.TIMEOUT, "no answer")
 
 
 async def test_an_ordinary_user_is_told_what_it_could_not_see(tmp_path: Path) -> None:

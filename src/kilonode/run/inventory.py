@@ -8,6 +8,7 @@ fails again and again, is named in the inventory, and so becomes unknown instead
 Only looking: nothing is changed. Many small questions are asked at once, `CONCURRENCY` of them.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, Final
@@ -33,6 +34,8 @@ CHANGING: Final = ("server", "volume", "image", "port")
 SHORTEST_PAUSE_S: Final = 0.5
 MOST_TRIES: Final = 5
 PAUSE_AFTER_FAILURE_S: Final = 1.0
+LONGEST_LOOK_S: Final = 600.0
+"""What has not been looked at by then is unknown: a cloud that hangs must not hold up the end of a run for ever."""
 PAUSE_PER_LOOK: Final = 2.0
 """A look is followed by a pause this many times as long as it took: watching must not be a load of its own."""
 
@@ -61,6 +64,7 @@ class _Taker:
         self.connection, self.run_id, self.projects, self.clock = connection, run_id, projects, clock
         self.prefix = run_prefix(run_id)
         self.unseen: dict[str, None] = {}
+        self.deadline_s = 0.0
         self.actions = Actions(clock, lambda _: None, OpKind.CLEANUP, CONCURRENCY)
 
     async def settle(self, settle_s: float) -> tuple[bool, float]:
@@ -97,7 +101,8 @@ class _Taker:
         return [thing_of(kind.name, item) for item in await list_everything(self.connection, kind)]
 
     async def take(self, settled: bool, settling_s: float) -> Inventory:
-        """Look at everything once."""
+        """Look at everything once, within `LONGEST_LOOK_S`."""
+        self.deadline_s = asyncio.get_running_loop().time() + LONGEST_LOOK_S
         things: list[Thing] = []
         kinds: list[str] = []
         for kind in KINDS:
@@ -148,13 +153,22 @@ class _Taker:
         return True
 
     async def _seen(self, what: str, question: Callable[[], Awaitable[Any]]) -> Any:
-        """The answer, or None when there is none after some tries; then it is noted why."""
-        for left in reversed(range(MOST_TRIES)):
+        """The answer, or None when there is none after some tries or when time is over; then it is noted why."""
+        try:
+            async with asyncio.timeout_at(self.deadline_s):
+                return await self._patiently(question)
+        except (OperationError, InputError) as error:
+            self.unseen[f"{what}: {error.problem.what}"] = None
+        except TimeoutError:
+            self.unseen[f"{what}: looking at everything took more than {LONGEST_LOOK_S:g} s"] = None
+        return None
+
+    async def _patiently(self, question: Callable[[], Awaitable[Any]]) -> Any:
+        for _ in range(MOST_TRIES - 1):
             try:
                 return await question()
-            except (OperationError, InputError) as error:
-                if not left or isinstance(error, InputError) or error.status in REFUSALS:
-                    self.unseen[f"{what}: {error.problem.what}"] = None
-                    return None
-                await self.clock.sleep(PAUSE_AFTER_FAILURE_S)
-        return None
+            except OperationError as error:
+                if error.status in REFUSALS:
+                    raise
+            await self.clock.sleep(PAUSE_AFTER_FAILURE_S)
+        return await question()
