@@ -94,6 +94,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._since_s = 0.0
         self._received = 0
         """Bytes of the head or the body that the connection is waiting for."""
+        self._piece = 0
+        """Bytes of what is being parsed."""
         self._refusal: HTTPStatus | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -114,6 +116,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._refusal is not None:
             return
         in_head = self._phase is _Phase.HEAD
+        self._piece = len(data)
         self._unset_keepalive_if_required()
         try:
             self.parser.feed_data(data)
@@ -138,18 +141,15 @@ class GuardedProtocol(HttpToolsProtocol):
         if len(self.url) > self._limits.url_bytes:
             self._stop(HTTPStatus.REQUEST_URI_TOO_LONG)
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """One header."""
-        super().on_header(name, value)
-        if len(self.headers) > self._limits.header_count:
-            self._stop(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-
     def on_headers_complete(self) -> None:
         """The head is whole; the application begins its work."""
-        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
-        if size > self._limits.header_bytes:
+        limits = self._limits
+        if len(self.headers) > limits.header_count:
             self._stop(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-        if len(self.pipeline) >= self._limits.pipelined:
+        # Counted only when it can be too much: the head is no longer than what it came in.
+        if self._received + self._piece > limits.header_bytes and self._head_size() > limits.header_bytes:
+            self._stop(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        if len(self.pipeline) >= limits.pipelined:
             self._stop(HTTPStatus.TOO_MANY_REQUESTS)
         super().on_headers_complete()
         self._begin(_Phase.BODY)
@@ -178,6 +178,9 @@ class GuardedProtocol(HttpToolsProtocol):
             allowed_s = limits.body_timeout_s + self._received / limits.body_bytes_per_s
         if passed_s > allowed_s:
             self._refuse(HTTPStatus.REQUEST_TIMEOUT)
+
+    def _head_size(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
 
     def _begin(self, phase: _Phase, now_s: float | None = None) -> None:
         self._phase = phase
