@@ -120,7 +120,7 @@ def _template(request: Request, body: CreateServer) -> Server:
         access_ipv4=access_address("accessIPv4", wanted.access_ipv4, 4),
         access_ipv6=access_address("accessIPv6", wanted.access_ipv6, 6),
         disk_config=disk_config(wanted.disk_config),
-        reservation_id=f"r-{server_id[:8]}",
+        reservation_id=f"r-{server_id[-8:]}",  # ids begin with the instant, which others may share
         group_id=_group(request, body),
         hints=_hints(body),
         trusted_certificates=tuple(wanted.trusted_certificates or ()),
