@@ -211,3 +211,15 @@ async def test_a_router_has_helpers_for_connections_and_routes_one_by_one() -> N
         left = (await routes("remove", ("10.5.0.0/24", "10.8.0.9"), ("10.9.0.0/24", "10.8.0.9"))).body["router"]
         assert left["routes"] == [{"destination": "10.6.0.0/24", "nexthop": "10.8.0.9"}]
         assert (await routes("add", ("nonsense", "10.8.0.9"))).status == 400
+
+
+async def test_tags_are_added_beside_others_and_pools_of_floating_ips_are_listed() -> None:
+    async with openstack() as cloud:
+        network = (await cloud.good("POST", f"{NETWORK}/networks", {"network": {}}, token=cloud.demo))["network"]["id"]
+        place = f"{NETWORK}/networks/{network}/tags"
+        await cloud.good("PUT", place, {"tags": ["red"]}, token=cloud.demo)
+        added = await cloud.good("POST", place, {"tags": ["blue", "red"]}, token=cloud.demo)
+        assert added == {"tags": ["red", "blue"]}
+        pools = (await cloud.good("GET", f"{NETWORK}/floatingip_pools", token=cloud.demo))["floatingip_pools"]
+        public = (await cloud.good("GET", f"{NETWORK}/networks?name=public"))["networks"][0]
+        assert [(one["network_id"], one["subnet_id"]) for one in pools] == [(public["id"], public["subnets"][0])]

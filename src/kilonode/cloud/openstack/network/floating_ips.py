@@ -17,6 +17,7 @@ from kilonode.cloud.openstack.network.model import (
     ADDRESS,
     FLOATING_IP,
     FLOATING_IP_OWNER,
+    NETWORK,
     PORT,
     ROUTER,
     ROUTER_INTERFACE,
@@ -25,6 +26,7 @@ from kilonode.cloud.openstack.network.model import (
     Network,
     Port,
     Router,
+    Subnet,
     address_key,
     by_project,
     floating_ips_by_port,
@@ -118,6 +120,29 @@ FLOATING_IPS: Final[Collection[FloatingIp]] = Collection(
         ("tenant_id", lambda mirror: by_project(mirror, FLOATING_IP)),
     ),
 )
+
+
+async def list_floating_ip_pools(request: Request) -> Response:
+    """`GET /floatingip_pools`: the ranges that floating IPs are from, as far as the caller sees their networks."""
+    mirror = request.cloud.mirror
+    pools = []
+    for entry in mirror.all(SUBNET).values():
+        subnet: Subnet = entry.value
+        network = mirror.get(NETWORK, subnet.network_id)
+        if network is None or not network.value.external or subnet.ip_version != 4:
+            continue
+        if NETWORKS.is_visible(request, network.value):
+            pools.append(
+                {
+                    "network_id": subnet.network_id,
+                    "subnet_id": subnet.id,
+                    "subnet_name": subnet.name,
+                    "cidr": subnet.cidr,
+                    "project_id": subnet.project_id,
+                    "tenant_id": subnet.project_id,
+                }
+            )
+    return reply({"floatingip_pools": pools}, items=len(pools))
 
 
 async def list_floating_ips(request: Request) -> Response:
@@ -288,6 +313,7 @@ def _router_at_gateway(cloud: Cloud, subnet_id: str) -> Router | None:
 
 
 ROUTES: Final = (
+    Route("GET", "/floatingip_pools", list_floating_ip_pools, Access.READER),
     Route("GET", "/floatingips", list_floating_ips, Access.READER),
     Route("POST", "/floatingips", create_floating_ip, Access.MEMBER),
     Route("GET", "/floatingips/{id}", show_floating_ip, Access.READER),

@@ -23,6 +23,7 @@ EXTENSIONS: Final = {
     "external-net": "Neutron external network",
     "extraroute": "Neutron Extra Route",
     "extraroute-atomic": "Atomically add/remove extra routes",
+    "floatingip-pools": "Floating IP Pools Extension",
     "fip-port-details": "Add port_details to Floating IP",
     "floating-ip-port-forwarding": "Floating IP Port Forwarding",
     "l3-conntrack-helper": "L3 Conntrack helper",

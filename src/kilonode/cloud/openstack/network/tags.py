@@ -48,6 +48,15 @@ async def replace_tags(request: Request) -> Response:
     return reply({"tags": wanted})
 
 
+async def add_tags(request: Request) -> Response:
+    """`POST …/tags`: beside those that are there."""
+    wanted = request.json(TagsBody).tags
+    collection, entry = _own(request)
+    tags = tuple(dict.fromkeys([*entry.value.tags, *wanted]))
+    await _write(request, collection, entry, tags)
+    return reply({"tags": tags})
+
+
 async def remove_tags(request: Request) -> Response:
     """`DELETE …/tags`."""
     collection, entry = _own(request)
@@ -102,6 +111,7 @@ ROUTES: Final = tuple(
     for name in _COLLECTIONS
     for method, place, handler, access in (
         ("GET", "", list_tags, Access.READER),
+        ("POST", "", add_tags, Access.MEMBER),
         ("PUT", "", replace_tags, Access.MEMBER),
         ("DELETE", "", remove_tags, Access.MEMBER),
         ("GET", "/{tag}", check_tag, Access.READER),
