@@ -4,6 +4,7 @@ import asyncio
 import os
 import random
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from kilonode.faults.injecting import Injector
 from kilonode.faults.journal import journals, new_journal
 from kilonode.faults.language import parse
 from kilonode.faults.local_processes import LocalProcesses
+from kilonode.faults.model import Kind, Target
 from kilonode.faults.planning import plan_sentence
 from kilonode.faults.registry import Drivers
 from kilonode.faults.watching import see
@@ -158,9 +160,8 @@ async def test_processes_are_found_by_program_and_by_script_but_never_ourselves(
     async with running(f"import os, sys; os.execv(sys.executable, [sys.executable, {str(script)!r}])") as head:
         (found,) = await DRIVER.find(parse("kill kn-test-script process").parts[0].fault.target)
         assert found.identity == head
-        everything = await DRIVER.find(
-            parse(f"kill {Path(os.readlink('/proc/self/exe')).name} process").parts[0].fault.target
-        )
+        ourselves = (Path(sys.executable).name, str(os.getpid()), str(os.getppid()), "1")
+        everything = await DRIVER.find(Target(Kind.PROCESS, ourselves))
         found_pids = {each.identity.pid for each in everything if each.identity}
         assert not {os.getpid(), os.getppid(), 1} & found_pids
 

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from kilonode.base.errors import InputError
 from kilonode.base.randomness import Randomness
-from kilonode.faults.model import Shape
-from kilonode.faults.shapes import between, divide
+from kilonode.faults.model import Partition, Shape
+from kilonode.faults.shapes import between, cuts_of, divide
 
 DIVIDING = [shape for shape in Shape if shape not in (Shape.SETS, Shape.REST)]
 members = st.integers(4, 12).map(lambda count: [f"n{number}" for number in range(count)])
@@ -58,3 +58,11 @@ def test_one_way_loses_only_what_the_first_send() -> None:
 def test_too_few_to_divide_are_refused(shape: Shape, too_few: int) -> None:
     with pytest.raises(InputError, match="too few"):
         divide(shape, [str(number) for number in range(too_few)], Randomness(1))
+
+
+def test_a_partition_of_two_sets_is_between_them_and_nobody_is_on_both_sides() -> None:
+    sets = Partition(Shape.SETS, one_way=True)
+    assert cuts_of(sets, ["a"], ["b"], Randomness(1)) == {("a", "b")}
+    with pytest.raises(InputError, match="both sides"):
+        cuts_of(sets, ["a", "b"], ["b", "c"], Randomness(1))
+    assert cuts_of(Partition(Shape.REST), ["a"], [], Randomness(1)) is None

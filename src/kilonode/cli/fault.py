@@ -1,6 +1,7 @@
 """`kilonode fault "…"`, `fault heal|list|parse|convert`: break something on purpose, and have it back."""
 
 import asyncio
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -153,3 +154,38 @@ def parse(
     else:
         for each in read:
             give_text(each.text)
+
+
+@commands.command("examples")
+def examples(as_json: JsonOption = False) -> None:
+    """Print sentences that show what the language can say."""
+    from kilonode.faults.examples import EXAMPLES
+
+    if as_json:
+        give_json(EXAMPLES)
+        return
+    for text, words in EXAMPLES.items():
+        give_text(f"{text}    # {words}" if words else text)
+
+
+@commands.command("convert")
+def convert(
+    file: Annotated[Path, typer.Argument(help="An os-faults configuration, YAML or JSON.", show_default=False)],
+    as_json: JsonOption = False,
+) -> None:
+    """Read an os-faults configuration and print what it says as a Kilonode hosts file.
+
+    What each key became, and each key that means nothing here, is said on stderr. Passwords are never copied: the file
+    names the variables that they are to be put in. Exit code 3 when a key was not understood.
+    """
+    from kilonode.cli import faulting
+
+    converted = faulting.convert(file)
+    if as_json:
+        give_json(converted)
+    else:
+        give_text(faulting.hosts_text(converted))
+    for line in faulting.describe_conversion(converted):
+        say(line)
+    if converted.lost:
+        raise typer.Exit(3)

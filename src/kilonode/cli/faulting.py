@@ -10,18 +10,22 @@ from pathlib import Path
 import msgspec
 
 from kilonode.base.clock import NANOSECONDS_PER_SECOND, Clock, RealClock
+from kilonode.base.encoding import to_plain
 from kilonode.base.errors import InputError, Problem
 from kilonode.base.randomness import Randomness
 from kilonode.base.units import format_seconds
 from kilonode.cli.fault_targets import drivers_for, journal_folder
 from kilonode.cli.output import say
+from kilonode.faults import os_faults
 from kilonode.faults.healing import Healed, heal_left
 from kilonode.faults.injecting import Disrupted, Injector
 from kilonode.faults.journal import Record, journals, new_journal
 from kilonode.faults.language import parse as parse_sentence
 from kilonode.faults.model import Sentence
+from kilonode.faults.os_faults import Conversion
 from kilonode.faults.planning import PlannedPart, plan_sentence
 from kilonode.faults.printing import print_sentence
+from kilonode.run.printing import print_plain
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 MOST_LINES = 10_000
@@ -122,6 +126,24 @@ def _parse_file(file: Path) -> tuple[Parsed, ...]:
     if problems:
         raise InputError(problems[0].what, problems=problems)
     return tuple(read)
+
+
+def convert(file: Path) -> Conversion:
+    """An os-faults configuration as a hosts file."""
+    return os_faults.convert(file)
+
+
+def hosts_text(converted: Conversion) -> str:
+    """The hosts file as YAML."""
+    plain = to_plain(converted.hosts)
+    return print_plain(plain).rstrip("\n") if plain else "{}"
+
+
+def describe_conversion(converted: Conversion) -> Iterator[str]:
+    """What became of each key, for people; what is lost last."""
+    for remark in sorted(converted.remarks, key=lambda each: each.kind == "not understood"):
+        yield f"line {remark.line}: {remark.path}: {remark.kind}{'' if remark.kind == 'became' else ':'} {remark.words}"
+    yield f"{len(converted.lost)} keys not understood" if converted.lost else "every key was understood"
 
 
 def describe_plan(plan: Sequence[PlannedPart]) -> Iterator[str]:

@@ -16,6 +16,7 @@ from kilonode.faults.driver import Driver, Found, Step
 from kilonode.faults.model import Fault, Kind, Nodes, Sentence, Target
 from kilonode.faults.printing import print_fault
 from kilonode.faults.registry import Drivers
+from kilonode.faults.shapes import cuts_of
 
 
 class PlannedFault(msgspec.Struct, frozen=True):
@@ -69,6 +70,8 @@ async def plan_fault(fault: Fault, drivers: Drivers, randomness: Randomness) -> 
     if fault.peer is not None:
         peers = await resolve(fault.peer, driver, randomness.child("peer"))
     draw = randomness.child("driver").integer()
+    if fault.partition is not None:  # refused here, whatever the driver
+        cuts_of(fault.partition, [each.name for each in found], [each.name for each in peers], Randomness(draw))
     steps = driver.plan(fault, found, peers, Randomness(draw))
     return PlannedFault(print_fault(fault), fault, found, tuple(peers), tuple(steps), draw)
 

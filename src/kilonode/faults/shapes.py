@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from kilonode.base.errors import InputError
 from kilonode.base.randomness import Randomness
-from kilonode.faults.model import Shape
+from kilonode.faults.model import Partition, Shape
 
 Cuts = frozenset[tuple[str, str]]
 
@@ -16,6 +16,21 @@ def between(one: Sequence[str], other: Sequence[str], *, one_way: bool = False) 
     """Two sets: each from the other, or only what the first sends."""
     there = {(a, b) for a in one for b in other}
     return frozenset(there if one_way else there | {(b, a) for a, b in there})
+
+
+def cuts_of(partition: Partition, members: Sequence[str], peers: Sequence[str], randomness: Randomness) -> Cuts | None:
+    """The cuts of a partition: what a driver makes real. None: the members from everything else, whatever there is.
+
+    Raises InputError when the members are too few for the shape, or are on both sides.
+    """
+    if partition.shape is Shape.REST:
+        return None
+    if partition.shape is not Shape.SETS:
+        return divide(partition.shape, members, randomness)
+    both = sorted(set(members) & set(peers))
+    if both:
+        raise InputError("on both sides of the partition", got=", ".join(both))
+    return between(members, peers, one_way=partition.one_way)
 
 
 def divide(shape: Shape, members: Sequence[str], randomness: Randomness) -> Cuts:
