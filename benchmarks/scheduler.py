@@ -51,7 +51,7 @@ Measured = dict[str, dict[str, dict[str, Any]]]
 def decisions_per_s(name: str, nodes: int, *, mixed: bool) -> float:
     """How often a scheduler chooses and takes in a second."""
     settings = CloudSettings(nodes=nodes, node_shape=SHAPE)
-    scheduler = SCHEDULERS[name](Randomness(1, "ties"), Weights())
+    scheduler = SCHEDULERS[name](Randomness(1, "ties"), Weights(), lambda node: False)
     for number in range(nodes):
         scheduler.put_node(make_node(settings, number, 0), NO_USAGE, alive=True)
     requests = [Request(AMOUNTS[number % len(AMOUNTS) if mixed else 0]) for number in range(DECISIONS)]
