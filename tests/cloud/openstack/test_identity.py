@@ -287,3 +287,13 @@ async def test_what_a_user_deletes_of_the_first_contents_does_not_come_back() ->
         restarted.admin = cloud.admin
         assert [user["name"] for user in (await restarted.good("GET", f"{V3}/users"))["users"]] == ["admin"]
         await again.stop()
+
+
+async def test_whether_a_role_is_given_can_be_asked_by_get_and_by_head() -> None:
+    async with openstack() as cloud:
+        user = (await cloud.log_in("demo")).body["token"]["user"]["id"]
+        role = (await cloud.good("GET", "/identity/v3/roles?name=reader"))["roles"][0]["id"]
+        place = f"/identity/v3/system/users/{user}/roles/{role}"
+        for status in (404, 204):
+            assert [(await cloud.ask(method, place)).status for method in ("GET", "HEAD")] == [status, status]
+            assert (await cloud.ask("PUT", place)).status == 204

@@ -135,7 +135,7 @@ def _routes_of(target: str, actor: str) -> tuple[Route, ...]:
     return (
         Route("GET", f"{place}{end}", list_assigned_roles, Access.AUTHENTICATED),
         Route("PUT", f"{place}/{{role_id}}{end}", assign_role, Access.MANAGER),
-        Route("HEAD", f"{place}/{{role_id}}{end}", check_role, Access.AUTHENTICATED),
+        Route("GET", f"{place}/{{role_id}}{end}", check_role, Access.AUTHENTICATED),
         Route("DELETE", f"{place}/{{role_id}}{end}", unassign_role, Access.MANAGER),
     )
 
