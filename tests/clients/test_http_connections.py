@@ -433,3 +433,14 @@ async def test_closing_the_transport_ends_what_is_under_way() -> None:
 async def test_there_are_no_sockets_in_simulated_time() -> None:
     with pytest.raises(LabError, match="simulated"):
         HttpTransport(SimulatedClock(asyncio.get_running_loop()))
+
+
+@on_both_loops
+async def test_a_transport_that_never_reuses_opens_a_connection_for_each_request_and_leaves_none_behind() -> None:
+    async with serving(echo) as server, transport() as http:
+        http.never_reuse()
+        answers = [await http.request("GET", server.url) for _ in range(4)]
+        assert [response.connection_reused for response in answers] == [False] * 4
+        assert http.counts.opened == len(server.clients) == 4
+        for client in range(3):
+            await until_closed(server, client)

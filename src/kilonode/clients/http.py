@@ -29,6 +29,9 @@ from kilonode.clients.transport import DEFAULT_TIMEOUT_S, BodyStream, HeaderPair
 REPEATABLE: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 """Idempotent by RFC 9110: sending one twice means the same as once."""
 
+_NOT_AT_ALL_S: Final = -1.0
+"""As a limit of how long a free connection is good for."""
+
 _ALWAYS_WITH_LENGTH: Final = frozenset({"POST", "PUT", "PATCH"})
 
 
@@ -105,6 +108,10 @@ class HttpTransport:
         exchange = _Exchange(method, pool, data, now_s + timeout_s, timeout_s, receive)
         exchange.stale(self.counts)
         return await self._exchange(exchange)
+
+    def never_reuse(self) -> None:
+        """From now on each request opens a connection of its own: a free one is closed when the next is wanted."""
+        self._idle_limit_s = _NOT_AT_ALL_S
 
     async def close(self) -> None:
         """Close every connection; requests under way fail with the outcome reset."""

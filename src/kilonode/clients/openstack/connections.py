@@ -35,7 +35,6 @@ class Connections:
         """`transports` None: sockets. `observer` is told of all requests that would change something."""
         self._observer = observer
         self._clock = clock
-        self._given = transports
         self._open = transports or self._open_sockets
         self._transports: dict[TlsSettings, Transport] = {}
         self._own_transports: list[Transport] = []
@@ -52,8 +51,9 @@ class Connections:
 
     def own_transport(self, access: Access | None, *, reuse: bool) -> Transport:
         """A transport that nobody else uses, with connections of its own; without `reuse` one for each request."""
-        given = self._given
-        transport = open_transport(access, self._clock, reuse=reuse) if given is None else given(access)
+        transport = self._open(access)
+        if not reuse and isinstance(transport, HttpTransport):  # in simulated time there are no connections
+            transport.never_reuse()
         self._own_transports.append(transport)
         return transport
 
