@@ -3,7 +3,10 @@
 import asyncio
 from typing import Any
 
+import pytest
+
 from kilonode.base.clock import SimulatedClock
+from kilonode.base.errors import InputError
 from kilonode.clients.application import ApplicationTransport
 from kilonode.clients.openstack.access import Access
 from kilonode.clients.openstack.connection import Connection
@@ -100,3 +103,15 @@ def test_a_cloud_with_one_address_has_no_sites() -> None:
     settings = with_sites(CloudSettings(), ["http://127.0.0.1:9"])
     assert settings.sites == ()
     assert of_each_site(settings) == [settings]
+
+
+async def test_one_login_reaches_the_services_of_every_region() -> None:
+    cloud, clock = three_sites()
+    async with cloud:
+        connection = await connected(cloud, clock, "RegionOne")
+        await boot(connection, "here")
+        there = connection.service("compute", "RegionTwo")
+        assert there.root_url.startswith(URLS[1])
+        assert (await there.get("/servers"))["servers"] == []
+        with pytest.raises(InputError, match="RegionTen"):
+            connection.service("compute", "RegionTen")

@@ -31,6 +31,7 @@ from kilonode.cloud.context import CloudSettings, Weights
 from kilonode.cloud.folder import StateFolder
 from kilonode.cloud.role_counts import RoleCounts
 from kilonode.cloud.simulated import SimulatedCloud
+from kilonode.cloud.sites import with_sites
 from kilonode.cloud.usage import CloudServices
 from kilonode.run.census import ServiceSource
 from kilonode.run.costs import Meter
@@ -152,6 +153,7 @@ async def _emulated(cloud: EmulatedCloud, run_id: str, seed: int, interruption: 
         seed=seed,
         all_in_one=cloud.roles == "together",
         roles=_processes(cloud),
+        sites=cloud.sites,
         port=0,
         owner=identify(os.getpid()),
     )
@@ -210,6 +212,8 @@ async def _simulated(cloud: EmulatedCloud, seed: int, clock: Clock) -> AsyncIter
         seed=seed,
         public_url="http://cloud.simulated",
     )
+    urls = [settings.public_url, *(f"http://site-{number}.simulated" for number in range(2, cloud.sites + 1))]
+    settings = with_sites(settings, urls)
     async with SimulatedCloud(settings, clock) as simulated:
         application = simulated.application
         yield Target(

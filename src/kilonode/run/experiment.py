@@ -81,6 +81,9 @@ class EmulatedCloud(_Record, frozen=True):
     """How often services and nodes say that they live; less than `service_down_time`."""
     roles: Literal["separate", "together"] | RoleProcesses = "separate"
     """One process for each role, all roles in one process, or how many processes each role has."""
+    sites: Annotated[int, Meta(ge=1, le=16)] = 1
+    """How many regions it has, `RegionOne`, `RegionTwo` and so on: each with nodes and services of its own, over one
+    identity. Setup and workloads are at the first one; probes can be at any."""
 
 
 class StackCloud(_Record, frozen=True):
@@ -243,6 +246,8 @@ class Probe(_Record, frozen=True, kw_only=True):
     path: Annotated[str, Meta(pattern=r"^(/\S*)?$")] = ""
     """Of a service, what is asked for below its endpoint, with a token: `/servers?limit=1`. Empty: its list of
     versions, which needs no token and little work."""
+    region: str = ""
+    """Of a service, in which region: `RegionTwo`. Empty: where the cloud is logged in to."""
     rate: Annotated[Rate, MORE_THAN_ZERO] = Rate(10)
     """How many requests are due in a unit of time, whatever becomes of those before."""
     connections: Literal["new", "reused"] = "reused"

@@ -63,7 +63,7 @@ def _spread(entry: Entry, end_s: float, problems: list[Problem]) -> Entry:
 
 def _made(probe: Probe, rest_s: float, place: Place) -> Iterator[Entry]:
     arguments = {"endpoint": probe.endpoint, "path": probe.path, "connections": probe.connections}
-    arguments |= {"timeout": str(probe.timeout)}
+    arguments |= {"timeout": str(probe.timeout)} | ({"region": probe.region} if probe.region else {})
     duration = Duration(rest_s) if probe.duration is None else probe.duration
     load = {"model": "constant-arrival-rate", "rate": str(probe.rate), "duration": str(duration)}
     for key, value in (("scenario", PROBE), ("args", arguments), ("load", load)):

@@ -23,6 +23,7 @@ async def probe(
     *,
     endpoint: Annotated[str, Meta(pattern=_ENDPOINT, description="A service, or an address: http://…")],
     path: Annotated[str, Meta(pattern=r"^(/\S*)?$", description="What is asked for below it, with a token.")] = "",
+    region: Annotated[str, Meta(description="Where the service is. Empty: where the cloud was logged in to.")] = "",
     connections: Annotated[
         Literal["new", "reused"], Meta(description="A connection for each request, or those that are open.")
     ] = "reused",
@@ -35,4 +36,4 @@ async def probe(
 
     Steps: answer.
     """
-    await ask(it, endpoint, path, timeout)
+    await ask(it, endpoint, path, region, timeout)

@@ -40,7 +40,8 @@ class Connection:
         self.clock = clock
         self.tokens = tokens if tokens is not None else TokenCache()
         self._session = Session(access, transport, clock, self.tokens.shared(access), observer)
-        self._services: dict[str, ServiceClient] = {}
+        self._services: dict[tuple[str, str], ServiceClient] = {}
+        """By name and region."""
 
     async def connect(self, services: Sequence[str] = ()) -> None:
         """Log in, read the catalog, ask for the microversions. Raises OperationError or InputError.
@@ -103,13 +104,18 @@ class Connection:
         """Placement; paths begin at its root."""
         return self.service("placement")
 
-    def service(self, name: str) -> ServiceClient:
-        """The client of any service by its name or catalog type. Raises InputError when the cloud has none."""
-        client = self._services.get(name)
+    def service(self, name: str, region: str = "") -> ServiceClient:
+        """The client of any service by its name or catalog type. Raises InputError when the cloud has none.
+
+        `region`: where, if not in the region that was logged in to.
+        """
+        region = region or self.access.region_name
+        client = self._services.get((name, region))
         if client is None:
             known = known_service(name).name
-            client = ServiceClient(self._session, known, self._root_url(name), self._wanted_microversion(known))
-            self._services[name] = client
+            root_url = self._root_url(name, region)
+            client = ServiceClient(self._session, known, root_url, self._wanted_microversion(known))
+            self._services[name, region] = client
         return client
 
     def _wanted_microversion(self, name: str) -> Version | None:
@@ -119,13 +125,13 @@ class Connection:
                 return parse(version)
         return parse(WRITTEN_FOR[name]) if name in WRITTEN_FOR else None
 
-    def _root_url(self, name: str) -> str:
+    def _root_url(self, name: str, region: str) -> str:
         service = known_service(name)
         for overridden, url in self.access.endpoint_overrides:
             if known_service(overridden).name == service.name:
                 return service_url(service, url, self.project_id)
         try:
-            url = find_endpoint(self.token.catalog, service, self.access.region_name, self.access.interface)
+            url = find_endpoint(self.token.catalog, service, region, self.access.interface)
         except InputError:
             if service.name != "identity" or not self.access.auth_url:
                 raise

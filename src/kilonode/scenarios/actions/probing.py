@@ -13,7 +13,7 @@ ANSWERS = (200, 300)
 """A list of versions comes with one of these."""
 
 
-async def ask(it: Iteration, endpoint: str, path: str, timeout_s: float) -> None:
+async def ask(it: Iteration, endpoint: str, path: str, region: str, timeout_s: float) -> None:
     """Send one request and take the answer. Step: answer.
 
     `endpoint` is an address, or a service of the cloud: without a path its list of versions is asked for, without a
@@ -21,7 +21,7 @@ async def ask(it: Iteration, endpoint: str, path: str, timeout_s: float) -> None
     turned out to be closed counts as reset: that the transport then sent the request again helps who asks, but a
     client without that would have lost it.
     """
-    url, headers = await _address(it, endpoint, path)
+    url, headers = await _address(it, endpoint, path, region)
     with it.step("answer"):
         response = await it.transport.request("GET", url, headers=headers, timeout_s=timeout_s)
         if response.status not in ANSWERS:
@@ -31,11 +31,11 @@ async def ask(it: Iteration, endpoint: str, path: str, timeout_s: float) -> None
             raise OperationError(Outcome.RESET, "the connection in use had been closed; a new one answered")
 
 
-async def _address(it: Iteration, endpoint: str, path: str) -> tuple[str, HeaderPairs]:
+async def _address(it: Iteration, endpoint: str, path: str, region: str) -> tuple[str, HeaderPairs]:
     if "://" in endpoint:
         parts = urlsplit(endpoint)
         return (urlunsplit((parts.scheme, parts.netloc, path, "", "")) if path else endpoint), ()
-    service = it.cloud.service(endpoint)
+    service = it.cloud.service(endpoint, region)
     if not path:
         return unversioned_url(known_service(endpoint), service.root_url), ()
     return service.root_url + path, await service.authenticated_headers()
