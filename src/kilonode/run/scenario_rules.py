@@ -16,6 +16,7 @@ from kilonode.run.overrides import relocated
 from kilonode.run.rules import find, named_entries
 from kilonode.scenarios import registry
 from kilonode.scenarios.declaration import Scenario
+from kilonode.scenarios.probe import PROBE
 
 
 def check_scenarios(root: Mapping, folder: Path) -> list[Problem]:
@@ -38,7 +39,7 @@ def check_scenarios(root: Mapping, folder: Path) -> list[Problem]:
         scenario = known[name]
         if scenario is not None:
             problems += _arguments(workload, scenario, path)
-            problems += _services(root, node, scenario, path)
+            problems += _services(root, node, _needs_a_cloud(workload, scenario), scenario.name, path)
     return problems + list(_criteria(root, known))
 
 
@@ -67,15 +68,19 @@ def _arguments(workload: Node, scenario: Scenario, path: str) -> list[Problem]:
     return validator.problems
 
 
-def _services(root: Mapping, node: Node | None, scenario: Scenario, path: str) -> Iterator[Problem]:
+def _needs_a_cloud(workload: Node, scenario: Scenario) -> bool:
+    """Whether it works on a cloud; a probe does unless it asks an address."""
+    if scenario.name != PROBE:
+        return bool(scenario.services)
+    endpoint = find(workload, "args", "endpoint")
+    return isinstance(endpoint, Scalar) and "://" not in str(endpoint.value)
+
+
+def _services(root: Mapping, node: Node | None, needs: bool, name: str, path: str) -> Iterator[Problem]:
     cloud = root.get("cloud")
-    if (
-        node is not None
-        and scenario.services
-        and (cloud is None or (isinstance(cloud, Scalar) and cloud.value is None))
-    ):
+    if node is not None and needs and (cloud is None or (isinstance(cloud, Scalar) and cloud.value is None)):
         yield node.place.problem(
-            f"{scenario.name} needs a cloud",
+            f"{name} needs a cloud",
             path=join(path, "scenario"),
             expected="a cloud: in the experiment",
             hint="name one: cloud: {emulated: {nodes: 10}}, or cloud: {openstack: NAME}",
