@@ -52,7 +52,7 @@ async def test_what_the_reference_writes_otherwise_is_really_served() -> None:
 def test_actions_and_paths_are_read_out_of_a_page_of_the_reference() -> None:
     text = (
         "Things\n======\n\nDo it (doIt Action)\n-------------------\n\n.. rest_method:: POST /things/{id}/action\n\n"
-        "Undo it\n-------\n\n.. rest_method:: POST /things/{id}/action\n\nSpecify the ``undoIt`` action in the body.\n\n"
+        "Undo it\n-------\n\n.. rest_method:: POST /things/{id}/action\n\nSpecify the ``undoIt`` action.\n\n"
         "Other\n-----\n\n.. rest_method::\n   GET /things?x=y\n\nNormal response codes: 200\n"
     )
     assert operations(text, "things") == [

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import httptools
 import msgspec
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from kilonode.cloud.limits import Limits
 
@@ -96,7 +96,7 @@ class GuardedProtocol(HttpToolsProtocol):
         """Bytes of the head or the body that the connection is waiting for."""
         self._piece = 0
         """Bytes of what is being parsed."""
-        self._refusal: HTTPStatus | None = None
+        self._refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Turn it away when there are too many."""
@@ -113,7 +113,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Refuse heads without an end, and requests without number."""
-        if self._refusal is not None:
+        if self._refused:
             return
         in_head = self._phase is _Phase.HEAD
         self._piece = len(data)
@@ -122,8 +122,9 @@ class GuardedProtocol(HttpToolsProtocol):
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             pass  # another protocol is asked for, and there is none: the request is answered as it is
-        except httptools.HttpParserError:
-            self._refuse(self._refusal or HTTPStatus.BAD_REQUEST)
+        except httptools.HttpParserError as error:
+            stopped = error.__context__
+            self._refuse(stopped.status if isinstance(stopped, _StopParserError) else HTTPStatus.BAD_REQUEST)
             return
         if in_head and self._phase is _Phase.HEAD:
             self._received += len(data)
@@ -189,14 +190,14 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _stop(self, status: HTTPStatus) -> None:
         """Stop the parser, which has called us."""
-        self._refusal = status
-        raise _StopParserError
+        raise _StopParserError(status)
 
     def _refuse(self, status: HTTPStatus) -> None:
         """Answer, unless an answer is under way, and end the connection."""
-        self._refusal = status
+        self._refused = True
         self._guard.refused += 1
-        under_way = self.cycle is not None and not self.cycle.response_complete and self.cycle.response_started
+        cycle: RequestResponseCycle | None = self.cycle
+        under_way = cycle is not None and not cycle.response_complete and cycle.response_started
         if not under_way:
             with contextlib.suppress(OSError):
                 self.transport.write(_answer(status))
@@ -205,6 +206,10 @@ class GuardedProtocol(HttpToolsProtocol):
 
 class _StopParserError(Exception):
     """The parser wraps it in its own error."""
+
+    def __init__(self, status: HTTPStatus) -> None:
+        super().__init__(status)
+        self.status = status
 
 
 def _answer(status: HTTPStatus) -> bytes:
