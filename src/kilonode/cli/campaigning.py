@@ -19,7 +19,19 @@ from kilonode.report.documents import read_verdict
 from kilonode.report.terminal import open_console
 from kilonode.run.campaign import Campaign, PointRecord
 
+SHOWN_RECOVERY: Final = ("unavailable", "recovery_time")
 SHOWN_PERCENTILES: Final = (50.0, 95.0, 99.0)
+
+
+def _figures_of_recovery(results: Results | None) -> dict[str, float | None]:
+    """How long each disruption made each workload unavailable, and until it had recovered."""
+    figures: dict[str, float | None] = {}
+    for group in results.recovery.groups if results is not None and results.recovery is not None else ():
+        for one in group.repeated:
+            if one.figure in SHOWN_RECOVERY:
+                name = f"{group.workload} after {group.disruption} {one.figure}_s_mean"
+                figures[name] = None if one.measure.at_least else one.measure.value
+    return figures
 
 
 def figures_of(results: Results | None) -> dict[str, float | None]:
@@ -28,6 +40,7 @@ def figures_of(results: Results | None) -> dict[str, float | None]:
     A percentile of which only a lower limit is known is not known: a line through it would be made up.
     """
     figures: dict[str, float | None] = {}
+    figures |= _figures_of_recovery(results)
     for workload in results.workloads if results is not None else ():
         for step in workload.steps:
             if "." in step.step:

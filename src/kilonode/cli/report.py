@@ -18,6 +18,14 @@ def report(
             show_default=False,
         ),
     ] = None,
+    control: Annotated[
+        str | None,
+        typer.Option(
+            help="A run of the same load without disruptions, which recovery is measured against. Default: what came "
+            "before the disruptions.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the results, or the rows, as JSON on stdout.")] = False,
 ) -> None:
     """Judge and report a run from its history.
@@ -54,7 +62,7 @@ def report(
             for row in rows:
                 typer.echo("\t".join(str(value) for value in row))
         return
-    results = evaluate_run(folder)
+    results = evaluate_run(folder, find_run(runs, control) if control is not None else None)
     report_run(folder, results)
     if as_json:
         give_json(results)

@@ -7,6 +7,7 @@ from kilonode.check.evaluation import evaluate
 from kilonode.check.results import Results
 from kilonode.history.archive import compact, read_history
 from kilonode.history.columns import History
+from kilonode.history.records import OpKind
 from kilonode.run.consistency import read_evidence, settle_s_of
 from kilonode.run.experiment import Experiment
 from kilonode.run.facts import run_facts
@@ -14,16 +15,16 @@ from kilonode.run.folder import LAST_STATES, RunFolder
 from kilonode.run.reading import read_experiment
 
 
-def evaluate_run(folder: RunFolder) -> Results:
+def evaluate_run(folder: RunFolder, control: RunFolder | None = None) -> Results:
     """All numbers and the verdict of a run; makes its history compact once the run has ended.
 
     Raises InputError when there is nothing to judge.
     """
-    return evaluate_history(folder)[0]
+    return evaluate_history(folder, control)[0]
 
 
-def evaluate_history(folder: RunFolder) -> tuple[Results, History]:
-    """The same, with the history that it rests on."""
+def evaluate_history(folder: RunFolder, control: RunFolder | None = None) -> tuple[Results, History]:
+    """The same, with the history that it rests on. `control`: a run of the same load without disruptions."""
     record = folder.record()
     if record.zero_utc is None:
         raise InputError(
@@ -35,7 +36,20 @@ def evaluate_history(folder: RunFolder) -> tuple[Results, History]:
     history = compact(folder.path) if record.state in LAST_STATES else read_history(folder.path)
     experiment = experiment_of(folder)
     evidence = read_evidence(folder) if settle_s_of(experiment) is not None else None
-    return evaluate(history, run_facts(experiment, record), evidence), history
+    undisturbed = _control_history(control) if control is not None else None
+    return evaluate(history, run_facts(experiment, record), evidence, undisturbed), history
+
+
+def _control_history(control: RunFolder) -> History:
+    """The history of a run that nothing disrupted. Raises InputError when something did."""
+    history = read_history(control.path)
+    if OpKind.DISRUPTION.value in history.columns.kind_names:
+        raise InputError(
+            "the control run was disrupted itself",
+            where=str(control.path),
+            expected="a run of the same load without disruptions",
+        )
+    return history
 
 
 def experiment_of(folder: RunFolder) -> Experiment:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from kilonode.base.errors import InputError
 from kilonode.check.recovery.records import Measure, RecoveryGroup
 from kilonode.run.evaluation import evaluate_run
 from kilonode.run.importing.rally_runs import import_rally
@@ -53,3 +54,10 @@ def test_what_was_still_broken_at_the_end_has_no_time_to_recover_but_a_lower_lim
     (episode,) = group.episodes
     assert episode.recovery_time_s.at_least and (episode.recovery_time_s.value or 0) > 400
     assert any("149 s" in sentence or "2 m 29 s" in sentence for sentence in group.differences)
+
+
+def test_a_control_run_that_was_disrupted_itself_is_refused(tmp_path: Path) -> None:
+    name = "boot_and_delete_with_kill_rabbitmq_service_on_one_node"
+    run = import_rally([unpacked(name, tmp_path)], tmp_path / "runs", datetime(2026, 1, 2, tzinfo=UTC))
+    with pytest.raises(InputError, match="disrupted itself"):
+        evaluate_run(run, control=run)
