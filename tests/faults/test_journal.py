@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,16 +22,12 @@ KILL = Step("processes", Action.KILL, "api", "SIGKILL to api")
 def write(folder: Path) -> Path:
     with new_journal(folder, "freeze api", CLOCK, "kilonode") as journal:
         first, second, third = journal.plan([FREEZE, KILL, FREEZE])
-        journal.keep(first, Step(**{**_fields(FREEZE), "memory": '{"head":2}'}))
+        journal.keep(first, msgspec.structs.replace(FREEZE, memory='{"head":2}'))
         journal.took_effect(first, "api is stopped")
         journal.took_effect(second, "api is gone")
         journal.not_healed(third, "no right")
         journal.healed(first, "api goes on")
         return journal.path
-
-
-def _fields(step: Step) -> dict[str, object]:
-    return {name: getattr(step, name) for name in step.__struct_fields__}
 
 
 def test_what_was_written_is_read(tmp_path: Path) -> None:

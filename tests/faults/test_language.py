@@ -169,7 +169,7 @@ def test_a_duration_before_the_nodes_does_not_lose_the_nodes() -> None:
 
 def test_minutes_are_minutes() -> None:
     """There: frozen for ever."""
-    assert one("freeze rabbitmq service for 5 minutes").duration == 300
+    assert one("freeze rabbitmq service for 5 minutes").duration == Duration(300)
 
 
 def test_one_node_is_a_count_and_not_a_name() -> None:

@@ -62,7 +62,7 @@ def test_too_few_to_divide_are_refused(shape: Shape, too_few: int) -> None:
 
 def test_a_partition_of_two_sets_is_between_them_and_nobody_is_on_both_sides() -> None:
     sets = Partition(Shape.SETS, one_way=True)
-    assert cuts_of(sets, ["a"], ["b"], Randomness(1)) == {("a", "b")}
+    assert cuts_of(sets, ["a"], ["b"], Randomness(1)) == frozenset({("a", "b")})
     with pytest.raises(InputError, match="both sides"):
         cuts_of(sets, ["a", "b"], ["b", "c"], Randomness(1))
     assert cuts_of(Partition(Shape.REST), ["a"], [], Randomness(1)) is None

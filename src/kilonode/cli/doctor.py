@@ -15,6 +15,9 @@ def doctor(
     release: ReleaseOption = None,
     name: Annotated[str, typer.Option("--name", help="Which stack.")] = DEFAULT_NAME,
     port: Annotated[int | None, typer.Option(min=0, max=65_500, help="The first of its ports.")] = None,
+    faults: Annotated[
+        bool, typer.Option("--faults", help="Look at what faults can be done here, instead of at a stack.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Say what this machine lacks, and how to get it.
@@ -22,7 +25,12 @@ def doctor(
     Looks at what a stack of real services needs (`kilonode stack up`): packages, compiler, limits, memory, disk and
     ports, for as many nodes as you say. Load, emulated clouds and reports need nothing but Kilonode itself. Changes
     nothing. Exit code 0 when nothing is missing, 2 when something is.
+
+    With --faults it says what each driver of faults can do here, and why it cannot do the rest: exit code 0.
     """
+    if faults:
+        _look_at_faults(as_json)
+        return
     from kilonode.stack.launch import needs
     from kilonode.stack.needs import describe
     from kilonode.stack.plan import UpSettings
@@ -36,3 +44,16 @@ def doctor(
             typer.echo(line)
     if not all(need.met for need in found):
         raise typer.Exit(2)
+
+
+def _look_at_faults(as_json: bool) -> None:
+    import asyncio
+
+    from kilonode.cli.faulting import capabilities
+
+    found = asyncio.run(capabilities())
+    if as_json:
+        give_json(found)
+        return
+    for each in found:
+        typer.echo(f"{each.driver:<12}{each.name:<20}{each.state.value}" + (f": {each.why}" if each.why else ""))

@@ -17,6 +17,7 @@ from kilonode.base.units import format_seconds
 from kilonode.cli.fault_targets import drivers_for, journal_folder
 from kilonode.cli.output import say
 from kilonode.faults import os_faults
+from kilonode.faults.driver import Capability
 from kilonode.faults.healing import Healed, heal_left
 from kilonode.faults.injecting import Disrupted, Injector
 from kilonode.faults.journal import Record, journals, new_journal
@@ -80,6 +81,12 @@ async def heal(*, everything: bool) -> tuple[Healed, ...]:
     """Heal what is left open in the journals."""
     clock = RealClock()
     return await heal_left(journal_folder(), drivers_for("", clock), clock, say, everything=everything)
+
+
+async def capabilities() -> tuple[Capability, ...]:
+    """What each driver can do on this machine."""
+    drivers = drivers_for("", RealClock())
+    return tuple([each for driver in drivers for each in await driver.capabilities()])
 
 
 def read_journals(*, open_only: bool) -> tuple[Record, ...]:

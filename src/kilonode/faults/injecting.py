@@ -168,7 +168,7 @@ class Injector:
         """Wait until the duration of a fault is over, and heal it; True when `stop` came first."""
         duration = injection.planned.fault.duration
         if duration is None:
-            return stop.is_set()
+            return False  # whether anything more was to come shows when it begins
         past_s = (self._clock.now_ns() - injection.took_effect_ns) / NANOSECONDS_PER_SECOND
         if await self._wait(float(duration) - past_s, stop):
             return True
