@@ -14,7 +14,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	if $$python -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; \
 	then echo $$python; break; fi; done)
 
-.PHONY: help run test test-stack soak check fix bench conformance coverage service docs-check clean
+.PHONY: help run test test-stack soak check fix bench conformance differential coverage service docs-check clean
 
 help: ## what each command does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -70,6 +70,11 @@ coverage: $(VENV)/.installed-dev ## docs/coverage.md anew, from the routes and t
 
 service: $(VENV)/.installed-dev ## a new service of the emulated cloud that runs and is tested (NAME=dns THING=zone)
 	@$(BIN)/python -m tests.scaffold $(NAME) $(THING)
+
+differential: $(VENV)/.installed-dev ## real services asked anew what the emulated cloud is held to (`kilonode doctor` says what they need)
+	@$(BIN)/kilonode stack up --name differential --nodes 4 --computes 2 --stages fast
+	@$(BIN)/python -m tests.conformance.differential record --name differential $(ARGS); code=$$?; \
+		$(BIN)/kilonode stack down --name differential --purge; exit $$code
 
 clean: ## the local environment and caches; runs/ stays
 	rm -rf $(VENV) .bench-venv .bench-venv-placement .conformance-venv .mypy_cache .ruff_cache .hypothesis build dist

@@ -96,6 +96,8 @@ def _whole(exchange: Exchange) -> dict[str, Any]:
 
 def _differences(real: Any, emulated: Any, place: str, *, ordered: bool) -> Iterator[tuple[str, str, str]]:
     """Field, real and emulated value of each difference."""
+    if place == "states" and isinstance(emulated, list) and _passes(emulated, real):
+        return
     if isinstance(real, dict) and isinstance(emulated, dict):
         for name in sorted({*real, *emulated}):
             inner = f"{place}.{name}" if place else name
@@ -121,6 +123,12 @@ def _alike(real: list[Any], emulated: list[Any]) -> list[Any]:
         left.remove(best)
         found.append(best)
     return found
+
+
+def _passes(emulated: list[Any], real: list[Any]) -> bool:
+    """Whether all that was seen of the real states comes in that order here: a poll may have missed some of them."""
+    rest = iter(emulated)
+    return all(state in rest for state in real)
 
 
 def _leaves(value: Any) -> Iterator[Any]:

@@ -23,7 +23,7 @@ CHANGING: Final = frozenset({
     "reservation_id", "OS-EXT-SRV-ATTR:reservation_id", "OS-EXT-SRV-ATTR:hostname", "consumer_generation",
     "resource_provider_generation", "generation", "free_ram_mb", "free_disk_gb", "disk_available_least",
     "local_gb", "local_gb_used", "memory_mb", "memory_mb_used", "vcpus_used", "running_vms", "traceback",
-    "cpu_info", "current_workload", "schema", "direct_url", "report_count", "mac_address",
+    "cpu_info", "current_workload", "details", "schema", "direct_url", "report_count", "mac_address",
 })  # fmt: skip
 """Fields whose value nobody can foretell, or that say how large a cloud is: their kind alone is compared."""
 OWN_ADDRESSES: Final = frozenset({"cidr", "gateway_ip", "start", "end", "remote_ip_prefix", "prefixes", "nexthop"})

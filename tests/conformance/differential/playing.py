@@ -11,12 +11,13 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from kilonode.base.clock import NANOSECONDS_PER_SECOND
 from tests.conformance.differential.normalising import Normaliser
 from tests.conformance.differential.recording import Exchange
 from tests.conformance.differential.sequences import MICROVERSION_TYPES, Sequence, Step
 from tests.conformance.differential.speaking import Heard, Speaker, root_of
 
-PATIENCE_S: Final = 90.0
+PATIENCE_S: Final = 90
 STATES: Final = ("status", "OS-EXT-STS:task_state", "OS-EXT-STS:vm_state", "OS-EXT-STS:power_state")
 PASSWORD: Final = "a-password-of-tests"
 ACCEPTED: Final = "application/json"
@@ -108,15 +109,15 @@ class Player:
         """Ask, again where the step says so, and keep what it says."""
         heard = await self._ask(step)
         states: list[list[Any]] = []
-        waited_s = 0.0
+        clock = self._speaker.clock
+        end_ns = clock.now_ns() + PATIENCE_S * NANOSECONDS_PER_SECOND
         while step.until is not None:
             state = _state(heard.body)
             if state and (not states or states[-1] != state):
                 states.append(state)
-            if _reached(heard, step.until) or waited_s > PATIENCE_S:
+            if _reached(heard, step.until) or clock.now_ns() > end_ns:
                 break
-            await self._speaker.sleep(self._speaker.poll_s)
-            waited_s += self._speaker.poll_s
+            await clock.sleep(self._speaker.poll_s)
             heard = await self._ask(step)
         for name, place in step.keep.items():
             value = heard.headers.get(place[7:]) if place.startswith("header:") else _at(heard.body, place)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from kilonode.base.clock import Clock, RealClock
 from tests.cloud.openstack.harness import OpenStack
 
 TIMEOUT_S: Final = 120
@@ -46,7 +47,7 @@ class Speaker:
     """A cloud that can be spoken to."""
 
     send: Send
-    sleep: Callable[[float], Awaitable[None]]
+    clock: Clock
     user: str
     password: str
     project: str
@@ -67,7 +68,7 @@ def over_http(auth_url: str, user: str, password: str, project: str) -> Speaker:
     async def send(service: str, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Heard:
         return await asyncio.to_thread(_request, roots[service], method, path, body, headers)
 
-    return Speaker(send, asyncio.sleep, user, password, project, roots, poll_s=0.02)
+    return Speaker(send, RealClock(), user, password, project, roots, poll_s=0.02)
 
 
 def in_process(cloud: OpenStack) -> Speaker:
@@ -81,7 +82,7 @@ def in_process(cloud: OpenStack) -> Speaker:
         # A server leaves out what an answer to HEAD would have.
         return Heard(answer.status, dict(answer.headers), b"" if method == "HEAD" else answer.raw)
 
-    return Speaker(send, cloud.clock.sleep, "admin", cloud.password, "admin", roots, poll_s=0.01)
+    return Speaker(send, cloud.clock, "admin", cloud.password, "admin", roots, poll_s=0.01)
 
 
 def _request(root: str, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Heard:

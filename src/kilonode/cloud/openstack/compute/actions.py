@@ -192,7 +192,13 @@ async def _trigger_crash_dump(request: Request, entry: Entry[Server], arguments:
 
 
 async def _add_security_group(request: Request, entry: Entry[Server], arguments: Any) -> Response:
-    groups = dict.fromkeys([*entry.value.security_groups, _group_name(arguments)])
+    name = _group_name(arguments)
+    try:
+        neighbours.check_security_groups(request.cloud, request.caller, (name,))
+    except Fault as fault:
+        words = f"Security group {name} is not found for project {entry.value.project_id}"
+        raise Fault(404, words) from fault
+    groups = dict.fromkeys([*entry.value.security_groups, name])
     return await _change_groups(request, entry, tuple(groups))
 
 

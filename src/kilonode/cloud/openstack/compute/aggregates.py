@@ -121,7 +121,7 @@ async def act_on_aggregate(request: Request) -> Response:
                 raise Fault(400, f"Invalid input for field/attribute {name}. {words}")
         metadata = _merged(aggregate, given)
         return await _write(request, entry, replace(aggregate, metadata=metadata))
-    raise Fault(400, "There is no such action.")
+    raise Fault(400, f"There is no such action: {', '.join(body)}")
 
 
 async def cache_images(request: Request) -> Response:

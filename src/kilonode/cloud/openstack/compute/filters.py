@@ -54,14 +54,14 @@ def wanted_servers(request: Request) -> Iterator[Server]:
     if tests:
         servers = (server for server in servers if all(test(server) for test in tests))
     keys, directions = request.query.all("sort_key"), request.query.all("sort_dir")
+    if any(direction not in ("asc", "desc") for direction in directions):
+        raise Fault(400, "Invalid input received: Unknown sort direction, must be 'desc' or 'asc'")
     if keys:
         ordered = list(servers)
         for position in reversed(range(len(keys))):
             if keys[position] not in _SORTS:
                 raise Fault(400, f"Sort key {keys[position]} is not allowed.")
             direction = directions[position] if position < len(directions) else "desc"
-            if direction not in ("asc", "desc"):
-                raise Fault(400, "Invalid input received: Unknown sort direction, must be 'desc' or 'asc'")
             ordered.sort(key=_SORTS[keys[position]], reverse=direction != "asc")
         return iter(ordered)
     return iter(servers)

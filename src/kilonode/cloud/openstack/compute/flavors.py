@@ -206,7 +206,7 @@ async def act_on_flavor(request: Request) -> Response:
             raise Fault(404, f"Flavor access not found for {flavor.id} / {project} combination.")
         flavor = replace(flavor, projects=tuple(one for one in flavor.projects if one != project))
     else:
-        raise Fault(400, "There is no such action.")
+        raise Fault(400, f"There is no such action: {', '.join(body)}")
     await _write(request, flavor)
     return reply(_access(flavor))
 

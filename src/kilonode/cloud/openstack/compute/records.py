@@ -73,7 +73,7 @@ async def list_migrations(request: Request) -> Response:
     if query.one("host"):
         found = [one for one in found if query.one("host") in (one.source, one.target)]
     if request.microversion < (2, 59):
-        return reply({"migrations": [_migration(request, one) for one in found]}, items=len(found))
+        return reply({"migrations": [_migration(request, one) for one in found[::-1]]}, items=len(found))
     page = paginate(request, found, lambda one: one.uuid)
     return reply(page.body("migrations", lambda one: _migration(request, one)), items=len(page.items))
 

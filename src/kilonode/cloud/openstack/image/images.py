@@ -181,7 +181,8 @@ async def download_image(request: Request) -> Response:
         start, end = wanted
         length = ("content-length", str(end + 1 - start))
         place = ("content-range", f"bytes {start}-{end}/{image.size_bytes}")
-        return Response(206, headers=(length, place), content_type=_OCTETS, stream=part(stream, start, end))
+        digest = [("content-md5", image.checksum)] if image.checksum else []
+        return Response(206, headers=(length, place, *digest), content_type=_OCTETS, stream=part(stream, start, end))
     headers += [("content-md5", image.checksum)] if image.checksum else []
     return Response(200, headers=tuple(headers), content_type=_OCTETS, stream=stream)
 

@@ -77,7 +77,7 @@ def read(item: Any, kind: type[Wanted], noun: str, *, making: bool) -> Wanted:
     """One item as a record of wishes. Raises Fault 400."""
     if not isinstance(item, dict):
         raise bad(f"Object '{noun}' contains invalid data")
-    known = _names(kind)
+    known = _names(kind)  # type: ignore[arg-type]  # a type is hashable
     for name in item:
         if name in READ_ONLY and name not in known:
             raise bad(f"Attribute '{name}' not allowed in POST" if making else _no_update(name))
@@ -85,6 +85,8 @@ def read(item: Any, kind: type[Wanted], noun: str, *, making: bool) -> Wanted:
             raise bad(f"Unrecognized attribute(s) '{name}'")
         if not making and (name in FIXED or name in READ_ONLY):
             raise bad(_no_update(name))
+        if name == "mtu" and isinstance(item[name], int) and item[name] < 0:
+            raise bad(f"Invalid input for mtu. Reason: '{item[name]}' should be non-negative.")
         if name in _KEYS and isinstance(item[name], str) and item[name] and not is_uuid(item[name]):
             raise bad(f"Invalid input for {name}. Reason: '{item[name]}' is not a valid UUID.")
     try:
@@ -115,13 +117,14 @@ def _refusal(item: dict[str, Any], words: str) -> Fault:
     if name not in item:
         return bad(f"Invalid input: {words}.")
     value = item[name]
-    if "`bool" in words and not isinstance(value, dict | list):
+    expected = words.partition(", got")[0]
+    if "bool" in expected and not isinstance(value, dict | list):
         return Fault(
             400, f"Invalid input for operation: {value!r} cannot be converted to boolean.", type="InvalidInput"
         )
-    if "`str" in words and not isinstance(value, dict | list):
+    if "str" in expected and not isinstance(value, dict | list):
         return bad(f"Invalid input for {name}. Reason: '{value}' is not a valid string.")
-    if "`int" in words and isinstance(value, str):
+    if "int" in expected and isinstance(value, str):
         return bad(f"Invalid input for {name}. Reason: '{value}' is not an integer.")
     return bad(f"Invalid input for {name}. Reason: {words}.")
 

@@ -189,7 +189,7 @@ def _new_subnet(request: Request, wanted: WantedSubnet) -> tuple[Subnet, Changes
         raise disallowed("create_subnet")
     project_id = owner(request, wanted.project_id or wanted.tenant_id or network.project_id)
     space, pool = _wanted_space(request, wanted, project_id)
-    if wanted.ip_version is not UNSET and wanted.ip_version != space.version:
+    if wanted.ip_version != space.version:
         words = f"cidr '{space}' does not match the ip_version '{wanted.ip_version}'."
         raise invalid(f"Invalid input for operation: {words}")
     cidr = str(space)

@@ -14,7 +14,7 @@ from kilonode.base.randomness import Randomness
 from kilonode.cloud.context import Cloud
 from kilonode.cloud.delays import Delay
 from kilonode.cloud.openstack.web.access import ANONYMOUS, Access, AccessRule, Caller
-from kilonode.cloud.openstack.web.faults import Fault, identity_fault_format
+from kilonode.cloud.openstack.web.faults import Fault, FaultFormat, identity_fault_format
 from kilonode.cloud.openstack.web.microversions import NO_MICROVERSION, Microversion
 from kilonode.cloud.openstack.web.rates import Rates
 from kilonode.cloud.openstack.web.request import Request
@@ -241,7 +241,7 @@ async def _handle(route: Route, request: Request) -> Response:
 
 
 def _render(service: ServiceApp | None, fault: Fault, request_id: bytes, headers: Mapping[bytes, bytes]) -> Response:
-    render = identity_fault_format
+    render: FaultFormat = identity_fault_format
     if service is not None and fault.status == 401:
         render = service.unauthorized
     elif service is not None:

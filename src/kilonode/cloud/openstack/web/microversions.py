@@ -16,7 +16,7 @@ Microversion = tuple[int, int]
 
 NO_MICROVERSION: Final[Microversion] = (0, 0)
 _STANDARD_HEADER: Final = b"openstack-api-version"
-_VERSION: Final = re.compile(r"([1-9]\d{0,3})\.([1-9]\d{0,3}|0)")
+_VERSION: Final = re.compile(r"(\d{1,4})\.([1-9]\d{0,3}|0)")
 
 
 def version_text(version: Microversion) -> str:
