@@ -84,9 +84,13 @@ class World(msgspec.Struct):
 
     async def _documents(self, project_id: str, mark: bytes | None) -> Documents:
         found = {}
-        for one in (await self.cloud.store.list()).documents:
+        documents = (await self.cloud.store.list()).documents
+        images = {one.key: msgspec.msgpack.decode(one.value)["owner"] for one in documents if one.kind == "image"}
+        for one in documents:
             value = msgspec.msgpack.decode(one.value)
             owner = value.get("project_id") or value.get("owner") if isinstance(value, dict) else None
+            if one.kind == "image_member":
+                owner = images.get(value["image_id"])  # whose image it is: it may be offered to anybody
             if owner == project_id or one.key == project_id or (mark is not None and mark in one.value):
                 found[one.kind, one.key] = repr(value)
         return found
