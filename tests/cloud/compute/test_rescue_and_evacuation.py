@@ -185,6 +185,8 @@ async def test_a_live_migration_can_be_called_off_or_hurried() -> None:
             one = f"{place}/{moves[0]['id']}"
             if hurried:
                 body = {"force_complete": None}
+                other = f"{place}/999/action"
+                assert (await compute.call("POST", other, body, as_="admin", version="2.22")).status == 400
                 assert (await compute.call("POST", f"{one}/action", body, as_="admin", version="2.22")).status == 202
                 assert (await rested(compute, server_id)).node != old
             else:

@@ -188,9 +188,20 @@ async def test_a_deactivated_image_is_not_read() -> None:
 
 @given(st.integers(min_value=0, max_value=300_000))
 def test_made_up_data_is_as_long_as_it_says_and_always_the_same(size_bytes: int) -> None:
-    data = b"".join(made_up_data(size_bytes))
-    assert len(data) == size_bytes
-    assert describe_made_up_data(size_bytes).hash_value == hashlib.sha512(data).hexdigest()
+    for disk_format in (None, "raw", "qcow2"):
+        data = b"".join(made_up_data(size_bytes, disk_format))
+        assert len(data) == size_bytes
+        assert describe_made_up_data(size_bytes, disk_format).hash_value == hashlib.sha512(data).hexdigest()
+
+
+async def test_the_first_image_is_a_disk_of_its_format_also_when_it_is_given_back() -> None:
+    async with openstack() as cloud:
+        (image,) = (await cloud.good("GET", f"{IMAGES}?name=cirros"))["images"]
+        data = (await cloud.ask("GET", f"{IMAGES}/{image['id']}/file")).raw
+        body = {"disk_format": image["disk_format"], "container_format": "bare"}
+        again = (await cloud.good("POST", IMAGES, body))["id"]
+        assert (await cloud.ask("PUT", f"{IMAGES}/{again}/file", data)).status == 204
+        assert (await cloud.good("GET", f"{IMAGES}/{again}"))["checksum"] == image["checksum"]
 
 
 async def test_files_are_whole_or_not_there_and_orphans_are_swept_away(tmp_path: Path) -> None:

@@ -16,13 +16,12 @@ import msgspec
 from kilonode.base.errors import InputError
 from kilonode.cloud.launch import UpSettings, down, up
 from tests.conformance.tempest import environment, page
-from tests.conformance.tempest.configuration import service_settings, write_configuration
+from tests.conformance.tempest.configuration import STAGES, service_settings, write_configuration
 from tests.conformance.tempest.image_server import image_server
 from tests.conformance.tempest.running import SERVICES, Outcome, run, write_workspace
 
 CLOUD = "tempest"
 NODES = 20
-STAGES = str(Path(__file__).with_name("stages.yaml"))
 
 
 def main() -> int:

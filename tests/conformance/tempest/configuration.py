@@ -15,6 +15,7 @@ from kilonode.cloud.service_settings import IdentitySettings, ImageSettings, Ima
 from tests.conformance.tempest.image_server import IMAGE, QCOW2_IMAGE
 
 TEMPLATE: Final = Path(__file__).with_name("tempest.ini")
+STAGES: Final = str(Path(__file__).with_name("stages.yaml"))
 SECOND_IMAGE: Final = "cirros-second"
 MULTIATTACH_TYPE: Final = "multiattach"
 LOCKOUT_FAILURES: Final = 2

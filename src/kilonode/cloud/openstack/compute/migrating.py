@@ -26,7 +26,7 @@ async def act_on_server_migration(request: Request) -> Response:
     entry = find_server(request)
     server = entry.value
     check_unlocked(request, server)
-    _move(request, server, (MIGRATING,), "live_migrate_force_complete")
+    _move(request, server, (MIGRATING,), "live_migrate_force_complete", missing=400)
     hurried = instant_action(server, new_action(request, "live_migration_force_complete"))
     hurried = replace(hurried, task_since_us=server.task_since_us - _LONG_AGO_US)
     await request.cloud.mirror.commit([Put(SERVER, hurried, server.id, entry.revision)])
@@ -52,11 +52,11 @@ async def abort_server_migration(request: Request) -> Response:
     return reply(None, 202)
 
 
-def _move(request: Request, server: Server, tasks: tuple[str, ...], word: str) -> Move:
-    """The live migration that the path names, if it can still be changed. Raises Fault 404 or 409."""
+def _move(request: Request, server: Server, tasks: tuple[str, ...], word: str, *, missing: int = 404) -> Move:
+    """The live migration that the path names, if it can still be changed. Raises Fault 409, or `missing`."""
     if server.task not in tasks:
         raise Fault(409, f"Cannot '{word}' instance {server.id} while it is in task_state {server.task}")
     move, number = server.move, request.params["migration_id"]
     if move is None or move.kind != "live-migration" or str(migration_number(move.id)) != number:
-        raise Fault(404, f"Migration {number} for server {server.id} could not be found.")
+        raise Fault(missing, f"Migration {number} for server {server.id} could not be found.")
     return move

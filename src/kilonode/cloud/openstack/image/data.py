@@ -7,6 +7,7 @@ are worked on in threads, a piece at a time. No document is read or written here
 import asyncio
 import contextlib
 import hashlib
+import struct
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,8 @@ FOLDER: Final = "images"
 MEMORY_LIMIT_BYTES: Final = 256 * 1024 * 1024
 """How much data a cloud without a state folder keeps for all its images together."""
 _PATTERN: Final = bytes(range(256)) * 256
+_QCOW2_HEADER: Final = struct.pack(">4sIQIIQIIQQIIQ", b"QFI\xfb", 2, 0, 0, 16, 2**30, 0, 0, 0, 0, 0, 0, 0)
+"""Version 2, clusters of 64 KiB, a disk of 1 GiB, no tables."""
 
 Result = TypeVar("Result")
 
@@ -166,26 +169,30 @@ def staged_name(image_id: str) -> str:
     return f"{image_id}.staged"
 
 
-def made_up_data(size_bytes: int) -> Iterator[bytes]:
-    """Data that is always the same for a size, piece by piece."""
-    for _ in range(size_bytes // len(_PATTERN)):
+def made_up_data(size_bytes: int, disk_format: str | None = None) -> Iterator[bytes]:
+    """Data that is always the same for a size and format, piece by piece. A qcow2 disk has its header, and nothing in it."""
+    head = _QCOW2_HEADER[:size_bytes] if disk_format == "qcow2" else b""
+    if head:
+        yield head
+    left = size_bytes - len(head)
+    for _ in range(left // len(_PATTERN)):
         yield _PATTERN
-    if size_bytes % len(_PATTERN):
-        yield _PATTERN[: size_bytes % len(_PATTERN)]
+    if left % len(_PATTERN):
+        yield _PATTERN[: left % len(_PATTERN)]
 
 
-def describe_made_up_data(size_bytes: int) -> StoredData:
+def describe_made_up_data(size_bytes: int, disk_format: str | None = None) -> StoredData:
     """What is known of made-up data."""
     checksum, digest = hashlib.md5(usedforsecurity=False), hashlib.sha512()
-    for piece in made_up_data(size_bytes):
+    for piece in made_up_data(size_bytes, disk_format):
         checksum.update(piece)
         digest.update(piece)
     return StoredData(size_bytes, checksum.hexdigest(), digest.hexdigest())
 
 
-async def read_made_up(size_bytes: int) -> AsyncIterator[bytes]:
+async def read_made_up(size_bytes: int, disk_format: str | None = None) -> AsyncIterator[bytes]:
     """The same as a stream."""
-    for piece in made_up_data(size_bytes):
+    for piece in made_up_data(size_bytes, disk_format):
         yield piece
 
 

@@ -8,12 +8,13 @@ from kilonode.cloud.openstack.image.model import ACTIVE, IMAGE, PUBLIC, Image
 from kilonode.control.mirror import Put
 
 NAME: Final = "cirros"
+DISK_FORMAT: Final = "qcow2"
 SIZE_BYTES: Final = 1024 * 1024
 
 
 def first_image(cloud: Cloud, project_id: str) -> Put:
     """The change that makes the image, for everybody."""
-    data = describe_made_up_data(SIZE_BYTES)
+    data = describe_made_up_data(SIZE_BYTES, DISK_FORMAT)
     now_us = cloud.now_us()
     image = Image(
         cloud.new_id(),
@@ -23,7 +24,7 @@ def first_image(cloud: Cloud, project_id: str) -> Put:
         name=NAME,
         status=ACTIVE,
         visibility=PUBLIC,
-        disk_format="qcow2",
+        disk_format=DISK_FORMAT,
         container_format="bare",
         size_bytes=data.size_bytes,
         virtual_size_bytes=data.size_bytes,

@@ -256,7 +256,7 @@ async def _end(cloud: Cloud, image_id: str, task: ImageTask, failure: str, store
 def data_of(cloud: Cloud, image: Image) -> AsyncIterator[bytes] | None:
     """The data of an image, wherever it is; None: it is gone."""
     if image.made_up:
-        return read_made_up(image.size_bytes or 0)
+        return read_made_up(image.size_bytes or 0, image.disk_format)
     kept = cloud.part(ImageData).read(image.id)
     if kept is not None or not image.locations:
         return kept
