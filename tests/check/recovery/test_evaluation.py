@@ -125,13 +125,12 @@ def test_criteria_without_a_workload_are_about_probes_where_there_are_any() -> N
 
 def test_ten_operations_before_are_a_baseline_and_nine_are_not_unless_there_is_a_control_run() -> None:
     for at, known in ((1.0, True), (0.85, False)):
-        ops = [*outage("mix", (at, at + 5)), disruption("kill it", at, at + 5)]
-        group = only_group(evaluate(history(ops), run(probe())))
+        with_outage = history([*outage("mix", (at, at + 5)), disruption("kill it", at, at + 5)])
+        group = only_group(evaluate(with_outage, run(probe())))
         assert (measured(group, "recovery_time").value is not None) == known
-    facts = run(probe())
-    group = only_group(evaluate(history(ops), facts, control=history(outage("mix"))))
-    assert measured(group, "recovery_time").value == pytest.approx(5.0, abs=0.2)
-    assert group.episodes[0].control.source == "control run"
+        group = only_group(evaluate(with_outage, run(probe()), control=history(outage("mix"))))
+        assert measured(group, "recovery_time").value == pytest.approx(5.0, abs=0.2)
+        assert group.episodes[0].control.source == "control run"
 
 
 def test_what_was_under_way_and_was_lost_counts_too() -> None:
