@@ -170,7 +170,7 @@ def staged_name(image_id: str) -> str:
 
 
 def made_up_data(size_bytes: int, disk_format: str | None = None) -> Iterator[bytes]:
-    """Data that is always the same for a size and format, piece by piece. A qcow2 disk has its header, and nothing in it."""
+    """Data that is always the same for a size and format, piece by piece. A qcow2 disk has its header."""
     head = _QCOW2_HEADER[:size_bytes] if disk_format == "qcow2" else b""
     if head:
         yield head
