@@ -222,3 +222,41 @@ async def test_a_step_of_a_driver_that_is_not_there_is_left_open(tmp_path: Path)
     record = read_journal(journal.path)
     assert record is not None
     assert "there is no driver 'elsewhere'" in record.entries[0].words
+
+
+class Machines(Diary):
+    """A driver for two nodes, and for the one service that is on one of them."""
+
+    name = "machines"
+
+    def handles(self, fault: Fault) -> bool:
+        return fault.target.kind in (Kind.NODE, Kind.SERVICE)
+
+    async def find(self, target: Target) -> Sequence[Found]:
+        if target.kind is Kind.NODE:
+            return [Found(Kind.NODE, "a"), Found(Kind.NODE, "b")]
+        return [Found(Kind.SERVICE, "mysqld", node="b")] if target.names in ((), ("mysqld",)) else ()
+
+
+@pytest.mark.parametrize(
+    ("text", "driver", "name"),
+    [
+        ("freeze scheduler", "diary", "scheduler"),
+        ("freeze mysqld", "machines", "mysqld"),
+        ("reboot all nodes with mysqld", "machines", "b"),
+    ],
+)
+async def test_a_fault_goes_to_the_first_driver_that_finds_something(
+    tmp_path: Path, text: str, driver: str, name: str
+) -> None:
+    lab = Lab(tmp_path)
+    drivers = Drivers([lab.diary, Machines(lab.clock, tmp_path)])
+    (part,) = await plan_sentence(parse(text), drivers, Randomness(1))
+    assert [(step.driver, step.name) for step in part.fault.steps] == [(driver, name)]
+
+
+async def test_what_no_driver_finds_is_refused_in_the_words_of_the_first(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    drivers = Drivers([lab.diary, Machines(lab.clock, tmp_path)])
+    with pytest.raises(InputError, match="did you mean 'scheduler'"):
+        await plan_sentence(parse("freeze schedler"), drivers, Randomness(1))

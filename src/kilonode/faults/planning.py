@@ -13,7 +13,7 @@ from kilonode.base.randomness import Randomness
 from kilonode.base.units import Duration
 from kilonode.faults.choosing import choose
 from kilonode.faults.driver import Driver, Found, Step
-from kilonode.faults.model import Fault, Kind, Nodes, Sentence, Target
+from kilonode.faults.model import Fault, Sentence, Target
 from kilonode.faults.printing import print_fault
 from kilonode.faults.registry import Drivers
 from kilonode.faults.shapes import cuts_of
@@ -24,6 +24,7 @@ class PlannedFault(msgspec.Struct, frozen=True):
 
     sentence: str
     """Canonical."""
+    driver: str
     fault: Fault
     chosen: tuple[Found, ...]
     peers: tuple[Found, ...]
@@ -64,16 +65,16 @@ async def plan_sentence(sentence: Sentence, drivers: Drivers, randomness: Random
 
 async def plan_fault(fault: Fault, drivers: Drivers, randomness: Randomness) -> PlannedFault:
     """Resolve the targets of one fault as they are now. Raises InputError."""
-    driver = drivers.for_fault(fault)
-    found = await resolve(fault.target, driver, randomness.child("target"))
+    driver = await drivers.for_fault(fault)
+    found = await resolve(fault.target, driver, drivers, randomness.child("target"))
     peers: Sequence[Found] = ()
     if fault.peer is not None:
-        peers = await resolve(fault.peer, driver, randomness.child("peer"))
+        peers = await resolve(fault.peer, driver, drivers, randomness.child("peer"))
     draw = randomness.child("driver").integer()
     if fault.partition is not None:  # refused here, whatever the driver
         cuts_of(fault.partition, [each.name for each in found], [each.name for each in peers], Randomness(draw))
     steps = driver.plan(fault, found, peers, Randomness(draw))
-    return PlannedFault(print_fault(fault), fault, found, tuple(peers), tuple(steps), draw)
+    return PlannedFault(print_fault(fault), driver.name, fault, found, tuple(peers), tuple(steps), draw)
 
 
 async def renew(planned: PlannedFault, drivers: Drivers) -> PlannedFault:
@@ -82,7 +83,7 @@ async def renew(planned: PlannedFault, drivers: Drivers) -> PlannedFault:
     Raises FaultError when one is not there any more.
     """
     fault = planned.fault
-    driver = drivers.for_fault(fault)
+    driver = drivers.named(planned.driver)
     try:
         chosen = _again(planned.chosen, await driver.find(fault.target))
         peers = _again(planned.peers, await driver.find(fault.peer)) if fault.peer else ()
@@ -106,13 +107,11 @@ def _again(chosen: Sequence[Found], found: Sequence[Found]) -> tuple[Found, ...]
     return tuple(now)
 
 
-async def resolve(target: Target, driver: Driver, randomness: Randomness) -> tuple[Found, ...]:
+async def resolve(target: Target, driver: Driver, drivers: Drivers, randomness: Randomness) -> tuple[Found, ...]:
     """What a target means now. Raises InputError when that is nothing, or not what it says."""
     found = await driver.find(target)
-    having = {}
-    nodes = target.nodes or Nodes()
-    for service in nodes.services:
-        having[service] = {each.node for each in await driver.find(Target(Kind.SERVICE, (service,)))}
+    services = target.nodes.services if target.nodes else ()
+    having = {service: await drivers.nodes_with(service) for service in services}
     known = await driver.find(Target(target.kind))
     names = sorted({name for each in known for name in (each.name, *each.groups)})
     return choose(target, found, randomness, having=having, known=names)

@@ -1,10 +1,11 @@
 """The drivers that are there, by name and by what they handle."""
 
+import contextlib
 from collections.abc import Iterator, Sequence
 
 from kilonode.base.errors import InputError, LabError
 from kilonode.faults.driver import Driver
-from kilonode.faults.model import Fault
+from kilonode.faults.model import Action, Fault, Kind, Target
 from kilonode.faults.printing import print_fault
 
 
@@ -20,16 +21,33 @@ class Drivers:
     def __iter__(self) -> Iterator[Driver]:
         return iter(self._drivers)
 
-    def for_fault(self, fault: Fault) -> Driver:
-        """The first that handles it. Raises InputError when none does."""
+    async def for_fault(self, fault: Fault) -> Driver:
+        """Of those that handle it, the first that finds something; when none does, the first, which says why.
+
+        Raises InputError when none handles it, or the only ones that do cannot look.
+        """
+        able = [driver for driver in self._drivers if driver.handles(fault)]
+        if not able:
+            raise InputError(
+                f"nothing here can {fault.action.value} a {fault.target.kind.value}",
+                where=print_fault(fault),
+                hint="see what can be done here with: kilonode doctor --faults",
+            )
+        for driver in able if len(able) > 1 else ():
+            with contextlib.suppress(InputError):
+                if await driver.find(fault.target):
+                    return driver
+        return able[0]
+
+    async def nodes_with(self, service: str) -> frozenset[str]:
+        """The nodes that have a service, as all drivers of services know them."""
+        target = Target(Kind.SERVICE, (service,))
+        found: set[str] = set()
         for driver in self._drivers:
-            if driver.handles(fault):
-                return driver
-        raise InputError(
-            f"nothing here can {fault.action.value} a {fault.target.kind.value}",
-            where=print_fault(fault),
-            hint="see what can be done here with: kilonode doctor --faults",
-        )
+            if driver.handles(Fault(Action.KILL, target)):
+                with contextlib.suppress(InputError):
+                    found |= {each.node for each in await driver.find(target)}
+        return frozenset(found - {""})
 
     def named(self, name: str) -> Driver:
         """The driver that a journal names. Raises InputError when it is not there."""
