@@ -142,6 +142,18 @@ def test_what_was_under_way_and_was_lost_counts_too() -> None:
     assert low == 0 and high == pytest.approx(0.2)
 
 
+def test_what_was_under_way_and_was_held_up_is_no_baseline() -> None:
+    ops = [op("mix", number=n, due=n / 10, took=0.02) for n in range(600)]
+    ops[199] = op("mix", number=199, due=19.9, took=4.1)
+    for number in range(200, 240):
+        ops[number] = op("mix", number=number, due=number / 10, took=24.02 - number / 10)
+    (episode,) = only_group(evaluate(history([*ops, disruption("freeze it", 20.0, 24.0)]), run(probe()))).episodes
+    assert episode.control.samples == 199 and episode.control.mean_s == pytest.approx(0.02)
+    assert episode.recovery_time_s.value == pytest.approx(4.0, abs=0.1)
+    gap = episode.longest_gap_s
+    assert gap.low is not None and gap.high is not None and gap.low < 4.0 < gap.high < 4.2
+
+
 def test_dropped_and_cut_off_operations_say_nothing_and_are_counted() -> None:
     ops = outage("mix", (20.0, 25.0))
     ops[230] = op("mix", number=230, due=23.0, took=0.0, outcome=Outcome.DROPPED)

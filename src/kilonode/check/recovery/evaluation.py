@@ -92,7 +92,8 @@ def _episodes(
     if not met:
         return []
     probes = probes_of(iterations)
-    baseline, source = probes.due_between(-np.inf, min(one.planned_s for one in met)), "before"
+    # What was still under way belongs neither here nor there: it was due before, and may have been held up by it.
+    baseline, source = probes.where(probes.finished_s < min(one.planned_s for one in met)), "before"
     if control is not None:
         undisturbed = probes_of(control.of(OpKind.ITERATION, workload.name))
         if len(undisturbed):
