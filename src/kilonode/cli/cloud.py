@@ -201,6 +201,36 @@ def _variables(given: list[str]) -> dict[str, str]:
     return {variable: value for variable, _, value in (one.partition("=") for one in given)}
 
 
+@commands.command("power")
+def power(
+    action: Annotated[
+        Literal["off", "on", "reset", "shutdown", "reboot"],
+        typer.Argument(help="off and reset are at once; shutdown and reboot take the time of their stages."),
+    ],
+    nodes: Annotated[list[str], typer.Argument(metavar="NODE…", help="Which nodes, such as compute-0001.")],
+    name: NameOption = DEFAULT_NAME,
+    region: Annotated[
+        str, typer.Option(metavar="REGION", help="Of which site, where there are several. Default: the first.")
+    ] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Turn nodes of a cloud off and on.
+
+    A node that is off does not answer: its servers stand still, after --service-down-time it counts as down, and then
+    its servers can be evacuated. Those that are still its own when it has booted are started again.
+    """
+    from kilonode.cloud.folder import StateFolder
+    from kilonode.cloud.plan import check_name
+    from kilonode.cloud.powering import set_power
+
+    check_name(name)
+    found = asyncio.run(set_power(StateFolder(state_folder(), name), nodes, action, region))
+    if as_json:
+        give_json(found)
+    for node in () if as_json else found:
+        say(f"{node.name}: {node.state}" + (f", {node.task}" if node.task else ""))
+
+
 @commands.command("status")
 def status(name: NameOption = DEFAULT_NAME, as_json: JsonOption = False) -> None:
     """Show a cloud: its address, its nodes, its processes.
