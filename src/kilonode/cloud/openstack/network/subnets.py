@@ -76,6 +76,11 @@ class WantedSubnet(msgspec.Struct, frozen=True):
 
 def make_subnet_fields(cloud: Cloud) -> Fields[Subnet]:
     """The fields of a subnet."""
+
+    def is_external(subnet: Subnet) -> bool:
+        network = cloud.mirror.get(NETWORK, subnet.network_id)
+        return network is not None and bool(network.value.external)
+
     return Fields(
         {
             "id": lambda subnet: subnet.id,
@@ -94,6 +99,7 @@ def make_subnet_fields(cloud: Cloud) -> Fields[Subnet]:
             "ipv6_address_mode": lambda subnet: subnet.ipv6_address_mode,
             "ipv6_ra_mode": lambda subnet: subnet.ipv6_ra_mode,
             "service_types": lambda subnet: subnet.service_types,
+            "router:external": is_external,
             "subnetpool_id": lambda subnet: subnet.pool_id or None,
             "segment_id": lambda subnet: None,
             **standard_fields(),
