@@ -171,3 +171,34 @@ def test_cleanup_without_a_run_to_clean_says_so(kilonode: Kilonode) -> None:
 
 def test_the_version_is_printed(kilonode: Kilonode) -> None:
     assert kilonode("--version").stdout.startswith("kilonode 0.")
+
+
+def test_processes_of_a_cloud_are_replaced_by_a_command_that_refuses_what_makes_no_sense(
+    kilonode: Kilonode,
+) -> None:
+    nobody = kilonode("cloud", "restart", "api")
+    assert (nobody.returncode, "there is no emulated cloud" in nobody.stderr) == (2, True)
+    misspelt = kilonode("cloud", "up", "--roles", "shceduler=2")
+    assert (misspelt.returncode, "did you mean 'scheduler'?" in misspelt.stderr) == (2, True)
+    try:
+        up = kilonode("cloud", "up", "--nodes", "3", "--stages", "instant", "--port", "0", "--roles", "api=2", "--json")
+        assert up.returncode == 0, up.stderr
+        first = {process["name"]: process["identity"] for process in json.loads(up.stdout)["processes"]}
+        assert list(first) == ["api-1", "api-2", "scheduler", "controllers", "fleet"]
+        done = kilonode("cloud", "restart", "api-2", "--version", "B", "--environment", "A=b=c", "--json")
+        assert done.returncode == 0, done.stderr
+        (replaced,) = json.loads(done.stdout)
+        assert (replaced["name"], replaced["version"], replaced["replacements"]) == ("api-2", "B", 1)
+        assert replaced["identity"] != first["api-2"]
+        assert "api-2: pid" in done.stderr
+        for arguments, said in ((["apj"], "did you mean"), (["api", "--environment", "=x"], "NAME=VALUE")):
+            refused = kilonode("cloud", "restart", *arguments)
+            assert (refused.returncode, said in refused.stderr) == (2, True)
+        broken = kilonode("cloud", "restart", "api-1", "--interpreter", "/no/such/python")
+        assert broken.returncode not in (0, 2)
+        assert "the process that was there goes on" in broken.stderr or "cannot be started" in broken.stderr
+        now = {one["name"]: one for one in json.loads(kilonode("cloud", "status", "--json").stdout)["processes"]}
+        assert now["api-1"]["identity"] == first["api-1"]
+        assert now["api-2"]["uptime_s"] < now["api-1"]["uptime_s"]
+    finally:
+        kilonode("cloud", "down", "--purge")

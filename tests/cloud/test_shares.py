@@ -89,8 +89,8 @@ async def test_a_group_that_is_to_stay_together_does_so_with_many_schedulers() -
             made = await compute.ok("POST", "/os-server-groups", body, version="2.74")
             wanted = {"name": f"g{number}", "flavorRef": "1", "imageRef": "some-image", "networks": "none"}
             several = {**wanted, "min_count": 3, "max_count": 3}  # in one commit, seen by all schedulers at once
-            body = {"server": several, "os:scheduler_hints": {"group": made["server_group"]["id"]}}
-            await compute.ok("POST", "/servers", body, version="2.74")
+            booted = {"server": several, "os:scheduler_hints": {"group": made["server_group"]["id"]}}
+            await compute.ok("POST", "/servers", booted, version="2.74")
             listed = await compute.ok("GET", f"/servers?name=g{number}")
             servers = [await compute.rest(one["id"]) for one in listed["servers"]]
             assert len(servers) == 3

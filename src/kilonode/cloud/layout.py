@@ -90,7 +90,7 @@ def chosen(wanted: list[str], names: list[str]) -> list[str]:
                 "the cloud has no such process",
                 where=one,
                 expected=f"one of {', '.join(words)}",
-                hint=nearest(one, names),
+                hint=nearest(one, words),
             )
         found.update(dict.fromkeys(meant))
     return list(found)
