@@ -22,7 +22,7 @@ cloud: {{openstack: {cloud}}}
 setup:
   projects: 2
   networks_per_project: 1
-  flavors: {{small: {{vcpus: 1}}, large: {{vcpus: 2, memory: 128MiB, disk: 1GiB}}}}
+  flavors: {{small: {{vcpus: 1, disk: 1GiB}}, large: {{vcpus: 2, memory: 128MiB, disk: 1GiB}}}}
 workloads:
 {workloads}
 criteria: [lost == 0, resurrected == 0, duplicated == 0, stuck == 0, leaked == 0, overbooked == 0, strayed == 0]

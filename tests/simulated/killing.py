@@ -1,4 +1,5 @@
-"""The emulated cloud with each role in a life of its own, ended at random instants as by SIGKILL, on virtual time.
+"""The emulated cloud with each role in a life of its own, ended at random instants as by SIGKILL, or frozen for a while
+as by SIGSTOP, on virtual time.
 
 A life that is ended writes nothing more: its store refuses it from that instant on. Commits take a random moment before
 and after they happen, so a life also ends between a commit and the word that it happened. Requests under way at an api
@@ -28,6 +29,8 @@ from kilonode.store.memory import MemoryStore
 from kilonode.store.protocol import Change, Commit, Document, Listing
 
 LONGEST_COMMIT_S = 0.02
+SHARE_FROZEN = 0.3
+LONGEST_FREEZE_S = 1.5
 LONGEST_REST_S = 0.5
 """How long a role is away at most, before it is started again."""
 
@@ -38,29 +41,44 @@ class Life:
     def __init__(self, store: MemoryStore, clock: Clock, chance: random.Random) -> None:
         self._store, self._clock, self._chance = store, clock, chance
         self.ended = asyncio.Event()
+        self._awake = asyncio.Event()
+        self._awake.set()
 
-    async def _wait(self) -> None:
-        await self._clock.sleep(self._chance.uniform(0.0, LONGEST_COMMIT_S))
+    async def freeze(self, duration_s: float) -> None:
+        """See and write nothing for a while, and then go on with what was known before."""
+        self._awake.clear()
+        await self._clock.sleep(duration_s)
+        self._awake.set()
+
+    async def _pass(self, longest_s: float = 0.0) -> None:
+        """Take a moment; wait for the end of a freeze; come back never when the life is over."""
+        await self._clock.sleep(self._chance.uniform(0.0, longest_s))
+        await self._awake.wait()
         if self.ended.is_set():
             await asyncio.Event().wait()
 
     async def get(self, kind: str, key: str) -> Document | None:
+        await self._pass()
         return await self._store.get(kind, key)
 
     async def list(self, *kinds: str) -> Listing:
+        await self._pass()
         return await self._store.list(*kinds)
 
     async def commit(self, changes: Sequence[Change]) -> int:
-        await self._wait()
+        await self._pass(LONGEST_COMMIT_S)
         revision = await self._store.commit(changes)
-        await self._wait()
+        await self._pass(LONGEST_COMMIT_S)
         return revision
 
     async def revision(self) -> int:
+        await self._pass()
         return await self._store.revision()
 
-    def changes(self, after: int) -> AsyncIterator[Commit]:
-        return self._store.changes(after)
+    async def changes(self, after: int) -> AsyncIterator[Commit]:
+        async for commit in self._store.changes(after):
+            await self._pass()
+            yield commit
 
     async def close(self) -> None:
         """The store outlives it."""
@@ -77,7 +95,8 @@ class KillableCloud:
         self._lives: dict[str, tuple[Life, asyncio.Task[None]]] = {}
         self._doors: dict[str, tuple[Life, ApplicationTransport]] = {}
         self._keepers: list[asyncio.Task[None]] = []
-        self.kills = 0
+        self.kills = self.freezes = 0
+        self._quiet = False
 
     @property
     def access(self) -> Access:
@@ -122,11 +141,22 @@ class KillableCloud:
                 work.result()
             await self._clock.sleep(self._chance.uniform(0.0, LONGEST_REST_S))
 
-    async def kill_at_random(self, every_s: float) -> None:
-        """Kill a role now and then, on average each `every_s`, until cancelled."""
-        while True:
-            await self._clock.sleep(self._chance.expovariate(1 / every_s))
-            await self._kill(self._chance.choice(sorted(self._lives)))
+    async def disrupt_at_random(self, every_s: float) -> None:
+        """Kill or freeze a role now and then, on average each `every_s`, until told to let be."""
+        async with asyncio.TaskGroup() as freezing:
+            while not self._quiet:
+                await self._clock.sleep(self._chance.expovariate(1 / every_s))
+                name = self._chance.choice(sorted(self._lives))
+                if self._chance.random() < SHARE_FROZEN:
+                    freeze = self._lives[name][0].freeze(self._chance.uniform(0.0, LONGEST_FREEZE_S))
+                    freezing.create_task(freeze, name=f"freeze {name}")
+                    self.freezes += 1
+                else:
+                    await self._kill(name)
+
+    def let_be(self) -> None:
+        """Disrupt nothing more; what is frozen thaws in its time."""
+        self._quiet = True
 
     async def _kill(self, name: str) -> None:
         life, work = self._lives[name]

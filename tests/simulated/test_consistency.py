@@ -16,7 +16,7 @@ cloud: {emulated: {nodes: 20}}
 setup:
   projects: 2
   networks_per_project: 1
-  flavors: {small: {vcpus: 1}, large: {vcpus: 2, memory: 128MiB, disk: 1GiB}}
+  flavors: {small: {vcpus: 1, disk: 1GiB}, large: {vcpus: 2, memory: 128MiB, disk: 1GiB}}
 workloads:
   keeps:
     scenario: compute.boot

@@ -42,6 +42,12 @@ workloads:
 criteria:
   - boots error_rate < 1%
   - tokens error_rate < 1%
+  - lost == 0
+  - resurrected == 0
+  - duplicated == 0
+  - stuck == 0
+  - leaked == 0
+  - overbooked == 0
 """
 
 
