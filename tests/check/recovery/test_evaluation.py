@@ -184,6 +184,13 @@ def test_a_closed_loop_says_that_a_stall_hides_its_samples() -> None:
     assert any("closed loop" in sentence for sentence in group.differences)
 
 
+def test_iterations_of_several_workers_are_taken_in_the_order_of_their_start() -> None:
+    ops = [op("boots", number=(n * 7) % 120, due=n * 0.5, took=0.4, outcome=Outcome.REFUSED if n in (50, 60) else
+              Outcome.OK) for n in range(120)]  # fmt: skip
+    group = only_group(evaluate(history([*ops, disruption("kill it", 20.0, 25.0)]), run(closed_workload(end=60.0))))
+    assert group.published.downtime_s.value == pytest.approx(1.0)
+
+
 def test_simulated_ties_are_neither_slow_nor_fast() -> None:
     ops = [op("mix", number=n, due=n / 10, took=0.02) for n in range(600)]
     group = only_group(evaluate(history([*ops, disruption("nothing", 20.0, 25.0)]), run(probe())))

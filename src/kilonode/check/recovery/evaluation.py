@@ -157,10 +157,10 @@ def _group(
 
 
 def _repeat(table: OperationTable, workload: WorkloadFacts, disrupted_s: float) -> Repeat:
-    """The samples as the published method takes them: by their numbers, without what the tool slept."""
+    """The samples as the published method takes them: by when they began, without what the tool slept."""
     iterations = table.of(OpKind.ITERATION, workload.name)
     iterations = iterations.where(~iterations.ended(UNSEEN))
-    order = np.argsort(iterations.iteration, kind="stable")
+    order = np.lexsort((iterations.iteration, iterations.started_s))
     number = iterations.iteration[order]
     duration_s = iterations.service_s[order]
     if workload.idle_step:
