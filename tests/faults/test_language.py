@@ -230,6 +230,12 @@ def test_the_nearest_right_sentence_is_named(text: str, near: str) -> None:
     assert f"nearest right sentence: {near}" in refusal(text)
 
 
+def test_what_is_far_from_any_sentence_is_shown_the_closest_example() -> None:
+    assert "such as: fill disk" in refusal(
+        "lots of junk up to 95% of the whole disk please for a while, fill all of it"
+    )
+
+
 def test_a_long_text_is_refused_unread() -> None:
     assert "too long" in refusal("kill api " * LONGEST_CHARACTERS)
 

@@ -41,8 +41,8 @@ class FrozenGroup(msgspec.Struct, frozen=True):
     version: Literal[1, 2]
 
 
-def find_hierarchy(mounts: Path = MOUNTS) -> Hierarchy | None:
-    """Where groups can be made and frozen here; None where there is no such place, or it may not be written."""
+def find_hierarchies(mounts: Path = MOUNTS) -> tuple[Hierarchy, ...]:
+    """Where groups can be made and frozen here, the preferred one first."""
     found = []
     for line in mounts.read_text().splitlines():
         _, where, kind, options, *_ = line.split(" ")
@@ -51,7 +51,12 @@ def find_hierarchy(mounts: Path = MOUNTS) -> Hierarchy | None:
         if kind == "cgroup2":
             found.append(Hierarchy(where, 2))
     writable = [each for each in found if os.access(each.root, os.W_OK)]
-    return min(writable, key=lambda each: each.version, default=None)
+    return tuple(sorted(writable, key=lambda each: each.version))
+
+
+def find_hierarchy() -> Hierarchy | None:
+    """The preferred one; None where there is none."""
+    return next(iter(find_hierarchies()), None)
 
 
 def plan_group(head: ProcessIdentity, hierarchy: Hierarchy) -> FrozenGroup:

@@ -46,6 +46,17 @@ async def heal_left(
     return tuple(done)
 
 
+def left_open(folder: Path, clock: Clock) -> tuple[Record, ...]:
+    """The journals in which something is open that nobody will heal any more."""
+    found = []
+    for record in journals(folder):
+        with contextlib.suppress(InputError):
+            if record.open:
+                with continue_journal(record, clock):
+                    found.append(record)
+    return tuple(found)
+
+
 @contextlib.contextmanager
 def _taken(record: Record, clock: Clock, *, everything: bool) -> Iterator[Journal]:
     """The journal to write in, with its lock; of one whose writer still has the lock, without."""

@@ -120,19 +120,21 @@ class Injector:
         finally:
             await asyncio.shield(asyncio.ensure_future(self.heal_all()))
 
-    async def carry_out(self, parts: Sequence[PlannedPart], stop: asyncio.Event) -> bool:
+    async def carry_out(self, parts: Sequence[PlannedPart], stop: asyncio.Event, due_ns: int | None = None) -> bool:
         """Do a whole sentence, with its pauses and durations, and heal everything.
 
-        What has no duration lasts until `stop` is set; set early, it ends everything at once. Returns whether the
-        sentence came to its own end. Raises what an injection or a heal raised.
+        What has no duration lasts until `stop` is set; set early, it ends everything at once. `due_ns`: when the
+        sentence was due, if not now. Returns whether it came to its own end. Raises what an injection or a heal raised.
         """
         async with self.healing():
-            for part in parts:
+            for number, part in enumerate(parts):
                 if await self._wait(float(part.after), stop):
                     return False
+                if due_ns is not None:  # of what follows nobody knows beforehand when it is due
+                    due_ns = due_ns + round(float(part.after) * NANOSECONDS_PER_SECOND) if number == 0 else None
                 others = []
                 for each in (*part.during, part.fault):
-                    begun = await self._inject_unless(stop, each)
+                    begun = await self._inject_unless(stop, each, due_ns)
                     if begun is None:
                         return False
                     others.append(begun)
@@ -149,11 +151,13 @@ class Injector:
                 await stop.wait()
             return True
 
-    async def _inject_unless(self, stop: asyncio.Event, planned: PlannedFault) -> Injection | None:
+    async def _inject_unless(
+        self, stop: asyncio.Event, planned: PlannedFault, due_ns: int | None
+    ) -> Injection | None:
         """Inject; None when `stop` was set before it took effect, and what was done of it is healed."""
         if stop.is_set():
             return None
-        injecting = asyncio.ensure_future(self.inject(planned))
+        injecting = asyncio.ensure_future(self.inject(planned, due_ns))
         stopped = asyncio.ensure_future(stop.wait())
         try:
             await asyncio.wait([injecting, stopped], return_when=asyncio.FIRST_COMPLETED)

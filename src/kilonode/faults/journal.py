@@ -152,14 +152,21 @@ def continue_journal(record: Record, clock: Clock) -> Iterator[Journal]:
         yield Journal(record.path, clock, steps_of(record))
 
 
+def announce(journal: Journal, folder: Path) -> None:
+    """Have a journal that lies elsewhere found in `folder` too, where `kilonode fault heal` looks."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    forget_old(folder)
+    (folder / journal.path.name).symlink_to(journal.path.resolve())
+
+
 def steps_of(record: Record) -> dict[int, Step]:
     """The steps of a journal by their numbers."""
     return {entry.number: entry.step for entry in record.entries if entry.step is not None}
 
 
 def journals(folder: Path) -> tuple[Record, ...]:
-    """All journals of a folder, the oldest first. One that cannot be read raises InputError: it may hold a cure."""
-    return tuple(record for path in _paths(folder) if (record := read_journal(path)) is not None)
+    """All journals of a folder, and those announced in it, the oldest first. One that cannot be read raises InputError: it may hold a cure."""
+    return tuple(record for path in _whole_paths(folder) if (record := read_journal(path)) is not None)
 
 
 def read_journal(path: Path) -> Record | None:
@@ -184,12 +191,20 @@ def read_journal(path: Path) -> Record | None:
 
 
 def forget_old(folder: Path) -> None:
-    """Remove old journals in which nothing is left to heal."""
+    """Remove old journals in which nothing is left to heal; of those that lie elsewhere, that they were announced."""
     for path in _paths(folder)[:-KEPT_JOURNALS]:
+        if not path.exists():  # where it lay, it was removed
+            path.unlink(missing_ok=True)
+            continue
         with contextlib.suppress(InputError, FileNotFoundError), hold(path, "", ""):
             record = read_journal(path)
             if record is None or not record.open:
                 path.unlink()
+
+
+def _whole_paths(folder: Path) -> list[Path]:
+    """Where they lie themselves, so that a lock means the same whichever way a journal was found."""
+    return list(dict.fromkeys(path.resolve() for path in _paths(folder) if path.exists()))
 
 
 def _paths(folder: Path) -> list[Path]:

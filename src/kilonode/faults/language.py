@@ -1,15 +1,18 @@
 """The two ends of the language: `parse` a text, or say in one error where it is no sentence and what the nearest is."""
 
+import difflib
 from typing import Final
 
 from kilonode.base.errors import InputError, Problem
 from kilonode.faults.cursor import Cursor, Refusal, Wanted
+from kilonode.faults.examples import EXAMPLES
 from kilonode.faults.model import Sentence
 from kilonode.faults.parsing import read_sentence
 from kilonode.faults.repairing import nearest_sentence
 from kilonode.faults.tokens import LONGEST_CHARACTERS, tokens_of
 
 _MOST_OFFERED: Final = 12
+_MOST_COMPARED: Final = 40
 _LONGEST_SHOWN: Final = 60
 
 
@@ -34,8 +37,14 @@ def parse(text: str) -> Sentence:
             column,
             expected=refusal.expected or _offer(refusal.wanted, at_end=at_end),
             got=got,
-            hint=f"the nearest right sentence: {near}" if near else "",
+            hint=f"the nearest right sentence: {near}" if near else f"such as: {_closest_example(text)}",
         ) from None
+
+
+def _closest_example(text: str) -> str:
+    """The example with the most in common, for what is too far from any sentence."""
+    words = text.lower().split()[:_MOST_COMPARED]
+    return max(EXAMPLES, key=lambda each: difflib.SequenceMatcher(None, words, each.split()).ratio())
 
 
 def _problem(what: str, column: int, *, expected: str, got: str, hint: str = "") -> InputError:
