@@ -20,6 +20,7 @@ from kilonode.base.encoding import encode_json_for_people
 from kilonode.base.errors import InputError
 from kilonode.base.files import write_atomically
 from kilonode.base.units import Duration
+from kilonode.check.criteria import parse_criterion, unknown_name
 from kilonode.history.archive import compact
 from kilonode.history.columns import Floats
 from kilonode.history.journal import SUFFIX, JournalHeader, JournalWriter
@@ -75,6 +76,7 @@ def import_rally(
         costs="unmeasured",
         workers=1,
     )
+    _check_criteria(criteria, [unique for unique, _ in names])
     folder = create_run_folder(runs, name, created)
     write_atomically(folder.experiment_file, print_experiment(experiment).encode())
     environment = ImportedEnvironment(created, TOOL, known)
@@ -96,6 +98,14 @@ def import_rally(
     )
     compact(folder.path, keep_journals=False)
     return folder
+
+
+def _check_criteria(criteria: Sequence[str], workloads: Sequence[str]) -> None:
+    """Raise InputError for one that is wrong, before anything is made."""
+    for text in criteria:
+        problem = unknown_name(parse_criterion(text), dict.fromkeys(workloads))
+        if problem is not None:
+            raise InputError("a criterion names what is not there", problems=[problem])
 
 
 def workload_names(loads: Sequence[RallyLoad]) -> list[tuple[str, str]]:
