@@ -183,8 +183,9 @@ class FlavorSpec(_Record, frozen=True):
     """How many virtual CPUs."""
     memory: Annotated[Size, MORE_THAN_ZERO] = Size(64 * 2**20)
     """How much memory: a whole number of MiB."""
-    disk: Size = Size(0)
-    """How big the root disk is: a whole number of GiB; zero: as big as the image."""
+    disk: Size = Size(2**30)
+    """How big the root disk is: a whole number of GiB; zero: as big as the image, which Nova lets only administrators
+    boot."""
     properties: dict[str, str] = {}
     """Extra specs."""
 
