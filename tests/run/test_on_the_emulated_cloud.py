@@ -91,7 +91,7 @@ async def add_foreign(connection: Connection) -> None:
         await connection.image.post(
             "/images", json={"name": name, "disk_format": "raw", "container_format": "bare", "visibility": "private"}
         )
-        flavor = {"name": name, "vcpus": 1, "ram": 64, "disk": 0}
+        flavor = {"name": name, "vcpus": 1, "ram": 64, "disk": 1}
         await connection.compute.post("/flavors", json={"flavor": flavor})
 
 
