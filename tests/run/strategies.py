@@ -58,7 +58,13 @@ loads: st.SearchStrategy[LoadModel] = st.one_of(
     st.builds(Step, rate, some_rate, some_time, st.integers(1, 50), vus),
 )
 workloads = st.builds(
-    Workload, scenario=st.just("noop"), args=st.just({}), load=loads, start=time, iteration_timeout=some_time
+    Workload,
+    scenario=st.just("noop"),
+    args=st.just({}),
+    load=loads,
+    start=time,
+    iteration_timeout=some_time,
+    objective=st.none() | some_time,
 )
 clouds = st.one_of(
     st.builds(
