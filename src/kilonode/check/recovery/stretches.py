@@ -57,6 +57,7 @@ def find_impaired(baseline: Probes, probes: Probes, objective_s: float) -> list[
     scores = score(baseline, probes, objective_s)
     least = math.log(max(2, len(probes)) / FALSE_ALARMS)
     total = np.cumsum(scores)
+    with_none = np.concatenate(([0.0], total))
     turns = _turns(total.tolist(), least)
     found = []
     for place, (first, last) in enumerate(turns):
@@ -64,7 +65,7 @@ def find_impaired(baseline: Probes, probes: Probes, objective_s: float) -> list[
         before = turns[place + 1][0] if place + 1 < len(turns) else len(probes)
         low = total[first - 1] if first else 0.0
         # Candidates for the last good operation before the stretch, minus one included; and for the last one within it.
-        begin = np.flatnonzero(np.concatenate(([0.0], total))[after + 1 : last + 1] <= low + WITHIN) + after
+        begin = np.flatnonzero(with_none[after + 1 : last + 1] <= low + WITHIN) + after
         end = np.flatnonzero(total[first:before] >= total[last] - WITHIN) + first
         found.append(Impaired(first, last, int(begin[0]), int(begin[-1]) + 1, int(end[0]), int(end[-1]) + 1))
     return found
