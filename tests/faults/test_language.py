@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
 from kilonode.base.errors import InputError
@@ -90,6 +90,7 @@ def test_completing_never_fails(text: str) -> None:
     assert all(word for word in complete(text))
 
 
+@settings(max_examples=300)
 @given(sentences, st.data())
 def test_every_next_word_of_a_sentence_without_names_and_amounts_is_offered(
     sentence: Sentence, data: st.DataObject
@@ -97,6 +98,7 @@ def test_every_next_word_of_a_sentence_without_names_and_amounts_is_offered(
     text = print_sentence(sentence)
     tokens, _ = tokens_of(text)
     token = data.draw(st.sampled_from(tokens))
+    note(token)
     known = {*RESERVED, *(action.value for action in Action)} - {"minority", "majority"}  # these follow an article
     if token.word not in known or (token.word == "one" and text[token.column - 1 :].startswith("one way")):
         return
@@ -263,6 +265,9 @@ NAMES = {Kind.SERVICE: ("api", "scheduler", "two words"), Kind.NODE: ("compute-0
         ("freeze api for ", ("10s",)),
         ("degrade network on one node with l", ("loss",)),
         ("partition api into m", ("minority", "majorities")),
+        ("kill api, ", ("api", "scheduler", "'two words'", "then")),
+        ("degrade api with delay 1s, ", ("jitter", "loss", "bandwidth", "then")),
+        ("freeze api for 1s, ", ("then",)),
         ("xyz ", ()),
         ("kill api for 5 parsecs ", ()),
     ],

@@ -28,6 +28,11 @@ class Wanted(msgspec.Struct, frozen=True):
     """For names: of what, as in `model.Kind`."""
 
 
+def name_of(kind: str, example: str) -> Wanted:
+    """That the name of such a thing is wanted."""
+    return Wanted(f"the name of a {kind}", example, kind)
+
+
 class Refusal(Exception):  # noqa: N818  (a way to come back, not an error that anybody sees)
     """The tokens are no sentence: at this one."""
 
@@ -95,7 +100,7 @@ class Cursor:
 
     def name(self, kind: str, example: str) -> str:
         """Read a name; empty when there is none."""
-        self._want(Wanted(f"the name of a {kind}", example, kind))
+        self._want(name_of(kind, example))
         return self.tokens[self.index - 1].text if self._pass(self.is_name()) else ""
 
     def offer(self, *words: str) -> None:
@@ -105,7 +110,15 @@ class Cursor:
 
     def offer_name(self, kind: str, example: str) -> None:
         """Say that a name could stand here without reading it."""
-        self._want(Wanted(f"the name of a {kind}", example, kind))
+        self._want(name_of(kind, example))
+
+    def offer_after_comma(self, *wanted: Wanted) -> None:
+        """Where a comma is the last token, say what could follow it. The comma is not read."""
+        if self.peek() == "," and self.index + 1 == len(self.tokens):
+            self.index += 1
+            for each in wanted:
+                self._want(each)
+            self.index -= 1
 
     def whole_number(self, words: str, most: int = 100_000, example: str = "2") -> int:
         """Read a whole number from one on; zero when there is none."""

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from kilonode.base.units import Duration
-from kilonode.faults.cursor import Cursor
+from kilonode.faults.cursor import Cursor, Wanted
 from kilonode.faults.model import (
     Action,
     Fault,
@@ -42,6 +42,7 @@ def read_sentence(cursor: Cursor) -> Sentence:
     """The sentence that all tokens are. Raises Refusal."""
     parts = [_part(cursor)]
     while not cursor.at_end:
+        cursor.offer_after_comma(Wanted("then"))
         if cursor.peek() == "," and cursor.peek(1) == "then":
             cursor.comma()
         cursor.need("then")

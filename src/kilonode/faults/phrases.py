@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from kilonode.faults.cursor import Cursor
+from kilonode.faults.cursor import Cursor, Wanted, name_of
 from kilonode.faults.model import Choice, Kind, Link, Nodes, Pick, Target
 from kilonode.faults.words import ALL, LINK, MEMBERS, NODES, NUMBERS, ONE, is_one
 
@@ -24,6 +24,8 @@ EXAMPLES: Final = {
     Kind.ENDPOINT: "keystone",
     Kind.DISK: "/var/lib/mysql",
 }
+
+_LINK_FIELDS: Final = {"loss": "loss_percent", "bandwidth": "bandwidth_bits_per_s"}
 
 
 def choice(cursor: Cursor) -> Choice:
@@ -64,7 +66,7 @@ def _number(cursor: Cursor) -> int:
 def names(cursor: Cursor, kind: Kind) -> tuple[str, ...]:
     """`a`, `a and b`, `a, b and c`; at least one."""
     found = [_name(cursor, kind) or cursor.refuse()]
-    while _goes_on(cursor):
+    while _goes_on(cursor, kind):
         found.append(_name(cursor, kind) or cursor.refuse())
     return tuple(found)
 
@@ -73,8 +75,9 @@ def _name(cursor: Cursor, kind: Kind) -> str:
     return cursor.name(kind.value, EXAMPLES[kind])
 
 
-def _goes_on(cursor: Cursor) -> bool:
+def _goes_on(cursor: Cursor, kind: Kind) -> bool:
     """Read the comma or the `and` between two of a list; a comma before anything but a name is not of the list."""
+    cursor.offer_after_comma(name_of(kind.value, EXAMPLES[kind]))
     if cursor.peek() == "," and (cursor.is_name(1) or cursor.peek(1) == "and"):
         cursor.comma()
         cursor.word("and")
@@ -93,7 +96,8 @@ def nodes(cursor: Cursor, *, before_link: bool = False) -> Nodes:
 def nodes_after(cursor: Cursor, how: Choice, *, before_link: bool = False) -> Nodes:
     """What follows the count of nodes."""
     named: tuple[str, ...] = ()
-    if word := _plain_or_plural(cursor, NODES, is_one(how, 0)):
+    cursor.offer(*_nodes_words(how))
+    if word := cursor.word(*_nodes_words(how), *NODES):
         if _is_list(cursor):
             named = names(cursor, Kind.NODE)
         elif how.pick is Pick.NAMED and word == NODES[1]:
@@ -105,6 +109,11 @@ def nodes_after(cursor: Cursor, how: Choice, *, before_link: bool = False) -> No
         # One name before `nodes` is a count that is not understood rather than a name.
         cursor.need(NODES[0] if len(named) == 1 else NODES[1])
     return Nodes(how, named, _services(cursor, before_link=before_link))
+
+
+def _nodes_words(how: Choice) -> tuple[str, ...]:
+    """What nodes may be called after such a count; without one their names tell how many they are."""
+    return NODES if how.pick is Pick.NAMED else NODES[:1] if is_one(how, 0) else NODES[1:]
 
 
 def _is_list(cursor: Cursor) -> bool:
@@ -161,7 +170,7 @@ def group(cursor: Cursor, kinds: frozenset[Kind]) -> Target:
     how = choice(cursor)
     if cursor.peek() in NODES or (cursor.is_name() and _nodes_follow(cursor)):
         return Target(Kind.NODE, nodes=nodes_after(cursor, how))
-    cursor.offer(NODES[0] if is_one(how, 0) else NODES[1])
+    cursor.offer(*_nodes_words(how))
     target = members_after(cursor, kinds, how)
     if cursor.word("on"):
         return msgspec.structs.replace(target, nodes=nodes(cursor))
@@ -185,15 +194,21 @@ def link(cursor: Cursor) -> Link:
         "loss": lambda: cursor.percent() or cursor.refuse(),
         "bandwidth": cursor.bandwidth,
     }
-    fields = {"loss": "loss_percent", "bandwidth": "bandwidth_bits_per_s"}
     while True:
-        # Jitter is of a delay, so it is not offered before there is one.
-        left = [word for word in LINK if getattr(found, fields.get(word, word)) is None]
-        offered = tuple(word for word in left if word != "jitter" or found.delay is not None)
-        word = cursor.one_of(offered) or cursor.refuse()
-        found = msgspec.structs.replace(found, **{fields.get(word, word): readers[word]()})
+        word = cursor.one_of(_left(found)) or cursor.refuse()
+        found = msgspec.structs.replace(found, **{_LINK_FIELDS.get(word, word): readers[word]()})
+        cursor.offer_after_comma(*(Wanted(word) for word in _left(found)))
         if cursor.peek() == "," and cursor.peek(1) in (*LINK, "and"):
             cursor.comma()
             cursor.word("and")
         elif not cursor.word("and"):
             return found
+
+
+def _left(link: Link) -> tuple[str, ...]:
+    """What is not said yet. Jitter is of a delay, so it is not offered before there is one."""
+    return tuple(
+        word
+        for word in LINK
+        if getattr(link, _LINK_FIELDS.get(word, word)) is None and (word != "jitter" or link.delay is not None)
+    )
