@@ -151,9 +151,7 @@ class Injector:
                 await stop.wait()
             return True
 
-    async def _inject_unless(
-        self, stop: asyncio.Event, planned: PlannedFault, due_ns: int | None
-    ) -> Injection | None:
+    async def _inject_unless(self, stop: asyncio.Event, planned: PlannedFault, due_ns: int | None) -> Injection | None:
         """Inject; None when `stop` was set before it took effect, and what was done of it is healed."""
         if stop.is_set():
             return None
