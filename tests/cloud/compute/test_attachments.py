@@ -156,7 +156,7 @@ async def test_a_security_group_reaches_the_ports() -> None:
         assert (await compute.act(server_id, "removeSecurityGroup", {"name": "default"})).status == 202
         view = (await compute.ok("GET", f"/servers/{server_id}"))["server"]
         assert view["security_groups"] == [{"name": "web"}]
-        assert (await compute.act(server_id, "addSecurityGroup", {"name": "nobody"})).status == 400
+        assert (await compute.act(server_id, "addSecurityGroup", {"name": "nobody"})).status == 404
 
 
 async def test_a_volume_is_attached_used_and_free_again() -> None:

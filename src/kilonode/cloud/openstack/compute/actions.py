@@ -193,13 +193,14 @@ async def _trigger_crash_dump(request: Request, entry: Entry[Server], arguments:
 
 async def _add_security_group(request: Request, entry: Entry[Server], arguments: Any) -> Response:
     name = _group_name(arguments)
+    groups = dict.fromkeys([*entry.value.security_groups, name])
     try:
-        neighbours.check_security_groups(request.cloud, request.caller, (name,))
+        return await _change_groups(request, entry, tuple(groups))
     except Fault as fault:
+        if fault.status != 400:
+            raise
         words = f"Security group {name} is not found for project {entry.value.project_id}"
         raise Fault(404, words) from fault
-    groups = dict.fromkeys([*entry.value.security_groups, name])
-    return await _change_groups(request, entry, tuple(groups))
 
 
 async def _remove_security_group(request: Request, entry: Entry[Server], arguments: Any) -> Response:
