@@ -17,10 +17,11 @@ from kilonode.history.archive import read_history
 from kilonode.history.columns import History
 from kilonode.load.plan import WorkerPlan
 from kilonode.load.progress import Progress
-from kilonode.run.conductor import OVERDUE_S, Conductor, Surroundings
+from kilonode.run.conductor import OVERDUE_S, Conductor
 from kilonode.run.folder import RunRecord, RunState, create_run_folder
 from kilonode.run.interruption import Interruption
 from kilonode.run.reading import read_text
+from kilonode.run.surroundings import Surroundings
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 LOAD_S, DRAIN_S = 60.0, 5.0

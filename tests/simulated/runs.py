@@ -11,12 +11,13 @@ from kilonode.check.results import Results, StepResults, WorkloadResults
 from kilonode.cli.generators import open_generator
 from kilonode.cli.target import target_of
 from kilonode.clients.openstack.connections import Connections
-from kilonode.run.conductor import Conductor, Surroundings
+from kilonode.run.conductor import Conductor
 from kilonode.run.evaluation import evaluate_run
 from kilonode.run.folder import RunFolder, RunRecord, RunState, create_run_folder
 from kilonode.run.interruption import Interruption
 from kilonode.run.leftovers import find_leftovers
 from kilonode.run.reading import read_text
+from kilonode.run.surroundings import Surroundings
 
 RUN_ID = "00c0ffee"
 
@@ -105,7 +106,9 @@ def do_run(
             Connections(clock, target.open_transport) as connections,
         ):
             generator = open_generator(clock, target.open_transport)
-            around = Surroundings(clock, target.access, connections.connect, generator, watcher, 0)
+            around = Surroundings(
+                clock, target.access, connections.connect, generator, watcher, 0, drivers=target.drivers
+            )
             record = await Conductor(experiment, folder, first, around, interruption).run()
             left = 0
             if target.access is not None:

@@ -9,7 +9,7 @@ from kilonode.clients.openstack.connections import OpenTransport
 from kilonode.clients.transport import DEFAULT_TIMEOUT_S, BodyStream, HeaderPairs, Response
 from kilonode.load.local import LocalWorkers
 from kilonode.load.processes import WorkerProcesses
-from kilonode.run.conductor import Generator
+from kilonode.run.surroundings import Generator
 
 
 def open_generator(clock: Clock, open_transport: OpenTransport | None) -> Generator:

@@ -22,6 +22,7 @@ from kilonode.base.randomness import Randomness
 from kilonode.base.simulation import run_simulated
 from kilonode.check.results import Results, Verdict
 from kilonode.cli.campaigning import campaign_document, figures_of, report_campaign
+from kilonode.cli.fault_targets import journal_folder
 from kilonode.cli.generators import open_generator
 from kilonode.cli.output import give_json, say
 from kilonode.cli.reporting import report_run
@@ -33,7 +34,7 @@ from kilonode.clients.openstack.connections import Connections
 from kilonode.report.campaign_words import flat_facts
 from kilonode.report.live import LiveView
 from kilonode.run.campaign import Campaign, PointResult, open_campaign, run_campaign
-from kilonode.run.conductor import Conductor, Surroundings
+from kilonode.run.conductor import Conductor
 from kilonode.run.environment import describe_cloud, describe_environment
 from kilonode.run.evaluation import evaluate_run
 from kilonode.run.experiment import Experiment
@@ -43,6 +44,7 @@ from kilonode.run.interruption import Interruption
 from kilonode.run.loading import choose_workers
 from kilonode.run.reading import Point, ReadExperiment, read_experiment
 from kilonode.run.setbacks import hint_for
+from kilonode.run.surroundings import Surroundings
 
 EXIT_CODES: Final = {Verdict.VALID: 0, Verdict.INVALID: 1, Verdict.UNKNOWN: 3}
 ABORTED: Final = 4
@@ -273,6 +275,8 @@ async def _conduct_on(
                 pid=os.getpid(),
                 services=target.services,
                 meters=target.meters,
+                drivers=target.drivers,
+                journals=None if clock.simulated else journal_folder(),
             )
             record = await Conductor(experiment, folder, record, surroundings, interruption).run()
             view.stage("end")

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from kilonode.base.clock import Clock
+from kilonode.base.clock import Clock, RealClock
 from kilonode.base.errors import InputError
 from kilonode.base.processes import identify
 from kilonode.cli.connecting import real_access
+from kilonode.cli.fault_targets import drivers_for
 from kilonode.cli.stacks import (
     Note,
     StackKeeper,
@@ -33,6 +34,7 @@ from kilonode.cloud.role_counts import RoleCounts
 from kilonode.cloud.simulated import SimulatedCloud
 from kilonode.cloud.sites import with_sites
 from kilonode.cloud.usage import CloudServices
+from kilonode.faults.registry import Drivers
 from kilonode.run.census import ServiceSource
 from kilonode.run.costs import Meter
 from kilonode.run.environment import ServiceFacts
@@ -59,6 +61,8 @@ class Target:
     """Which processes the cloud's services are; None: they run elsewhere, or on virtual time."""
     meters: tuple[Meter, ...] = ()
     """What servers of the cloud say of themselves."""
+    drivers: Drivers | None = None
+    """What can break it; None: nothing can."""
     software: tuple[ServiceFacts, ...] = ()
     """What the cloud runs on, where that is known."""
     settings: Mapping[str, str | int | bool] = field(default_factory=dict)
@@ -103,7 +107,8 @@ async def target_of(
             yield target
     else:
         access = real_access(cloud.openstack)
-        yield Target(access, name=cloud.openstack or access.cloud)
+        name = cloud.openstack or access.cloud
+        yield Target(access, name=name, drivers=drivers_for(name, clock))
 
 
 def cloud_name(experiment: Experiment, run_id: str, keeper: StackKeeper | None, *, simulated: bool) -> str:
@@ -165,7 +170,14 @@ async def _emulated(cloud: EmulatedCloud, run_id: str, seed: int, interruption: 
             raise InputError("the emulated cloud's state is gone", where=status.folder)
         whole = msgspec.structs.replace(record.settings, secrets=secrets)
         access = access_of(access_facts(whole), name)
-        yield Target(access, name=name, emulated=True, nodes=cloud.nodes, services=CloudServices(folder))
+        yield Target(
+            access,
+            name=name,
+            emulated=True,
+            nodes=cloud.nodes,
+            services=CloudServices(folder),
+            drivers=drivers_for(name, RealClock()),
+        )
     finally:
         with contextlib.suppress(InputError):
             await launch.down(state, name, lambda line: None, purge=True)
@@ -185,6 +197,7 @@ async def _stack(
                 nodes=site.settings.nodes,
                 services=StackServices(site),
                 meters=meters,
+                drivers=drivers_for(site.folder.name, clock),
                 software=service_facts(site),
                 settings=stack_facts(site),
             )

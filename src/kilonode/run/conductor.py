@@ -7,26 +7,23 @@ It writes no numbers: those come from the history, by `kilonode.run.evaluation`.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import msgspec
 
-from kilonode.base.clock import NANOSECONDS_PER_SECOND, Clock
+from kilonode.base.clock import NANOSECONDS_PER_SECOND
 from kilonode.base.errors import AbortError, InputError, LabError, OperationError, trim
 from kilonode.base.units import format_seconds
-from kilonode.check.live import LiveReport
 from kilonode.check.live_criteria import LiveCriteria
 from kilonode.clients.openstack.access import Access
-from kilonode.load.plan import WorkerPlan
-from kilonode.load.progress import Progress
-from kilonode.run.census import Census, ServiceSource
+from kilonode.run.census import Census
 from kilonode.run.cleanup import CleanupReport, clean
 from kilonode.run.consistency import settle_s_of, take_stock
-from kilonode.run.costs import CostSampler, Meter
+from kilonode.run.costs import CostSampler
+from kilonode.run.disrupting import Disruptor, JournalHead
+from kilonode.run.disruption_plans import load_end_s, plan_disruptions
 from kilonode.run.experiment import Experiment
 from kilonode.run.facts import criterion_rules, workload_facts
 from kilonode.run.folder import RunFolder, RunRecord, RunState
@@ -37,74 +34,12 @@ from kilonode.run.phases import Phases, RunPhase
 from kilonode.run.recording import Recording
 from kilonode.run.references import resolve_references
 from kilonode.run.setup import Prepared, prepare
-from kilonode.run.tenants import Connect
+from kilonode.run.surroundings import Generator, Surroundings
 
 ZERO_LEAD_S: Final = 0.3
 """How long after all workers are ready the load begins: time for the word to reach every worker."""
 OVERDUE_S: Final = 30.0
 """How long after the end of the drain workers may take before they are ended: one that hangs must not hold up a run."""
-
-
-class Watcher(Protocol):
-    """Somebody who watches a run: the live view."""
-
-    def stage(self, name: str) -> None:
-        """The run enters a stage: `idle`, `connect`, `setup`, `load`, `drain`, `settle`, `cleanup`."""
-        ...
-
-    def note(self, text: str) -> None:
-        """Something worth a line."""
-        ...
-
-    def progress(self, report: LiveReport) -> None:
-        """What one worker did since it last said so."""
-        ...
-
-
-class Generator(Protocol):
-    """Makes the load of one run, by any number of workers."""
-
-    async def prepare(self, plans: Sequence[WorkerPlan]) -> None:
-        """Start the workers and wait until each has logged in and is ready."""
-        ...
-
-    def begin(self, zero_ns: int) -> None:
-        """The load begins at this instant of the clock."""
-        ...
-
-    def progress(self) -> AsyncIterator[Progress]:
-        """What the workers report, until all of them have ended."""
-        ...
-
-    def stop(self) -> None:
-        """Start nothing new; let what runs finish within the drain."""
-        ...
-
-    async def close(self) -> None:
-        """End what still runs, at once."""
-        ...
-
-    def problems(self) -> list[str]:
-        """What went wrong with workers, for people: one that died, one that was not ready in time."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a run is given."""
-
-    clock: Clock
-    access: Access | None
-    """The cloud's own login; None: the experiment has no cloud."""
-    connect: Connect
-    """Logs in."""
-    generator: Generator
-    watcher: Watcher
-    pid: int
-    services: ServiceSource | None = None
-    """Which processes the cloud's services are, where they run on this machine; None: not known, or virtual time."""
-    meters: tuple[Meter, ...] = ()
-    """What servers of the cloud say of themselves."""
 
 
 class Conductor:
@@ -177,6 +112,7 @@ class Conductor:
 
     async def _lead(self) -> None:
         self._enter_phase(RunPhase.SETUP)
+        disruptor = await self._interruption.unless_requested(self._plan_disruptions())
         prepared = await self._interruption.unless_requested(self._prepare())
         self._enter(RunState.SETUP, "workers")
         plans = worker_plans(
@@ -192,13 +128,22 @@ class Conductor:
             self._update(state=RunState.LOAD, zero_utc=self._clock.utc() + lead)
             self._around.watcher.stage("load")
             generator.begin(zero_ns)
-            await self._follow(generator, zero_ns)
+            end_ns = zero_ns + round(load_end_s(self._experiment) * NANOSECONDS_PER_SECOND)
+            async with disruptor.beside(zero_ns, end_ns, self._interruption, self._folder.faults_folder):
+                await self._follow(generator, zero_ns, end_ns, disruptor)
         finally:
             await generator.close()
         for problem in generator.problems():
             self._around.watcher.note(problem)
         self._update(problems=tuple(generator.problems()))
         await self._take_stock(prepared)
+
+    async def _plan_disruptions(self) -> Disruptor:
+        """Find what will be disrupted, before anything is made. Raises InputError when something is not there."""
+        around, run = self._around, self._record
+        found = await plan_disruptions(self._experiment, run.seed, around.drivers)
+        head = JournalHead(words=f"run {run.run_id}", cloud=run.cloud, announced=around.journals)
+        return Disruptor(found, around.drivers, head, self._clock, self._recorder.record, around.watcher.note)
 
     async def _take_stock(self, prepared: Prepared) -> None:
         """Look what there is on the cloud now, where somebody wants to know; given up when the user wants no more."""
@@ -229,15 +174,14 @@ class Conductor:
         )
         return await resolve_references(connection, self._experiment, prepared)
 
-    async def _follow(self, generator: Generator, zero_ns: int) -> None:
+    async def _follow(self, generator: Generator, zero_ns: int, end_ns: int, disruptor: Disruptor) -> None:
         """Watch the load until all workers have ended or should have, or the user wants it ended at once."""
         facts = [workload_facts(name, workload) for name, workload in self._experiment.workloads.items()]
         watch = LiveCriteria(criterion_rules(self._experiment), facts)
         tasks = [
-            asyncio.create_task(self._pass_on(generator, watch), name="progress"),
+            asyncio.create_task(self._pass_on(generator, watch, disruptor), name="progress"),
             asyncio.create_task(self._stop_when_asked(generator, zero_ns), name="stop"),
         ]
-        end_ns = zero_ns + round(max(one.end_s for one in facts) * NANOSECONDS_PER_SECOND)
         overdue = asyncio.create_task(self._wait_until_overdue(end_ns), name="overdue")
         if self._experiment.timeout is not None:
             tasks.append(asyncio.create_task(self._time_out(float(self._experiment.timeout)), name="timeout"))
@@ -253,10 +197,11 @@ class Conductor:
                 task.cancel()
             await asyncio.gather(*tasks, at_once, overdue, return_exceptions=True)
 
-    async def _pass_on(self, generator: Generator, watch: LiveCriteria) -> None:
+    async def _pass_on(self, generator: Generator, watch: LiveCriteria, disruptor: Disruptor) -> None:
         async for progress in generator.progress():
             report = live_report(progress)
             self._around.watcher.progress(report)
+            disruptor.add(report)
             broken = watch.add(report)
             if broken is not None:
                 self._interruption.request_gently(broken.reason, broken.criterion)

@@ -17,6 +17,7 @@ from kilonode.base.encoding import MORE_THAN_ZERO
 from kilonode.base.expectations import NAME_PATTERN
 from kilonode.base.units import Duration, Rate, Size
 from kilonode.load.models import LoadModel
+from kilonode.run.disruptions import Disruption
 
 STAGE_PROFILES = ("instant", "fast", "liberty-1000", "nova-2026")
 """The profiles of stages that the emulated cloud comes with."""
@@ -332,6 +333,8 @@ class Experiment(_Record, frozen=True, kw_only=True):
     """The load: any number of workloads, all at once."""
     criteria: tuple[str | CriterionItem, ...] = ()
     """What must hold for the verdict to be valid."""
+    disruptions: tuple[Disruption, ...] = ()
+    """What is broken on purpose during the load, and healed at its end at the latest."""
     costs: Literal["unmeasured"] | Costs = Costs()
     """How it is measured what the cloud's services use; `unmeasured`: not at all."""
     consistency: bool | Consistency = False

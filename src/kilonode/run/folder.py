@@ -5,6 +5,7 @@
         environment.json   versions, hardware, git commit, facts about the cloud; never a secret
         run.json           `RunRecord`: run id, state, process id, instants
         journal/           what the workers wrote while the run went on: journals, and what was asked of the cloud
+        faults/            what heals the run's disruptions, written before each of them
         inventory.json.gz  what there was on the cloud after the load, where somebody wanted to know
         history.parquet    the same, compact, once the run has ended; samples.parquet beside it
         verdict.json       all numbers and the verdict
@@ -112,6 +113,7 @@ class RunFolder:
         self.environment_file = path / "environment.json"
         self.record_file = path / RECORD_FILE
         self.journal_folder = path / "journal"
+        self.faults_folder = path / "faults"
         self.history_file = path / "history.parquet"
         self.samples_file = path / "samples.parquet"
         self.inventory_file = path / "inventory.json.gz"

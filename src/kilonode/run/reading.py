@@ -16,13 +16,14 @@ from kilonode.base.errors import InputError, Problem
 from kilonode.base.validation import INVALID, Validator
 from kilonode.base.yaml_document import MOST_BYTES, read_document
 from kilonode.base.yaml_nodes import Mapping, describe
+from kilonode.run.disruption_rules import check_disruptions
 from kilonode.run.experiment import STAGE_PROFILES, Experiment
 from kilonode.run.matrix import Combination, apply_combination, combinations, read_axes
 from kilonode.run.overrides import apply_settings
 from kilonode.run.parameters import fill_in
 from kilonode.run.printing import print_experiment
 from kilonode.run.probing import spread_probes
-from kilonode.run.rules import NOT_YET, check_rules, without_keys
+from kilonode.run.rules import check_rules
 from kilonode.run.scenario_rules import check_scenarios
 
 
@@ -110,9 +111,9 @@ def _read_point(tree: Mapping, combination: Combination, folder: Path) -> tuple[
     filled, fill_problems = fill_in(chosen)
     filled, probe_problems = spread_probes(filled)
     validator = Validator()
-    value = validator.read(without_keys(filled, frozenset(NOT_YET)), Experiment)
+    value = validator.read(filled, Experiment)
     problems += fill_problems + probe_problems + validator.problems
-    problems += check_rules(filled) + check_scenarios(filled, folder)
+    problems += [*check_rules(filled), *check_disruptions(filled), *check_scenarios(filled, folder)]
     if problems or value is INVALID:
         return None, problems
     return with_absolute_paths(value, folder), problems

@@ -26,18 +26,11 @@ SHORTEST_EVERY: Final = Duration(0.2)
 LONGEST_EVERY: Final = Duration(60)
 LONGEST_IDLE: Final = Duration(600)
 CLOUDS: Final = tuple(Cloud.__struct_fields__)
-NOT_YET: Final = {"disruptions": "this version of Kilonode cannot disrupt a cloud"}
-"""Keys of the format that this version does not know how to follow, and why."""
 
 
 def check_rules(root: Mapping) -> list[Problem]:
     """Every broken rule."""
     return [problem for rule in RULES for problem in rule(root)]
-
-
-def without_keys(root: Mapping, keys: frozenset[str]) -> Mapping:
-    """The mapping without these keys."""
-    return Mapping(tuple(entry for entry in root.entries if entry.key not in keys), root.place)
 
 
 def find(root: Node, *steps: str) -> Node | None:
@@ -60,12 +53,6 @@ def named_entries(root: Mapping, key: str) -> Iterator[tuple[str, str, Node]]:
     if isinstance(node, Mapping):
         for entry in node.entries:
             yield f"{key}.{entry.key}", entry.key, entry.value
-
-
-def _known_keys_of_the_future(root: Mapping) -> Iterator[Problem]:
-    for entry in root.entries:
-        if entry.key in NOT_YET:
-            yield entry.place.problem(NOT_YET[entry.key], path=entry.key, hint=f"leave {entry.key}: out")
 
 
 def _one_cloud(root: Mapping) -> Iterator[Problem]:
@@ -170,7 +157,6 @@ def _loads_make_load(root: Mapping) -> Iterator[Problem]:
 
 
 RULES: Final[tuple[Rule, ...]] = (
-    _known_keys_of_the_future,
     _one_cloud,
     _setup_needs_a_cloud,
     _addresses_suffice,
