@@ -8,6 +8,8 @@ not yet known to be for any service: it is answered in the words of the token ch
 import asyncio
 import contextlib
 import resource
+import socket
+import struct
 from enum import Enum
 from http import HTTPStatus
 from typing import Any, Final
@@ -16,12 +18,15 @@ import httptools
 import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from kilonode.cloud.door import RESET
 from kilonode.cloud.limits import Limits
 
 LOOK_EVERY_S: Final = 1.0
 SPARE_FILES: Final = 128
 """Open files that are not for clients: the store, logs, image data."""
 RETRY_AFTER_S: Final = 1
+_NO_LINGER: Final = struct.pack("ii", 1, 0)
+"""What is not yet sent is thrown away, and the client is told that the connection is no more."""
 
 
 class _Phase(Enum):
@@ -134,6 +139,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A request begins."""
         super().on_message_begin()
+        self.scope["extensions"] = {RESET: self.reset}
         self._begin(_Phase.HEAD)
 
     def on_url(self, url: bytes) -> None:
@@ -164,6 +170,12 @@ class GuardedProtocol(HttpToolsProtocol):
         """The request is whole."""
         super().on_message_complete()
         self._begin(_Phase.NOTHING)
+
+    def reset(self) -> None:
+        """End the connection at once, as a server does that has died."""
+        with contextlib.suppress(OSError):
+            self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+        self.transport.abort()
 
     def look(self, now_s: float) -> None:
         """End the connection when the client takes too long."""

@@ -52,7 +52,7 @@ async def run(folder: StateFolder, process: str) -> None:
         store, shared = await _open_stores(folder, record, region, opened)
         settings = _settings(folder, record, region)
         roles = roles_of(process, settings.roles)
-        serve_api = partial(_serve_api, cues=cues)
+        serve_api = partial(_serve_api, cues=cues, door=(folder.path, process, region))
         running = run_roles(roles, store, RealClock(), settings, serve_api, shared, cues=cues)
         work = asyncio.create_task(running, name=process)
         _end_when_told(work, cues)
@@ -60,13 +60,14 @@ async def run(folder: StateFolder, process: str) -> None:
             await work
 
 
-async def _serve_api(cloud: Cloud, cues: Cues) -> None:
+async def _serve_api(cloud: Cloud, cues: Cues, door: tuple[Path, str, str]) -> None:
+    from kilonode.cloud.door import Door, watched
     from kilonode.cloud.openstack.application import open_application
     from kilonode.cloud.serving import serve
 
-    application = await open_application(cloud)
+    application = Door(await open_application(cloud), *door, cloud.clock)
     # It listens only now: who connects before the role can answer is refused, as with any server that is down.
-    with inherited(_inherited(PORT_VARIABLE)) as listener:
+    with inherited(_inherited(PORT_VARIABLE)) as listener, watched(application):
         limits = cloud.settings.services.limits
         await serve(application, listener, ready=cues.ready, drain=cues.drain, limits=limits)
 
