@@ -44,7 +44,7 @@ def main() -> int:
     parser.add_argument("services", nargs="*", metavar="SERVICE", help=f"{', '.join(SERVICES)}; all without one")
     parser.add_argument("--name", default="stack", help="the name of the stack to record")
     parser.add_argument("--all", action="store_true", help="print the differences that have a reason too")
-    chosen = parser.parse_args()
+    chosen = parser.parse_intermixed_args()
     unknown = [name for name in chosen.services if name not in SERVICES]
     if unknown:
         parser.error(f"unknown service {unknown[0]!r}; expected one of: {', '.join(SERVICES)}")
