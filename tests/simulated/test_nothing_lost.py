@@ -14,11 +14,12 @@ from kilonode.cli.generators import open_generator
 from kilonode.clients.openstack.connections import Connections
 from kilonode.cloud.context import CloudSettings
 from kilonode.cloud.role_counts import RoleCounts
-from kilonode.run.conductor import Conductor, Surroundings
+from kilonode.run.conductor import Conductor
 from kilonode.run.consistency import read_evidence
 from kilonode.run.folder import RunRecord, RunState, create_run_folder
 from kilonode.run.interruption import Interruption
 from kilonode.run.reading import read_text
+from kilonode.run.surroundings import Surroundings
 from tests.simulated.killing import KillableCloud
 from tests.simulated.runs import RUN_ID, Watcher
 
