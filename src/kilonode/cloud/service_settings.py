@@ -43,6 +43,9 @@ class ImageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whether there is a cache of image data to be managed."""
     second_endpoint: bool = False
     """A second endpoint over the same images, with a cache of its own, in the catalog as `image_remote`."""
+    secure_hash: bool = True
+    """Whether the data of a location that is added is read and its digests are worked out; otherwise what the user says
+    of them is believed, and nothing is said of a checksum. Glance's `do_secure_hash`."""
     check_formats: bool = True
     """Whether data must be of the format that its image says. Compute checks what it boots in any case."""
 

@@ -202,6 +202,21 @@ async def test_an_image_is_registered_where_it_is_and_its_digest_is_worked_out_o
             assert (image["status"], image["os_hash_algo"], image["os_hash_value"]) == ("queued", None, None)
 
 
+async def test_digests_are_believed_where_the_settings_say_that_none_are_worked_out() -> None:
+    with web_server({"/images/disk": DATA}) as address:
+        async with openstack(services=settings(address, secure_hash=False)) as cloud:
+            url = f"{address}images/disk"
+            said = {"os_hash_algo": "sha512", "os_hash_value": "beefdead" * 16}
+            for validation, shown in ((said, "beefdead" * 16), (None, None)):
+                image_id = await make(cloud)
+                body = {"url": url} | ({"validation_data": validation} if validation else {})
+                await cloud.good("POST", f"{PLACE}/images/{image_id}/locations", body, token=cloud.demo)
+                assert (await ended_task(cloud, image_id))["status"] == "success"
+                image = await show(cloud, image_id)
+                assert (image["status"], image["size"], image["checksum"]) == ("active", len(DATA), None)
+                assert image["os_hash_value"] == shown
+
+
 async def test_each_endpoint_has_a_cache_of_its_own_over_the_same_images() -> None:
     async with openstack(services=settings(cache=True, second_endpoint=True)) as cloud:
         image_id = await make(cloud)

@@ -8,17 +8,20 @@ import asyncio
 import os
 import sys
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
 
 from kilonode.base.errors import InputError
 from kilonode.cloud.launch import UpSettings, down, up
+from kilonode.cloud.service_settings import ServiceSettings
 from tests.conformance.tempest import environment, page
 from tests.conformance.tempest.configuration import STAGES, service_settings, write_configuration
 from tests.conformance.tempest.image_server import image_server
 from tests.conformance.tempest.running import SERVICES, Outcome, run, write_workspace
+from tests.conformance.tempest.variants import VARIANTS, together
 
 CLOUD = "tempest"
 NODES = 20
@@ -64,26 +67,40 @@ def _run_all(chosen: argparse.Namespace, temporary: Path) -> None:
     with image_server(chosen.images_port) as images_at:
         if chosen.clouds_file:
             write_configuration(workspace.absolute(), chosen.clouds_file, chosen.cloud, images_at)
-            _run_services(chosen, workspace)
+            _run_services(chosen, workspace, {})
             return
-        state = temporary / "state"
-        services = service_settings(images_at)
-        try:
-            settings = UpSettings(state=state, name=CLOUD, nodes=NODES, stages=STAGES, services=services, port=0)
-            brought_up = asyncio.run(up(settings, print))
-            write_configuration(workspace.absolute(), Path(brought_up.clouds_file), CLOUD, images_at)
-            _run_services(chosen, workspace)
-        finally:
-            with suppress(InputError):
-                asyncio.run(down(state, CLOUD, print))
+        settings = service_settings(images_at)
+        wanted = [] if chosen.tests else list(chosen.services or SERVICES)
+        elsewhere: dict[str, list[Outcome]] = {}
+        for variant in VARIANTS:
+            if variant.service in wanted:
+                print(f"{variant.service}, {variant.name}:")
+                with _cloud(temporary / "state", variant.services(settings)) as clouds_file:
+                    write_configuration(workspace.absolute(), clouds_file, CLOUD, images_at, variant.told)
+                    elsewhere.setdefault(variant.service, []).extend(run(workspace, variant.tests, chosen.concurrency))
+        with _cloud(temporary / "state", settings) as clouds_file:
+            write_configuration(workspace.absolute(), clouds_file, CLOUD, images_at)
+            _run_services(chosen, workspace, elsewhere)
 
 
-def _run_services(chosen: argparse.Namespace, workspace: Path) -> None:
+@contextmanager
+def _cloud(state: Path, services: ServiceSettings) -> Iterator[Path]:
+    """A cloud with services like that, and where its clouds.yaml is."""
+    try:
+        settings = UpSettings(state=state, name=CLOUD, nodes=NODES, stages=STAGES, services=services, port=0)
+        yield Path(asyncio.run(up(settings, print)).clouds_file)
+    finally:
+        with suppress(InputError):
+            asyncio.run(down(state, CLOUD, print, purge=True))
+
+
+def _run_services(chosen: argparse.Namespace, workspace: Path, elsewhere: Mapping[str, list[Outcome]]) -> None:
+    """`elsewhere`: what became of the tests of variants, by service."""
     if chosen.tests:
         _print(run(workspace, chosen.tests, chosen.concurrency))
         return
     for service in chosen.services or SERVICES:
-        outcomes = run(workspace, SERVICES[service], chosen.concurrency)
+        outcomes = together(run(workspace, SERVICES[service], chosen.concurrency), elsewhere.get(service, []))
         print(f"{service}:")
         _print(outcomes)
         if not chosen.no_page:

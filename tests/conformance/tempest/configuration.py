@@ -5,7 +5,9 @@ of volumes that several servers can have; the second image and the type are made
 """
 
 import configparser
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import openstack
@@ -43,8 +45,17 @@ def service_settings(images_at: str) -> ServiceSettings:
     return ServiceSettings(image=image, identity=IdentitySettings(rules), quotas="openstack")
 
 
-def write_configuration(workspace: Path, clouds_file: Path, cloud: str, images_at: str) -> Path:
-    """Write `tempest.conf` into the workspace for the administrator's entry of a clouds.yaml; its path."""
+def write_configuration(
+    workspace: Path,
+    clouds_file: Path,
+    cloud: str,
+    images_at: str,
+    more: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+) -> Path:
+    """Write `tempest.conf` into the workspace for the administrator's entry of a clouds.yaml; its path.
+
+    `more` is what a variant says besides: section, option, value.
+    """
     config = OpenStackConfig(config_files=[str(clouds_file)], load_envvars=False)
     region = config.get_one(cloud=cloud)
     login = region.get_auth_args()
@@ -87,6 +98,8 @@ def write_configuration(workspace: Path, clouds_file: Path, cloud: str, images_a
     _add(told, "network", public_network_id=public.id, floating_network_name=public.name)
     _add(told, "volume", volume_type_multiattach=multiattach)
     _add(told, "image", http_image=f"{images_at}{IMAGE}", http_qcow2_image=f"{images_at}{QCOW2_IMAGE}")
+    for section, options in more.items():
+        _add(told, section, **options)
     path = workspace / "tempest.conf"
     with path.open("w") as file:
         path.chmod(0o600)
