@@ -150,6 +150,31 @@ async def test_a_role_can_run_another_version_beside_the_others_and_one_that_fai
         assert found.ready
 
 
+async def test_a_version_with_another_stage_profile_behaves_otherwise_until_it_is_taken_back(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("extends: instant\nservices:\n  compute.list_servers: {failure: {odds: 1, status: 503}}\n")
+    async with running(tmp_path) as found:
+        folder = StateFolder(tmp_path, NAME)
+        client = await log_in(found)
+        before = processes(folder)[0].version
+        for change, version, code in (
+            (ProcessChange("B", stages=str(bad)), "B", 503),
+            (ProcessChange("C", environment={"SAID": "so"}), "C", 503),
+            (ProcessChange(back=True), "B", 503),
+            (ProcessChange(back=True), before, 200),
+        ):
+            await restart(folder, ["api"], change)
+            assert processes(folder)[0].version == version
+            connection = StrictConnection(client)
+            assert (await connection.call("GET", "/compute/v2.1/servers"))[0] == code
+            connection.close()
+        with pytest.raises(LabError, match="nothing to take back"):
+            await restart(folder, ["api"], ProcessChange(back=True))
+        with pytest.raises(InputError, match="no stage profile"):
+            await restart(folder, ["api"], ProcessChange(stages=str(tmp_path / "none.yaml")))
+        assert processes(folder)[0].replacements == 4
+
+
 async def test_one_of_two_apis_can_be_killed_or_frozen_and_the_other_goes_on(tmp_path: Path) -> None:
     async with running(tmp_path, roles={"api": 2}) as found:
         folder = StateFolder(tmp_path, NAME)

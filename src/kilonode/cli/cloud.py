@@ -174,13 +174,17 @@ def restart(
     environment: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="A variable for its environment. Can be repeated.")
     ] = None,
+    stages: Annotated[
+        str | None, typer.Option(metavar="PROFILE", help="The stage profile it goes by: a name, or a .yaml file.")
+    ] = None,
+    back: Annotated[bool, typer.Option("--back", help="Take back what the last change of each changed.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Replace processes of a cloud, one after the other, without a failed request.
 
     A replacement is started beside the process that it replaces, which goes on until the new one can do the work. One
-    that does not come up changes nothing. What is said about version, interpreter and environment holds until the
-    cloud goes down.
+    that does not come up changes nothing. What is said about version, interpreter, environment and stages holds until
+    the cloud goes down. With --stages what runs from now on behaves otherwise: slower, or failing at times.
     """
     from kilonode.cloud.folder import StateFolder
     from kilonode.cloud.operating import ProcessChange
@@ -188,7 +192,10 @@ def restart(
     from kilonode.cloud.plan import check_name
 
     check_name(name)
-    change = ProcessChange(version, interpreter, _variables(environment or []))
+    profile = str(Path(stages).absolute()) if stages is not None and stages.endswith((".yaml", ".yml")) else stages
+    change = ProcessChange(version, interpreter, _variables(environment or []), profile, back)
+    if back and change != ProcessChange(back=True):
+        raise InputError("what is taken back is not changed as well", where="--back", expected="no other option")
     replaced = asyncio.run(replace(StateFolder(state_folder(), name), roles or [], change, say))
     if as_json:
         give_json(replaced)

@@ -5,10 +5,14 @@ Pure records. What is replaced holds until the cloud goes down; a later `up` sta
 
 from collections.abc import Sequence
 from importlib.metadata import version
+from typing import Final
 
 import msgspec
 
 from kilonode.base.processes import module_command
+
+STAGES_VARIABLE: Final = "KILONODE_STAGES"
+"""Of a role's process: the stage profile that it goes by instead of the cloud's."""
 
 
 class ProcessChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -20,6 +24,11 @@ class ProcessChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The Python that runs it, of an environment in which some version of Kilonode is installed."""
     environment: dict[str, str] = {}
     """Variables that are added to its environment."""
+    stages: str | None = None
+    """The stage profile that it goes by: a name, or a path that is absolute. How it behaves, as data: a version that is
+    slower, or fails at times, is the same code with another one."""
+    back: bool = False
+    """What the last change of it changed is taken back; nothing else may be said then."""
 
 
 class ProcessCommand(msgspec.Struct, frozen=True):
@@ -32,10 +41,11 @@ class ProcessCommand(msgspec.Struct, frozen=True):
 
     def changed(self, change: ProcessChange) -> "ProcessCommand":
         """The same with the change made."""
+        stages = {} if change.stages is None else {STAGES_VARIABLE: change.stages}
         return ProcessCommand(
             arguments=(change.interpreter or self.arguments[0], *self.arguments[1:]),
             version=self.version if change.version is None else change.version,
-            environment={**self.environment, **change.environment},
+            environment={**self.environment, **change.environment, **stages},
         )
 
 

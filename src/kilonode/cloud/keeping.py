@@ -36,6 +36,8 @@ READY_TIMEOUT_S: Final = 120.0
 """How long a replacement may take until it can begin: it reads all documents first."""
 DRAIN_TIMEOUT_S: Final = 45.0
 """How long a process that was replaced has to end: longer than `serving.DRAIN_LIMIT_S` and what follows it."""
+CHANGES_KEPT: Final = 16
+"""How many changes of a process can be taken back."""
 
 Say = Callable[..., None]
 """Called with fields of the process's record that changed."""
@@ -50,6 +52,7 @@ class Keeper:
     ) -> None:
         self.name = name
         self._command = command
+        self._earlier: deque[ProcessCommand] = deque(maxlen=CHANGES_KEPT)
         self._log = log
         self._clock = clock
         self._say = say
@@ -103,10 +106,14 @@ class Keeper:
     async def replace(self, change: ProcessChange) -> str:
         """Have another process do the work; what happened, for people. Raises LabError when that one cannot."""
         async with self._changing:
-            command = self._command.changed(change)
+            command = self._changed(change)
             began_ns = self._clock.now_ns()
             old = self._child
             new = await self._new(command, beside=old is not None)
+            if change.back:
+                self._earlier.pop()
+            elif command != self._command:
+                self._earlier.append(self._command)
             self._command, self._child = command, new
             self._started_ns = self._clock.now_ns()
             self._replacements += 1
@@ -122,6 +129,13 @@ class Keeper:
                 said += f", pid {old.pid} ended {passed_s:.1f} s later"
             new.tell(GO)
             return said
+
+    def _changed(self, change: ProcessChange) -> ProcessCommand:
+        if not change.back:
+            return self._command.changed(change)
+        if not self._earlier:
+            raise InputError(f"{self.name} was not changed: there is nothing to take back", where=self.name)
+        return self._earlier[-1]
 
     async def _new(self, command: ProcessCommand, *, beside: bool) -> Child:
         """Another process that can begin, or has begun when it may."""

@@ -20,11 +20,10 @@ from kilonode.cloud.access import access_facts, clouds_file
 from kilonode.cloud.context import CloudSettings, Secrets
 from kilonode.cloud.ending import end_cloud
 from kilonode.cloud.folder import CloudRecord, ProcessState, StateFolder, known_clouds
-from kilonode.cloud.operating import of_table
+from kilonode.cloud.operating import check_stages, of_table
 from kilonode.cloud.plan import DEFAULT_NAME, UpSettings, check_name, plan, public_url
 from kilonode.cloud.ports import listen, listen_anywhere
 from kilonode.cloud.probe import Answer, ask
-from kilonode.cloud.profiles import known_profiles, load_profile
 from kilonode.cloud.sites import all_nodes, of_each_site, port_of, urls_of, with_sites
 from kilonode.cloud.status import CloudStatus, describe, describe_layout, how_to_use
 from kilonode.cloud.usage import usage_of
@@ -49,7 +48,7 @@ async def up(wanted: UpSettings, report: Report) -> CloudStatus:
     with folder.locked():
         await _clear(folder, wanted, clock, report)
         record = _with_free_port(plan(wanted, folder.read_record()))
-        _check_stages(record.settings.stages)
+        check_stages(record.settings.stages)
         settings = _keep(folder, record)
         layout = describe_layout(all_in_one=record.all_in_one)
         nodes = f"{settings.nodes} nodes" + (f" at each of {len(settings.sites)} sites" if settings.sites else "")
@@ -68,16 +67,6 @@ async def up(wanted: UpSettings, report: Report) -> CloudStatus:
     for line in how_to_use(found):
         report(line)
     return found
-
-
-def _check_stages(name: str) -> None:
-    """Refuse a profile with anything wrong. Raises InputError."""
-    if name in known_profiles():
-        return
-    # Only here: it takes half a second to import all services, and nothing else of `up` needs them.
-    from kilonode.cloud.openstack.application import operations
-
-    load_profile(name, operations())
 
 
 async def down(state: Path, name: str, report: Report, *, purge: bool = False) -> None:

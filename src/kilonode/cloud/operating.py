@@ -16,9 +16,10 @@ from kilonode.cloud.commands import ProcessChange
 from kilonode.cloud.control_channel import RestartRequest, ask
 from kilonode.cloud.folder import ProcessState, ProcessTable, StateFolder
 from kilonode.cloud.layout import chosen, role_of, roles_of
+from kilonode.cloud.profiles import known_profiles, load_profile
 from kilonode.cloud.role_counts import RoleCounts
 
-__all__ = ["CloudProcess", "ProcessChange", "of_table", "processes", "restart"]
+__all__ = ["CloudProcess", "ProcessChange", "check_stages", "of_table", "processes", "restart"]
 
 
 AS_IT_IS: Final = ProcessChange()
@@ -98,9 +99,21 @@ async def restart(
             hint="use a cloud with --store sqlite",
         )
     wanted = chosen(list(names), [one.name for one in found])
+    if change.stages is not None:
+        check_stages(change.stages)
     async for said in ask(folder.path, RestartRequest(tuple(wanted), change)):
         report(said)
     return tuple(one for one in processes(folder) if one.name in wanted)
+
+
+def check_stages(name: str) -> None:
+    """Refuse a stage profile with anything wrong. Raises InputError."""
+    if name in known_profiles():
+        return
+    # Only here: it takes half a second to import all services, and nothing else of `up` or `restart` needs them.
+    from kilonode.cloud.openstack.application import operations
+
+    load_profile(name, operations())
 
 
 def _no_cloud(folder: StateFolder) -> InputError:

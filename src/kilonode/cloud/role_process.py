@@ -23,6 +23,7 @@ import uvloop
 
 from kilonode.base.clock import RealClock
 from kilonode.base.errors import InputError, KilonodeError, LabError
+from kilonode.cloud.commands import STAGES_VARIABLE
 from kilonode.cloud.context import Cloud, CloudSettings
 from kilonode.cloud.cues import PORT_VARIABLE, WORDS_VARIABLE, Cues
 from kilonode.cloud.folder import CloudRecord, StateFolder
@@ -106,7 +107,9 @@ def _settings(folder: StateFolder, record: CloudRecord, region: str) -> CloudSet
     if kept is None:
         raise InputError("the secrets of the cloud are gone", where=str(folder.path), hint="bring it up anew")
     data = folder.of_site(region) if region else folder.path
-    return msgspec.structs.replace(of_region(record.settings, region), secrets=kept, state_folder=str(data))
+    own = of_region(record.settings, region)
+    stages = os.environ.get(STAGES_VARIABLE) or own.stages
+    return msgspec.structs.replace(own, secrets=kept, state_folder=str(data), stages=stages)
 
 
 def _end_when_told(work: "asyncio.Task[None]", cues: Cues) -> None:

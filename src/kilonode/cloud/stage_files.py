@@ -24,9 +24,17 @@ from kilonode.cloud.stages import EFFECTS, Coupling, Failure, Stage
 Operation = Annotated[str, Meta(pattern=r"^[a-z]+\.[a-z_]+$")]
 
 
+class RequestFailure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """With these odds a request is answered with an error, and nothing of what it asked for is done."""
+
+    odds: Annotated[float, Meta(ge=0, le=1)]
+    status: Annotated[int, Meta(ge=400, le=599)] = 500
+    message: str = "The server has either erred or is incapable of performing the requested operation."
+
+
 class ServiceTime(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How long the cloud thinks: `before` it does what it was asked to; then, before it answers, `base` and `per_item`
-    for each item answered.
+    for each item answered. And how often it fails at that.
     """
 
     base: Duration = Duration(0)
@@ -35,6 +43,8 @@ class ServiceTime(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Spent on each item of a list."""
     before: Delay | None = None
     """Drawn anew for each request."""
+    failure: RequestFailure | None = None
+    """How often it does not do what it was asked to."""
 
     def total_s(self, items: int) -> float:
         """The time for an answer of this many items, in seconds."""
@@ -57,7 +67,7 @@ class StageFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rules: tuple[Rule, ...] = ()
     """For which documents stages go otherwise. Rules of the extended profile come before these."""
     services: dict[Operation, ServiceTime] = {}
-    """How long the API takes, by operation: `compute.list_servers`."""
+    """How long the API takes, and how often it fails, by operation: `compute.list_servers`."""
     page_limit: Annotated[int, Meta(ge=1)] | None = None
     """How many items an answer has at most."""
 

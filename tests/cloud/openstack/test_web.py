@@ -268,6 +268,28 @@ async def test_a_service_time_before_is_drawn_for_each_request_and_passes_before
     assert took_s[:20] == pytest.approx(took_s[20:])
 
 
+async def test_the_profile_has_a_share_of_the_requests_fail_before_anything_is_done(tmp_path: Path) -> None:
+    profile = tmp_path / "bad.yaml"
+    profile.write_text(
+        "extends: instant\nservices:\n  thing.count: {failure: {odds: 0.3, status: 503, message: not today}}\n"
+    )
+    done: list[int] = []
+
+    async def count(request: Request) -> Response:
+        done.append(1)
+        return reply({})
+
+    runs = []
+    for _ in range(2):
+        async with things(Route("POST", "/count", count, Access.PUBLIC), stages=str(profile)) as service:
+            runs.append([(await service.ask("POST", "/count")).status for _ in range(200)])
+            assert (await service.ask("GET", "/things")).status == 200
+    assert runs[0] == runs[1]
+    failed = runs[0].count(503)
+    assert 35 <= failed <= 85
+    assert len(done) == 2 * (200 - failed)
+
+
 async def test_what_a_request_does_is_done_after_the_time_before(tmp_path: Path) -> None:
     profile = tmp_path / "slow.yaml"
     profile.write_text(

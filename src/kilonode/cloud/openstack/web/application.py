@@ -166,6 +166,7 @@ class Application:
                 caller,
                 version,
             )
+            self._fail_by_chance(target)
             if route.streams:
                 request.stream = _parts(receive, self._limits.image_bytes)
                 response = await route.handler(request)
@@ -186,9 +187,17 @@ class Application:
         return response
 
     def _thinking_s(self, operation: str, before: Delay) -> float:
+        return before.quantile_s(self._fraction(operation))
+
+    def _fail_by_chance(self, target: _Target) -> None:
+        """Raises the Fault with which the profile has some requests fail."""
+        failure = target.service_time.failure if target.service_time is not None else None
+        if failure is not None and self._fraction(f"{target.operation} failure") < failure.odds:
+            raise Fault(failure.status, failure.message)
+
+    def _fraction(self, purpose: str) -> float:
         """Drawn by seed, role and number of the request, as all randomness of the cloud is drawn by name."""
-        draw = self._thinking.child(operation, self._request_number).integer()
-        return before.quantile_s((draw >> 11) / 2**53)
+        return (self._thinking.child(purpose, self._request_number).integer() >> 11) / 2**53
 
     def _caller(self, route: Route, headers: dict[bytes, bytes]) -> Caller:
         return ANONYMOUS if route.access == Access.PUBLIC else self._known_caller(headers)
