@@ -38,9 +38,13 @@ def check(
     """Check an experiment file, or a stage profile of emulated clouds: which of them a file is, its content says.
 
     Reports every mistake at once, each with its line and column, what was expected, what stands there and the nearest
-    right name. Of an experiment also those of the stage profile that it names; with --cloud also whether the cloud
+    right name. Of an experiment also those of the stage profile that it names, and disruptions that nothing here can do
+    or that would find nothing on its emulated cloud; with --cloud also whether the cloud
     named by `openstack:` has the flavors, images and services.
     """
+    import asyncio
+
+    from kilonode.cli.disruption_checks import foresee
     from kilonode.cli.stage_checks import check_named_profiles, describe_profile, read_if_stages
     from kilonode.run.reading import read_experiment
 
@@ -56,9 +60,9 @@ def check(
         return
     read = read_experiment(file, sets)
     check_named_profiles([point.experiment for point in read.points])
+    for point in read.points:
+        asyncio.run(foresee(point.experiment))
     if cloud:
-        import asyncio
-
         from kilonode.cli.cloud_check import check_cloud
 
         for line in asyncio.run(check_cloud(read)):

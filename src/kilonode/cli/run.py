@@ -27,6 +27,10 @@ def run(
         bool,
         typer.Option("--fresh", help="With a matrix: begin a new campaign, even if one is unfinished."),
     ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Only say which disruptions would be done to what, and when; nothing is run."),
+    ] = False,
     plain: Annotated[bool, typer.Option("--plain", help="Plain lines instead of the live view.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON on stdout.")] = False,
 ) -> None:
@@ -39,6 +43,11 @@ def run(
     Ctrl-C once: stop starting, let what runs finish, clean up, report what there is. Twice: stop at once; kilonode
     cleanup removes the rest.
     """
+    if dry_run:
+        from kilonode.cli.disruption_checks import show_foreseen
+
+        show_foreseen(file, sets, as_json=as_json)
+        return
     from kilonode.cli.running import Wishes, run_file
 
     wishes = Wishes(simulated=simulated, runs=runs, workers=workers, fresh=fresh, plain=plain, as_json=as_json)

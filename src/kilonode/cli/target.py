@@ -12,6 +12,7 @@ from kilonode.base.errors import InputError
 from kilonode.base.processes import identify
 from kilonode.cli.connecting import real_access
 from kilonode.cli.fault_targets import drivers_for
+from kilonode.cli.simulated_faults import SimulatedDoor, SimulatedServices
 from kilonode.cli.stacks import (
     Note,
     StackKeeper,
@@ -90,7 +91,7 @@ async def target_of(
     if cloud is None:
         yield Target(None)
     elif cloud.emulated is not None and clock.simulated:
-        async with _simulated(cloud.emulated, seed, clock) as target:
+        async with _simulated(cloud.emulated, seed, clock, disrupted=bool(experiment.disruptions)) as target:
             yield target
     elif cloud.emulated is not None:
         async with _emulated(cloud.emulated, run_id, seed, interruption) as target:
@@ -212,8 +213,24 @@ def _processes(cloud: EmulatedCloud) -> dict[str, int] | None:
 
 
 @contextlib.asynccontextmanager
-async def _simulated(cloud: EmulatedCloud, seed: int, clock: Clock) -> AsyncIterator[Target]:
-    """The same cloud inside this event loop, on virtual time."""
+async def _simulated(cloud: EmulatedCloud, seed: int, clock: Clock, *, disrupted: bool) -> AsyncIterator[Target]:
+    """The same cloud inside this event loop, on virtual time; with processes to break where it is `disrupted`."""
+    settings = settings_of(cloud, seed)
+    together = cloud.roles == "together"
+    async with SimulatedCloud(settings, clock, apart=disrupted, all_in_one=together) as simulated:
+        application = None if disrupted else simulated.application
+        yield Target(
+            access_of(simulated.access, "simulated"),
+            open_transport=lambda access: SimulatedDoor(simulated) if disrupted else ApplicationTransport(application),
+            name="simulated",
+            emulated=True,
+            nodes=cloud.nodes,
+            drivers=Drivers([SimulatedServices(simulated, clock)]) if disrupted else None,
+        )
+
+
+def settings_of(cloud: EmulatedCloud, seed: int) -> CloudSettings:
+    """The settings of an emulated cloud that is not there yet, or only simulated."""
     settings = CloudSettings(
         nodes=cloud.nodes,
         stages=cloud.stages,
@@ -226,13 +243,4 @@ async def _simulated(cloud: EmulatedCloud, seed: int, clock: Clock) -> AsyncIter
         public_url="http://cloud.simulated",
     )
     urls = [settings.public_url, *(f"http://site-{number}.simulated" for number in range(2, cloud.sites + 1))]
-    settings = with_sites(settings, urls)
-    async with SimulatedCloud(settings, clock) as simulated:
-        application = simulated.application
-        yield Target(
-            access_of(simulated.access, "simulated"),
-            open_transport=lambda access: ApplicationTransport(application),
-            name="simulated",
-            emulated=True,
-            nodes=cloud.nodes,
-        )
+    return with_sites(settings, urls)

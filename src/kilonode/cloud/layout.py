@@ -50,16 +50,16 @@ def role_names(counts: RoleCounts) -> list[str]:
 
 def process_names(record: CloudRecord) -> list[str]:
     """The processes that make up a cloud."""
-    names = _of_one_site(record)
+    names = names_of_site(record.settings.roles, all_in_one=record.all_in_one)
     if not record.settings.sites:
         return names
     return [f"{site.region}{_OF_SITE}{name}" for site in record.settings.sites for name in names]
 
 
-def _of_one_site(record: CloudRecord) -> list[str]:
-    if record.all_in_one:
+def names_of_site(counts: RoleCounts, *, all_in_one: bool) -> list[str]:
+    """The processes of one site, without its region."""
+    if all_in_one:
         return [ALL_IN_ONE]
-    counts = record.settings.roles
     names = [name for name in role_names(counts) if name not in CONTROLLERS or getattr(counts, name)]
     if any(not getattr(counts, name) for name in CONTROLLERS):
         names.insert(counts.api + counts.scheduler, SHARED)

@@ -7,7 +7,7 @@ sites of a cloud are told apart by the address that a request was sent to.
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
@@ -18,11 +18,12 @@ from kilonode.base.errors import LabError
 from kilonode.base.randomness import Randomness
 from kilonode.cloud.access import AccessFacts, access_facts
 from kilonode.cloud.context import Cloud, CloudSettings, Secrets
-from kilonode.cloud.layout import role_names
+from kilonode.cloud.layout import names_of_site, role_names, roles_of
 from kilonode.cloud.liveness import is_node_up
 from kilonode.cloud.openstack.application import open_application
 from kilonode.cloud.resources import NODE
 from kilonode.cloud.roles import run_roles
+from kilonode.cloud.simulated_processes import Life, SimulatedProcess, apis_of
 from kilonode.cloud.sites import of_each_site
 from kilonode.store.memory import MemoryStore
 
@@ -33,15 +34,30 @@ READY_TIMEOUT_S: Final = 60.0
 class SimulatedCloud:
     """A whole cloud. Use it as a context, or call `start` and `stop`."""
 
-    def __init__(self, settings: CloudSettings, clock: Clock, store: MemoryStore | None = None) -> None:
-        """`store`: documents to go on with, of a cloud with one site; it stays open."""
+    def __init__(
+        self,
+        settings: CloudSettings,
+        clock: Clock,
+        store: MemoryStore | None = None,
+        *,
+        apart: bool = False,
+        all_in_one: bool = False,
+    ) -> None:
+        """`store`: documents to go on with, of a cloud with one site; it stays open.
+
+        `apart`: the roles run in `processes` of their own, which can be killed and frozen, with a mirror each: that is
+        slower. `all_in_one`: then they all run in one.
+        """
         random = Randomness(settings.seed, "simulated-secrets").stream()
         made_up = Secrets(admin_password=f"{random.getrandbits(64):016x}", token_key=f"{random.getrandbits(256):064x}")
         # One application answers, whatever the number of processes would be.
-        counts = msgspec.structs.replace(settings.roles, api=1)
+        counts = settings.roles if apart else msgspec.structs.replace(settings.roles, api=1)
         self.settings = msgspec.structs.replace(settings, secrets=made_up, roles=counts)
         self._shared = MemoryStore() if settings.sites else None
-        self._sites = [_Site(told, clock, self._shared, store) for told in of_each_site(self.settings)]
+        self._sites = [
+            _Site(told, clock, self._shared, store, names_of_site(counts, all_in_one=all_in_one) if apart else ())
+            for told in of_each_site(self.settings)
+        ]
 
     @property
     def store(self) -> MemoryStore:
@@ -54,6 +70,17 @@ class SimulatedCloud:
         if len(self._sites) == 1:
             return self._sites[0].application
         return _ByHost({urlsplit(site.settings.public_url).netloc: site.application for site in self._sites})
+
+    @property
+    def processes(self) -> list[SimulatedProcess]:
+        """What can be killed and frozen; nothing unless the roles run apart."""
+        return [process for site in self._sites for process in site.processes]
+
+    def apis(self, url: str) -> list[Life]:
+        """Of a cloud whose roles run apart, who answers at an address now."""
+        host = urlsplit(url).netloc
+        sites = [site for site in self._sites if urlsplit(site.settings.public_url).netloc == host]
+        return apis_of([process for site in sites or self._sites[:1] for process in site.processes])
 
     @property
     def access(self) -> AccessFacts:
@@ -84,7 +111,12 @@ class _Site:
     """All roles of one site."""
 
     def __init__(
-        self, settings: CloudSettings, clock: Clock, shared: MemoryStore | None, store: MemoryStore | None
+        self,
+        settings: CloudSettings,
+        clock: Clock,
+        shared: MemoryStore | None,
+        store: MemoryStore | None,
+        names: Sequence[str],
     ) -> None:
         self.settings = settings
         self.store = MemoryStore() if store is None else store
@@ -93,6 +125,11 @@ class _Site:
         self._clock = clock
         self._ready: asyncio.Future[tuple[Cloud, Any]] | None = None
         self._work: asyncio.Task[None] | None = None
+        region = f"{settings.region}." if settings.sites else ""
+        self.processes = [
+            SimulatedProcess(f"{region}{name}", roles_of(name, settings.roles), self.store, shared, clock, settings)
+            for name in names
+        ]
 
     @property
     def application(self) -> Any:
@@ -101,6 +138,9 @@ class _Site:
         return self._ready.result()[1]
 
     async def start(self) -> None:
+        if self.processes:
+            await self._start_processes()
+            return
         self._ready = asyncio.get_running_loop().create_future()
         roles = role_names(self.settings.roles)
         self._work = asyncio.create_task(
@@ -112,15 +152,26 @@ class _Site:
         if self._work.done():
             self._work.result()
         cloud, _ = self._ready.result()
+        await self._wait_for_nodes(cloud)
+
+    async def _start_processes(self) -> None:
+        await asyncio.gather(*(process.start() for process in self.processes))
+        (life, *_) = apis_of(self.processes)
+        if life.cloud is not None:
+            await self._wait_for_nodes(life.cloud)
+
+    async def _wait_for_nodes(self, cloud: Cloud) -> None:
         deadline_ns = self._clock.now_ns() + int(READY_TIMEOUT_S * NANOSECONDS_PER_SECOND)
         while sum(is_node_up(cloud, entry.value) for entry in cloud.mirror.all(NODE).values()) < self.settings.nodes:
-            if self._work.done():
+            if self._work is not None and self._work.done():
                 self._work.result()
             if self._clock.now_ns() > deadline_ns:
                 raise LabError("the nodes of the simulated cloud did not come up")
             await self._clock.sleep(LOOK_EVERY_S)
 
     async def stop(self) -> None:
+        for process in self.processes:
+            await process.stop()
         if self._work is not None:
             self._work.cancel()
             with contextlib.suppress(asyncio.CancelledError):

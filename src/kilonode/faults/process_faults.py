@@ -28,18 +28,23 @@ class ProcessMemory(msgspec.Struct, frozen=True, omit_defaults=True):
     group: freezer.FrozenGroup | None = None
 
 
+def refuse_impossible(fault: Fault) -> None:
+    """Raise InputError for what can be done to no process at all."""
+    if fault.action in _ENDING and fault.duration is not None:
+        raise InputError(
+            "nothing here can start it again, or keep it from being started",
+            where=print_fault(fault),
+            hint=f"freeze it for {fault.duration} instead, or leave the duration out",
+        )
+
+
 def plan_step(driver: str, fault: Fault, found: Found) -> Step:
     """The step for one process. Raises InputError when it cannot be done to it."""
     head = found.identity
     where = print_fault(fault)
     if head is None:
         raise InputError(f"{found.name} does not run", where=where)
-    if fault.action in _ENDING and fault.duration is not None:
-        raise InputError(
-            f"nothing here can start {found.name} again, or keep it from being started",
-            where=where,
-            hint=f"freeze it for {fault.duration} instead, or leave the duration out",
-        )
+    refuse_impossible(fault)
     signalling.may_signal(head, found.name)
     members = len(signalling.family_of(head)) - 1
     children = "" if members < 1 else " and one child" if members == 1 else f" and {members} children"

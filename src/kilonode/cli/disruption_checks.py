@@ -1,0 +1,155 @@
+"""Disruptions looked at before there is a cloud: what the one that a run would bring up will have to break.
+
+The processes of an emulated cloud follow from the experiment, so a name that nothing has, or a number that is wrong, is
+said by `kilonode check`. What other drivers would find shows when the cloud is there; that there is such a driver, now.
+"""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from kilonode.base.clock import RealClock
+from kilonode.base.errors import LabError
+from kilonode.base.randomness import Randomness
+from kilonode.cli.fault_targets import drivers_for
+from kilonode.cli.output import give_json, say
+from kilonode.cli.target import settings_of
+from kilonode.cloud.folder import CloudRecord
+from kilonode.cloud.layout import process_names, role_of, roles_of
+from kilonode.faults import process_faults
+from kilonode.faults.driver import Capability, Effect, Found, Keep, Step
+from kilonode.faults.members import NAME, Member, Members
+from kilonode.faults.model import Action, Fault, Sentence, Target
+from kilonode.faults.planning import PlannedFault, PlannedPart, plan_fault
+from kilonode.faults.printing import print_fault
+from kilonode.faults.registry import Drivers
+from kilonode.run.disruption_plans import Occurrence, describe, plan_disruptions
+from kilonode.run.experiment import EmulatedCloud, Experiment
+from kilonode.run.reading import read_experiment
+
+HEALED: Final = frozenset({Action.FREEZE})
+
+
+async def foresee(experiment: Experiment, *, resolve: bool = False) -> tuple[Occurrence, ...]:
+    """What would be done and when. Raises InputError where it could not be.
+
+    `resolve`: look on the cloud that the experiment names, if that is one that is there already.
+    """
+    cloud = experiment.cloud
+    if not experiment.disruptions or cloud is None:
+        return ()
+    seed = experiment.seed or 0
+    existing = cloud.openstack or (cloud.stack.name if cloud.stack is not None else "")
+    if resolve and existing:
+        return await plan_disruptions(experiment, seed, drivers_for(existing, RealClock()))
+    drivers = list(drivers_for(existing, RealClock()))
+    if cloud.emulated is not None:
+        ahead = ServicesToCome(cloud.emulated)
+        drivers = [ahead, *(driver for driver in drivers if driver.name != ahead.name)]
+    return await plan_disruptions(experiment, seed, Drivers(drivers), _plan)
+
+
+def show_foreseen(file: Path, sets: Sequence[str], *, as_json: bool) -> None:
+    """Say for each run of an experiment file what would be done to what, and when."""
+    points = read_experiment(file, sets).points
+    foreseen = [asyncio.run(foresee(point.experiment, resolve=True)) for point in points]
+    if as_json:
+        give_json([tuple(occurrences) for occurrences in foreseen])
+    for point, occurrences in zip(points, foreseen, strict=True):
+        if len(points) > 1:
+            say(f"run {point.number + 1} of {len(points)}:")
+        for line in describe_foreseen(point.experiment, occurrences):
+            say(line)
+
+
+def describe_foreseen(experiment: Experiment, occurrences: Sequence[Occurrence]) -> Iterator[str]:
+    """What would be done and when, for people."""
+    if not occurrences:
+        yield "nothing would be disrupted"
+        return
+    yield from describe(occurrences)
+    if experiment.seed is None:
+        yield "the file has no seed, so a run may choose others"
+
+
+async def _plan(sentence: Sentence, drivers: Drivers, randomness: Randomness) -> tuple[PlannedPart, ...]:
+    parts = []
+    for number, part in enumerate(sentence.parts):
+        faults = [
+            await _plan_one(fault, drivers, randomness.child(number, place))
+            for place, fault in enumerate((part.fault, *part.during))
+        ]
+        parts.append(PlannedPart(faults[0], tuple(faults[1:]), part.after))
+    return tuple(parts)
+
+
+async def _plan_one(fault: Fault, drivers: Drivers, randomness: Randomness) -> PlannedFault:
+    driver = await drivers.for_fault(fault)
+    if isinstance(driver, ServicesToCome):
+        return await plan_fault(fault, drivers, randomness)
+    words = f"{print_fault(fault)}: found by the driver {driver.name!r} when the cloud is there"
+    step = Step(driver.name, fault.action, "", words)
+    return PlannedFault(print_fault(fault), driver.name, fault, (), (), (step,), 0)
+
+
+class ServicesToCome:
+    """The driver for services of a cloud that is not there yet: finds them, and does nothing."""
+
+    name = NAME
+
+    def __init__(self, cloud: EmulatedCloud) -> None:
+        self._members = Members(_ToCome(cloud), RealClock())
+
+    def handles(self, fault: Fault) -> bool:
+        """As the driver that will be there."""
+        return self._members.handles(fault)
+
+    async def find(self, target: Target) -> Sequence[Found]:
+        """What the names will mean."""
+        return [msgspec.structs.replace(found, words="") for found in await self._members.find(target)]
+
+    def plan(
+        self, fault: Fault, found: Sequence[Found], peers: Sequence[Found], randomness: Randomness
+    ) -> Sequence[Step]:
+        """Words for people. Raises InputError for what can be done to no process."""
+        process_faults.refuse_impossible(fault)
+        heals = "have it go on" if fault.action in HEALED else ""
+        lasts = f" for {fault.duration}" if fault.duration else ""
+        return [
+            Step(NAME, fault.action, each.name, f"{fault.action.value} {each.name}{lasts}", heals) for each in found
+        ]
+
+    async def inject(self, step: Step, keep: Keep) -> Effect:
+        """Nothing is there yet."""
+        raise LabError("this cloud is not there yet", where=step.words)
+
+    async def heal(self, step: Step) -> Effect:
+        """Nothing is there yet."""
+        raise LabError("this cloud is not there yet", where=step.words)
+
+    async def capabilities(self) -> Sequence[Capability]:
+        """Those of the driver that will be there."""
+        return await self._members.capabilities()
+
+
+class _ToCome:
+    """The processes that an emulated cloud will have."""
+
+    cloud = "to come"
+
+    def __init__(self, cloud: EmulatedCloud) -> None:
+        settings = settings_of(cloud, 0)
+        record = CloudRecord(0, settings, "sqlite", cloud.roles == "together", "", 0)
+        self._members = [
+            Member(name, tuple(dict.fromkeys(map(role_of, roles_of(name, settings.roles)))), None)
+            for name in process_names(record)
+        ]
+
+    async def members(self) -> Sequence[Member]:
+        return self._members
+
+    async def restart(self, name: str) -> None:
+        raise LabError("this cloud is not there yet", where=name)

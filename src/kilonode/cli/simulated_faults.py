@@ -1,0 +1,162 @@
+"""Faults on a simulated cloud: the driver for its processes, and how clients meet those that are away or frozen.
+
+What a client of a real cloud sees: no connection while no api lives, a connection that breaks when the api dies that
+was answering, and no answer from one that is frozen until it goes on. The apis answer in turn.
+"""
+
+import asyncio
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import msgspec
+
+from kilonode.base.clock import Clock
+from kilonode.base.errors import FaultError, InputError, KilonodeError, OperationError
+from kilonode.base.outcomes import Outcome
+from kilonode.base.randomness import Randomness
+from kilonode.base.units import format_seconds
+from kilonode.clients.application import ApplicationTransport
+from kilonode.clients.transport import DEFAULT_TIMEOUT_S, BodyStream, HeaderPairs, Response
+from kilonode.cloud.layout import role_of
+from kilonode.cloud.simulated import SimulatedCloud
+from kilonode.cloud.simulated_processes import Life, SimulatedProcess
+from kilonode.faults.driver import Capability, Effect, Found, Keep, State, Step, recall, remember
+from kilonode.faults.members import KINDS
+from kilonode.faults.model import Action, Fault, Means, Target
+from kilonode.faults.printing import print_fault
+from kilonode.faults.process_faults import refuse_impossible
+
+NAME: Final = "simulated"
+ACTIONS: Final = frozenset({Action.KILL, Action.TERMINATE, Action.FREEZE, Action.RESTART})
+
+
+class LifeMemory(msgspec.Struct, frozen=True):
+    """Which life was frozen."""
+
+    life: int
+
+
+class SimulatedServices:
+    """Kills, freezes and restarts the processes of a simulated cloud."""
+
+    name = NAME
+
+    def __init__(self, cloud: SimulatedCloud, clock: Clock) -> None:
+        self._cloud = cloud
+        self._clock = clock
+
+    def handles(self, fault: Fault) -> bool:
+        """Faults on services and roles."""
+        return fault.target.kind in KINDS and fault.action in ACTIONS and fault.means is not Means.CGROUP
+
+    async def find(self, target: Target) -> Sequence[Found]:
+        """Processes by their own name or by a role of theirs."""
+        if target.nodes is not None:
+            raise InputError("the services of a simulated cloud are on no node", hint="leave out where")
+        found = [(one, tuple(dict.fromkeys(map(role_of, one.roles)))) for one in self._cloud.processes]
+        return [
+            Found(target.kind, one.name, tuple(role for role in roles if role != one.name))
+            for one, roles in found
+            if not target.names or {one.name, *roles} & set(target.names)
+        ]
+
+    def plan(
+        self, fault: Fault, found: Sequence[Found], peers: Sequence[Found], randomness: Randomness
+    ) -> Sequence[Step]:
+        """A step for each process."""
+        if peers:
+            raise InputError("this driver divides nothing", where=print_fault(fault))
+        refuse_impossible(fault)
+        heals = "have it go on" if fault.action is Action.FREEZE else ""
+        return [Step(NAME, fault.action, each.name, f"{fault.action.value} {each.name}", heals) for each in found]
+
+    async def inject(self, step: Step, keep: Keep) -> Effect:
+        """Do it; on virtual time it takes none, but for a restart."""
+        process = self._named(step.name)
+        try:
+            if step.action is Action.FREEZE:
+                keep(msgspec.structs.replace(step, memory=remember(LifeMemory(process.freeze()))))
+                return Effect(self._clock.now_ns(), f"{step.name} is frozen")
+            await (process.restart() if step.action is Action.RESTART else process.kill())
+        except KilonodeError as error:
+            raise FaultError(error.problem.what, where=step.words) from error
+        words = "runs anew" if step.action is Action.RESTART else "is gone"
+        return Effect(self._clock.now_ns(), f"{step.name} {words}")
+
+    async def heal(self, step: Step) -> Effect:
+        """Have it go on, if that life has not ended."""
+        going = step.memory != "{}" and self._named(step.name).thaw(recall(step, LifeMemory).life)
+        return Effect(self._clock.now_ns(), f"{step.name} {'goes on' if going else 'had ended'}")
+
+    async def capabilities(self) -> Sequence[Capability]:
+        """All of it always works."""
+        return (Capability(NAME, "processes of a simulated cloud", State.WORKS),)
+
+    def _named(self, name: str) -> SimulatedProcess:
+        return next(one for one in self._cloud.processes if one.name == name)
+
+
+class SimulatedDoor:
+    """The way in for one client: any api of the site that a request is sent to."""
+
+    def __init__(self, cloud: SimulatedCloud) -> None:
+        self._cloud = cloud
+        self._turn = itertools.count()
+        self._transports: dict[Life, ApplicationTransport] = {}
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: HeaderPairs = (),
+        body: bytes | BodyStream = b"",
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        receive: Callable[[bytes], object] | None = None,
+    ) -> Response:
+        """See `kilonode.clients.transport.Transport`."""
+        lives = self._cloud.apis(url)
+        if not lives:
+            raise OperationError(Outcome.REFUSED, "connection refused")
+        life = lives[next(self._turn) % len(lives)]
+        asking = asyncio.create_task(self._ask(life, method, url, headers, body, timeout_s, receive))
+        ending = asyncio.create_task(life.ended.wait())
+        try:
+            await asyncio.wait([asking, ending], timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+            if asking.done():
+                return asking.result()
+            if ending.done():
+                raise OperationError(Outcome.RESET, "the connection was closed before the answer")
+            raise OperationError(Outcome.TIMEOUT, f"no whole answer within {format_seconds(timeout_s)}")
+        finally:
+            for task in (asking, ending):
+                task.cancel()
+            await asyncio.gather(asking, ending, return_exceptions=True)
+
+    async def close(self) -> None:
+        """End what is still being answered to those who gave up."""
+        for transport in self._transports.values():
+            await transport.close()
+
+    async def _ask(
+        self,
+        life: Life,
+        method: str,
+        url: str,
+        headers: HeaderPairs,
+        body: bytes | BodyStream,
+        timeout_s: float,
+        receive: Callable[[bytes], object] | None,
+    ) -> Response:
+        await life.awake.wait()
+        transport = self._transports.setdefault(life, ApplicationTransport(life.application))
+        life.answering += 1
+        try:
+            response = await transport.request(
+                method, url, headers=headers, body=body, timeout_s=timeout_s, receive=receive
+            )
+        finally:
+            life.answering -= 1
+        await life.awake.wait()
+        return response
