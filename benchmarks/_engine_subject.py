@@ -1,7 +1,8 @@
-"""Kilonode's side of `benchmarks/load_engine.py`: one worker, as a worker process runs it, measured from inside.
+"""Kilonode's load engine, for other benchmarks: one worker, as a worker process runs it, measured from inside.
 
 Takes one JSON object on the command line: `scenario`, `args`, `load` (a load model), `drain_s`. Prints one JSON object:
-what was recorded, CPU seconds (user and system) while the load ran, lateness. The history is written to disk as always.
+what was recorded, CPU seconds (user and system) while the load ran, lateness, and latency (from due). The history is
+written to disk as always.
 """
 
 import json
@@ -55,6 +56,7 @@ def main() -> None:
     columns = Columns.from_blocks([(block, 0) for block in contents.blocks])
     is_iteration = columns.kind == columns.kind_names.index("iteration")
     is_ok = columns.outcome == columns.outcome_names.index("ok")
+    latency_s = (columns.finished_ns - columns.due_ns)[is_iteration & is_ok] / 1e9
     late_s = (columns.started_ns - columns.due_ns)[is_iteration & is_ok] / 1e9
     print(
         json.dumps(
@@ -66,6 +68,8 @@ def main() -> None:
                 "lateness_s_p50": float(np.percentile(late_s, 50)),
                 "lateness_s_p99": float(np.percentile(late_s, 99)),
                 "lateness_s_max": float(late_s.max()),
+                "latency_s_p50": float(np.percentile(latency_s, 50)),
+                "latency_s_p99": float(np.percentile(latency_s, 99)),
             }
         )
     )
