@@ -1,8 +1,8 @@
-"""`/subnetpools`: ranges that subnets are cut from, and the cutting."""
+"""`/subnetpools`: ranges that subnets are cut from."""
 
 from collections.abc import Sequence
-from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
-from typing import Any, Final
+from ipaddress import collapse_addresses, ip_network
+from typing import Final
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -10,6 +10,7 @@ from msgspec import UNSET, UnsetType
 from kilonode.cloud.context import Cloud
 from kilonode.cloud.openstack.network.address_scopes import SCOPES
 from kilonode.cloud.openstack.network.collection import Changes, Collection, owner, standard_fields, touched
+from kilonode.cloud.openstack.network.cutting import Range, is_inside
 from kilonode.cloud.openstack.network.faults import disallowed, invalid
 from kilonode.cloud.openstack.network.model import SUBNET, by_project
 from kilonode.cloud.openstack.network.pool_model import (
@@ -24,11 +25,7 @@ from kilonode.cloud.openstack.web.fields import Fields
 from kilonode.cloud.openstack.web.request import Request
 from kilonode.cloud.openstack.web.response import Response, reply
 from kilonode.cloud.openstack.web.service import Route
-from kilonode.control.mirror import Delete, Entry, Put
-
-CUTS_TRIED: Final = 65_536
-"""How many places of a pool are looked at before it counts as used up."""
-Range = IPv4Network | IPv6Network
+from kilonode.control.mirror import Delete, Put
 
 
 class WantedPool(msgspec.Struct, frozen=True):
@@ -136,78 +133,6 @@ async def change_prefixes(request: Request) -> Response:
     return reply({"prefixes": changed.prefixes})
 
 
-def default_pool(request: Request, ip_version: int) -> Entry[SubnetPool]:
-    """The default pool of an IP version. Raises Fault 400."""
-    for entry in request.cloud.mirror.all(SUBNET_POOL).values():
-        if entry.value.is_default and entry.value.ip_version == ip_version:
-            return entry
-    raise Fault(400, f"No default subnet pool is defined for IPv{ip_version}.", type="NoDefaultSubnetpool")
-
-
-def cut(cloud: Cloud, pool: SubnetPool, project_id: str, length: int | None, wanted: Range | None) -> Range:
-    """A range of the pool that no subnet has: the one that is wanted, or the first of a length. Raises Fault."""
-    length = wanted.prefixlen if wanted is not None else pool.default_prefixlen if length is None else length
-    if length < pool.min_prefixlen or length > pool.max_prefixlen:
-        bound, name = (pool.min_prefixlen, "Min") if length < pool.min_prefixlen else (pool.max_prefixlen, "Max")
-        raise Fault(
-            400,
-            f"Unable to allocate subnet with prefix length {length}, {name.lower()}imum allowed prefix is {bound}.",
-            type=f"{name}PrefixSubnetAllocationError",
-        )
-    mirror = cloud.mirror
-    subnets = [mirror.all(SUBNET)[key].value for key in subnets_by_pool(mirror).keys(pool.id)]
-    taken = [ip_network(subnet.cidr) for subnet in subnets]
-    _check_pool_quota(pool, project_id, subnets, length)
-    if wanted is not None:
-        inside = any(_is_inside(wanted, ip_network(prefix)) for prefix in pool.prefixes)
-        if not inside or any(wanted.overlaps(one) for one in taken):
-            raise Fault(400, f"Failed to allocate subnet: Cannot allocate requested subnet {wanted} "
-                        "from the available set of prefixes.", type="SubnetAllocationError")  # fmt: skip
-        return wanted
-    tried = 0
-    for prefix in pool.prefixes:
-        space = ip_network(prefix)
-        if space.prefixlen > length:
-            continue
-        place = int(space.network_address)
-        step = 1 << (space.max_prefixlen - length)
-        while place <= int(space.broadcast_address) and tried < CUTS_TRIED:
-            candidate = ip_network((place, length))
-            blocking = next((one for one in taken if one.overlaps(candidate)), None)
-            if blocking is None:
-                return candidate
-            after = int(blocking.broadcast_address) + 1
-            place = max(place + step, -(-after // step) * step)
-            tried += 1
-    raise Fault(
-        400,
-        f"Failed to allocate subnet: Insufficient prefix space to allocate subnet size /{length}.",
-        type="SubnetAllocationError",
-    )
-
-
-def taken_from(pool: Entry[SubnetPool]) -> Put:
-    """What to write with a subnet from the pool, so that two requests at one instant do not get the same range."""
-    value = pool.value
-    return Put(
-        SUBNET_POOL, msgspec.structs.replace(value, subnets_made=value.subnets_made + 1), value.id, pool.revision
-    )
-
-
-def _check_pool_quota(pool: SubnetPool, project_id: str, subnets: Sequence[Any], length: int) -> None:
-    """The quota of a pool: addresses of IPv4, /64s of IPv6, for each project."""
-    if pool.default_quota is None:
-        return
-    unit = 32 if pool.ip_version == 4 else 64
-
-    def size(prefixlen: int) -> int:
-        return 1 << max(0, unit - prefixlen)
-
-    used = sum(size(ip_network(one.cidr).prefixlen) for one in subnets if one.project_id == project_id)
-    if used + size(length) > pool.default_quota:
-        raise Fault(409, "Per-tenant subnet pool prefix quota exceeded.", type="SubnetPoolQuotaExceeded")
-
-
 def _new_pool(request: Request, wanted: WantedPool) -> tuple[SubnetPool, Changes]:
     cloud = request.cloud
     if wanted.prefixes is UNSET or not wanted.prefixes:
@@ -240,7 +165,7 @@ def _changed_pool(request: Request, pool: SubnetPool, wanted: WantedPool) -> tup
         if version != pool.ip_version:
             raise Fault(400, "Cannot mix IPv4 and IPv6 prefixes in a subnet pool.", type="PrefixVersionMismatch")
         for old in pool.prefixes:
-            if not any(_is_inside(ip_network(old), ip_network(new)) for new in prefixes):
+            if not any(is_inside(ip_network(old), ip_network(new)) for new in prefixes):
                 raise Fault(
                     400,
                     f"Illegal update to prefixes: Existing prefixes must be a subset of the new prefixes: {old}.",
@@ -309,7 +234,7 @@ def _check_scope(request: Request, pool: SubnetPool) -> None:
 def _refuse_uncovered(cloud: Cloud, pool: SubnetPool, left: Sequence[Range]) -> None:
     for key in subnets_by_pool(cloud.mirror).keys(pool.id):
         cidr = ip_network(cloud.mirror.all(SUBNET)[key].value.cidr)
-        if not any(_is_inside(cidr, one) for one in left):
+        if not any(is_inside(cidr, one) for one in left):
             raise Fault(400, f"Illegal update to prefixes: {cidr} is in use.", type="IllegalSubnetPoolPrefixUpdate")
 
 
@@ -326,10 +251,6 @@ def _range(text: str) -> Range:
         return ip_network(text, strict=False)
     except ValueError as error:
         raise invalid(f"Invalid input for prefixes. Reason: '{text}' is not a valid IP subnet.") from error
-
-
-def _is_inside(small: Range, large: Range) -> bool:
-    return small.version == large.version and small.subnet_of(large)  # type: ignore[arg-type]
 
 
 def _length(value: int | str | UnsetType, default: int, whole: int) -> int:

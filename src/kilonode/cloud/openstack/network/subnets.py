@@ -12,6 +12,7 @@ from kilonode.cloud.context import Cloud
 from kilonode.cloud.openstack.network.addressing import default_gateway, default_pools
 from kilonode.cloud.openstack.network.bodies import bad
 from kilonode.cloud.openstack.network.collection import Changes, Collection, owner, standard_fields, touched
+from kilonode.cloud.openstack.network.cutting import cut, default_pool, taken_from
 from kilonode.cloud.openstack.network.faults import disallowed, invalid
 from kilonode.cloud.openstack.network.model import (
     ADDRESS,
@@ -31,7 +32,7 @@ from kilonode.cloud.openstack.network.model import (
 )
 from kilonode.cloud.openstack.network.networks import NETWORKS
 from kilonode.cloud.openstack.network.pool_model import SubnetPool
-from kilonode.cloud.openstack.network.subnet_pools import POOLS, cut, default_pool, taken_from
+from kilonode.cloud.openstack.network.subnet_pools import POOLS
 from kilonode.cloud.openstack.web.access import Access
 from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.cloud.openstack.web.fields import Fields
@@ -233,7 +234,10 @@ def _wanted_space(
     if isinstance(wanted.subnetpool_id, str) and wanted.subnetpool_id:
         pool = POOLS.find(request, wanted.subnetpool_id)
     elif wanted.use_default_subnetpool:
-        pool = default_pool(request, 4 if wanted.ip_version is UNSET else wanted.ip_version)
+        version = 4 if wanted.ip_version is UNSET else wanted.ip_version
+        pool = default_pool(request.cloud, project_id, version)
+        if pool is None:
+            raise Fault(400, f"No default subnet pool is defined for IPv{version}.", type="NoDefaultSubnetpool")
     asked = None if wanted.cidr is UNSET or not wanted.cidr else _space(wanted.cidr)
     if pool is None:
         if asked is None:
