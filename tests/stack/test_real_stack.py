@@ -198,6 +198,28 @@ def test_a_half_dead_stack_is_told_and_mended(laboratory: Laboratory, stack: Sta
     assert status(laboratory)[0] == 0
 
 
+def test_a_killed_service_stays_dead_until_the_fault_is_healed(laboratory: Laboratory, stack: Stack) -> None:
+    (before,) = service_pids(laboratory, "keystone")
+    fault = laboratory.start("fault", "kill keystone for 1s", "--cloud", "stack", "--json")
+    until(lambda: identify(before) is None, "the end of Keystone")
+    assert fault.wait(UP_PATIENCE_S) == 0, fault.said
+    (one,) = fault.data["faults"]
+    assert one["healed_ns"] - one["took_effect_ns"] >= 1_000_000_000
+    assert service_pids(laboratory, "keystone") != [before]
+    assert stack.ask("compute", "GET", "/os-hypervisors")["hypervisors"]
+
+
+def test_a_service_that_a_killed_command_left_dead_is_started_by_heal(laboratory: Laboratory, stack: Stack) -> None:
+    (before,) = service_pids(laboratory, "memcached")
+    fault = laboratory.start("fault", "terminate memcached", "--cloud", "stack")
+    until(lambda: identify(before) is None, "the end of memcached")
+    fault.kill()
+    heal = laboratory.start("fault", "heal")
+    assert heal.wait(UP_PATIENCE_S) == 0, heal.said
+    assert "memcached works" in heal.said
+    assert status(laboratory)[0] == 0
+
+
 def test_logs_are_shown_by_name_and_a_wrong_name_gets_the_nearest(laboratory: Laboratory, stack: Stack) -> None:
     code, command = laboratory.run("stack", "logs", "nova-scheduler", "--lines", "5")
     assert code == 0, command.said

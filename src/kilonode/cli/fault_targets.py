@@ -5,14 +5,19 @@ from pathlib import Path
 
 from kilonode.base.clock import Clock
 from kilonode.base.errors import InputError
+from kilonode.cli.fault_endpoints import EmulatedEndpoints
+from kilonode.cli.fault_stacks import StacksHere
 from kilonode.cli.state import state_folder
 from kilonode.cloud import operating
 from kilonode.cloud.folder import StateFolder
 from kilonode.faults.completing import Names
+from kilonode.faults.driver import Driver
 from kilonode.faults.local_processes import LocalProcesses
 from kilonode.faults.members import Member, Members
 from kilonode.faults.model import Kind
 from kilonode.faults.registry import Drivers
+from kilonode.faults.request_faults import RequestFaults
+from kilonode.faults.stack_members import StackMembers
 
 
 class EmulatedCloud:
@@ -37,8 +42,29 @@ class EmulatedCloud:
 
 
 def drivers_for(cloud: str, clock: Clock) -> Drivers:
-    """All drivers, with the services of the emulated cloud of that name."""
-    return Drivers([Members(EmulatedCloud(StateFolder(state_folder(), cloud)), clock), LocalProcesses(clock)])
+    """All drivers, with the services of the emulated cloud, or of the stack, of that name."""
+    folder = StateFolder(state_folder(), cloud)
+    stacks = StacksHere(state_folder(), clock)
+    services: list[Driver] = [Members(EmulatedCloud(folder), clock), StackMembers(stacks, cloud, clock)]
+    if stacks.has(cloud):
+        if not _runs(folder):
+            services.reverse()  # the first is the one that says what is wrong
+        elif stacks.runs(cloud):
+            raise InputError(f"an emulated cloud and a stack are both called {cloud!r}", hint="end one of them")
+    return Drivers(
+        [
+            *services,
+            LocalProcesses(clock),
+            RequestFaults(EmulatedEndpoints(folder), clock),
+        ]
+    )
+
+
+def _runs(folder: StateFolder) -> bool:
+    try:
+        return bool(operating.processes(folder))
+    except InputError:
+        return False
 
 
 def names_in(cloud: str) -> Names:

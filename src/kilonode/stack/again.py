@@ -1,0 +1,176 @@
+"""One process of a stack on its own: which there are, starting one that does not run, ending one and starting it anew.
+
+Bringing a whole stack up does more, and in an order (`bringing_up`); here everything is made and configured already,
+and what else of the stack runs is left as it is, also when it is broken: nothing is asked of another service to see
+that this one works. A process is told ready by what it does itself: the database answers, an API answers, what speaks
+over the message bus holds a connection to it.
+"""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import psutil
+
+from kilonode.base.clock import NANOSECONDS_PER_SECOND, Clock
+from kilonode.base.errors import InputError, OperationError
+from kilonode.base.processes import ProcessIdentity, is_alive, send, wait_until_gone
+from kilonode.base.usage import families
+from kilonode.clients.http import HttpTransport
+from kilonode.stack import daemons
+from kilonode.stack.configuration.site import ADDRESS, Site
+from kilonode.stack.folder import ServiceRecord
+from kilonode.stack.launch import site_of
+from kilonode.stack.running import GRACE_S, LOOK_EVERY_S, start, until_ready
+from kilonode.stack.services import API_MODULES, COMPUTE, Service, agents, apis, compute, workers
+from kilonode.stack.status import wanted_processes
+
+READY_TIMEOUT_S: Final = 120.0
+LOCK_TIMEOUT_S: Final = 20.0
+"""How long another command that starts something of the same stack is waited for."""
+ALIASES: Final = {
+    "mariadb": ("mysql",),
+    "neutron-api": ("neutron", "neutron-server"),
+    "glance": ("glance-api",),
+    "placement": ("placement-api",),
+}
+"""What services are also called."""
+
+
+class StackProcess(msgspec.Struct, frozen=True):
+    """One process that a stack has, running or not."""
+
+    process: str
+    services: tuple[str, ...]
+    """What it is one of: its service, and what that is also called."""
+    host: str
+    """Of a compute service, the host; otherwise empty: this machine."""
+    identity: ProcessIdentity | None
+    """None: it does not run."""
+
+
+def stack_processes(state: Path, name: str) -> tuple[StackProcess, ...]:
+    """Every process of a stack in the order of starting. Raises InputError when there is no such stack."""
+    site = site_of(state, name)
+    alive = {record.process: record.identity for record in site.folder.services() if is_alive(record.identity)}
+    return tuple(
+        StackProcess(process, (service, *ALIASES.get(service, ())), process if service == COMPUTE else "",
+                     alive.get(process))
+        for process, (service, _) in wanted_processes(site).items()
+    )  # fmt: skip
+
+
+async def start_again(state: Path, name: str, process: str, clock: Clock) -> ProcessIdentity:
+    """Start one process unless it runs, and return when it works. Raises InputError."""
+    site = site_of(state, name)
+    service = service_of(site, process)
+    record = await _start(site, service, clock)
+    await until_ready(site.folder, [record], clock, READY_TIMEOUT_S, _readiness(site, service, record, clock))
+    return record.identity
+
+
+async def restart(state: Path, name: str, process: str, clock: Clock) -> ProcessIdentity:
+    """End one process in good order and start it anew. Raises InputError."""
+    folder = site_of(state, name).folder
+    records = [record for record in folder.services() if record.process == process and is_alive(record.identity)]
+    for record in records:
+        family = families({"": [record.identity]})[""]
+        send(record.identity, signal.SIGTERM)
+        if not await wait_until_gone(family, clock, GRACE_S):
+            for member in family:
+                send(member, signal.SIGKILL)
+            await wait_until_gone(family, clock, GRACE_S)
+    return await start_again(state, name, process, clock)
+
+
+def service_of(site: Site, process: str) -> Service:
+    """How a process of a stack is started. Raises InputError when it has none of that name."""
+    ports = site.ports
+    if process == "mariadb":
+        return Service(process, tuple(daemons.mariadb_command(site)), port=ports.mariadb)
+    if process == "epmd":
+        return Service(process, tuple(daemons.epmd_command(site)), port=ports.epmd)
+    if process == "rabbitmq":
+        variables = daemons.rabbitmq_variables(site)
+        return Service(process, tuple(daemons.rabbitmq_command()), variables=variables, port=ports.rabbitmq)
+    if process == "memcached":
+        return Service(process, tuple(daemons.memcached_command(site)), port=ports.memcached)
+    services = [*apis(site).values(), *workers(site).values()]
+    services += [compute(site, plan) for plan in site.settings.computes]
+    services += [agents(site)] if site.settings.network else []
+    for service in services:
+        if service.label == process:
+            return service
+    raise InputError(
+        f"stack {site.folder.name!r} has no process {process!r}", expected=", ".join(wanted_processes(site))
+    )
+
+
+async def _start(site: Site, service: Service, clock: Clock) -> ServiceRecord:
+    """Start it under the lock of the stack: two that write down what they started would lose one."""
+    deadline_ns = clock.now_ns() + int(LOCK_TIMEOUT_S * NANOSECONDS_PER_SECOND)
+    while True:
+        try:
+            with site.folder.locked():
+                return start(site.folder, service)
+        except InputError:
+            if clock.now_ns() > deadline_ns:
+                raise
+        await clock.sleep(LOOK_EVERY_S)
+
+
+def _readiness(site: Site, service: Service, record: ServiceRecord, clock: Clock) -> Callable[[], Awaitable[str]]:
+    if service.name == "mariadb":
+        return lambda: _database_missing(site)
+    if service.command[0].endswith("/uwsgi"):
+        api = next(name for name in API_MODULES if apis(site)[name].label == service.label)
+        return lambda: _answer_missing(f"{site.url(api)}/", clock)
+    if service.port is not None:
+        port = service.port
+        return lambda: _listening_missing(port)
+    return lambda: _bus_missing(site, record)
+
+
+async def _database_missing(site: Site) -> str:
+    try:
+        await daemons.query(site, "SELECT 1;")
+    except InputError as error:
+        return error.problem.got or error.problem.what
+    return ""
+
+
+async def _answer_missing(url: str, clock: Clock) -> str:
+    transport = HttpTransport(clock)
+    try:
+        response = await transport.request("GET", url, timeout_s=READY_TIMEOUT_S)
+    except OperationError as error:
+        return str(error)
+    finally:
+        await transport.close()
+    return "" if response.status < 500 else f"{url} answers {response.status}"
+
+
+async def _listening_missing(port: int) -> str:
+    try:
+        _, writer = await asyncio.open_connection(ADDRESS, port)
+    except OSError as error:
+        return f"port {port}: {error.strerror}"
+    writer.close()
+    return ""
+
+
+async def _bus_missing(site: Site, record: ServiceRecord) -> str:
+    """Nothing is missing while there is no message bus: the process is up, and will connect when there is one."""
+    if await _listening_missing(site.ports.rabbitmq):
+        return ""
+    for member in families({"": [record.identity]})[""]:
+        try:
+            connections = psutil.Process(member.pid).net_connections("tcp")
+        except psutil.Error:
+            continue
+        if any(getattr(each.raddr, "port", None) == site.ports.rabbitmq for each in connections):
+            return ""
+    return "no connection to the message bus"
