@@ -7,6 +7,7 @@ from typing import Any, Final
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from kilonode.cloud.context import Changes
 from kilonode.cloud.openstack.compute import neighbours
 from kilonode.cloud.openstack.compute.bodies import access_address, check_files, check_metadata, disk_config
 from kilonode.cloud.openstack.compute.lookup import check_zone, find_flavor
@@ -46,12 +47,12 @@ async def create_server(request: Request) -> Response:
     body = request.json(CreateServer)
     wanted = body.server
     least, most = _counts(wanted)
-    server = _template(request, body)
+    server, changes = _template(request, body)
     use = request.cloud.part(ProjectUse)
     each = Use(1, server.flavor.vcpus, server.flavor.memory_mb)
     with use.reserve(server.project_id, each, least, most) as count:
         servers = [server] if count == 1 else _several(request, server, count)
-        await request.cloud.mirror.commit([Put(SERVER, one, one.id, 0) for one in servers])
+        await request.cloud.mirror.commit([*changes, *(Put(SERVER, one, one.id, 0) for one in servers)])
     if is_true(wanted.return_reservation_id):
         return reply({"reservation_id": server.reservation_id}, 202)
     first = servers[0]
@@ -70,8 +71,8 @@ async def create_server(request: Request) -> Response:
     )
 
 
-def _template(request: Request, body: CreateServer) -> Server:
-    """The first server of a request. Raises Fault for what Nova refuses at once."""
+def _template(request: Request, body: CreateServer) -> tuple[Server, Changes]:
+    """The first server of a request, and what is written with it. Raises Fault for what Nova refuses at once."""
     wanted, cloud, caller = body.server, request.cloud, request.caller
     name = wanted.name.strip()
     if not 1 <= len(name) <= 255:
@@ -91,9 +92,10 @@ def _template(request: Request, body: CreateServer) -> Server:
     groups = _security_groups(wanted)
     neighbours.check_security_groups(cloud, caller, groups)
     zone, node = _place(request, wanted)
+    networks, changes = _networks(request, wanted)
     now_us = cloud.now_us()
     server_id = cloud.new_id()
-    return Server(
+    server = Server(
         id=server_id,
         name=name,
         project_id=caller.project_id,
@@ -107,7 +109,7 @@ def _template(request: Request, body: CreateServer) -> Server:
         image_id=image_id,
         zone=zone,
         wanted_node=node,
-        networks=_networks(request, wanted),
+        networks=networks,
         security_groups=groups,
         devices=devices,
         key_name=wanted.key_name,
@@ -126,6 +128,7 @@ def _template(request: Request, body: CreateServer) -> Server:
         trusted_certificates=tuple(wanted.trusted_certificates or ()),
         actions=(ServerAction("create", request.id, caller.user_id, caller.project_id, now_us),),
     )
+    return server, changes
 
 
 def _check_forms(wanted: WantedServer) -> None:
@@ -194,8 +197,8 @@ def _place(request: Request, wanted: WantedServer) -> tuple[str, str]:
     return zone, node
 
 
-def _networks(request: Request, wanted: WantedServer) -> tuple[RequestedNetwork, ...]:
-    """The interfaces the server will have. Raises Fault."""
+def _networks(request: Request, wanted: WantedServer) -> tuple[tuple[RequestedNetwork, ...], Changes]:
+    """The interfaces the server will have, and the changes that make a network for them. Raises Fault."""
     networks = wanted.networks
     asked: tuple[RequestedNetwork, ...] | None
     if networks is UNSET or networks is None:
@@ -205,12 +208,14 @@ def _networks(request: Request, wanted: WantedServer) -> tuple[RequestedNetwork,
     elif isinstance(networks, str):
         if networks not in ("auto", "none") or request.microversion < NETWORKS_REQUIRED_SINCE:
             raise Fault(400, f"Invalid input for field/attribute networks. Value: {networks!r}.")
-        asked = () if networks == "none" else None
+        if networks == "auto":
+            return neighbours.automatic_networks(request.cloud, request.caller)
+        asked = ()
     else:
         asked = tuple(
             RequestedNetwork(one.uuid or "", one.port or "", one.fixed_ip or "", one.tag or "") for one in networks
         )
-    return neighbours.resolve_networks(request.cloud, request.caller, asked)
+    return neighbours.resolve_networks(request.cloud, request.caller, asked), ()
 
 
 def _security_groups(wanted: WantedServer) -> tuple[str, ...]:

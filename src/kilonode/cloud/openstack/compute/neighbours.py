@@ -18,6 +18,7 @@ from kilonode.cloud.openstack.image.model import ACTIVE as IMAGE_ACTIVE
 from kilonode.cloud.openstack.image.model import IMAGE, Image, is_visible
 from kilonode.cloud.openstack.network import ports
 from kilonode.cloud.openstack.network.model import BUILD, PORT, PORT_ERROR, SECURITY_GROUP, Port, SecurityGroup
+from kilonode.cloud.openstack.network.topologies import topology_of
 from kilonode.cloud.openstack.volume.attachments import attach_changes, detach_changes, find_free_volume
 from kilonode.cloud.openstack.volume.model import (
     ATTACHING,
@@ -89,6 +90,22 @@ def resolve_networks(
         except Fault as fault:
             raise Fault(400 if fault.status == 404 else fault.status, fault.message) from fault
     return asked
+
+
+def automatic_networks(cloud: Cloud, caller: Caller) -> tuple[tuple[RequestedNetwork, ...], Changes]:
+    """The interface of a server that wants one and names none, and the changes that make its network. Raises Fault.
+
+    A project that can have no network but its own gets one, once (`network.topologies`).
+    """
+    found = resolve_networks(cloud, caller, None)
+    if found:
+        return found, ()
+    try:
+        network_id, changes = topology_of(cloud, caller.project_id)
+    except Fault as fault:
+        words = f"Unable to automatically allocate a network for project {caller.project_id}"
+        raise Fault(400, words) from fault
+    return (RequestedNetwork(network_id=network_id),), changes
 
 
 def check_devices(cloud: Cloud, caller: Caller, devices: Sequence[BlockDevice], flavor: Flavor) -> None:

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from msgspec.structs import replace
+
 from kilonode.cloud.context import Cloud
 from kilonode.cloud.openstack.network.addressing import default_gateway, default_pools, mac_address
 from kilonode.cloud.openstack.network.default_group import default_group_changes
@@ -9,16 +11,14 @@ from kilonode.cloud.openstack.network.model import (
     NETWORK,
     PORT,
     ROUTER,
-    ROUTER_GATEWAY,
-    ROUTER_INTERFACE,
     SUBNET,
     FixedIp,
     Network,
-    Port,
     Router,
     Subnet,
 )
 from kilonode.cloud.openstack.network.plugging import take_addresses
+from kilonode.cloud.openstack.network.topologies import gateway_port, interface_port
 from kilonode.control.mirror import Delete, Put
 
 NETWORKS: Final = (
@@ -72,37 +72,24 @@ def first_networks(cloud: Cloud, projects: dict[str, str]) -> list[Put | Delete]
 def _router(cloud: Cloud, project_id: str, outside: Place, inside: Place) -> list[Put | Delete]:
     """The router `router1`: its gateway outside, its interface at the gateway address inside."""
     now_us = cloud.now_us()
-    router_id = cloud.new_id()
-    subnet = inside[1]
-    places = (
-        (ROUTER_GATEWAY, "", outside[0].id, FixedIp(outside[1].id, outside[1].allocation_pools[0].start)),
-        (ROUTER_INTERFACE, project_id, inside[0].id, FixedIp(subnet.id, subnet.gateway_ip or "")),
+    router_id, port_id = cloud.new_id(), cloud.new_id()
+    fixed = FixedIp(outside[1].id, outside[1].allocation_pools[0].start)
+    gateway = replace(
+        gateway_port(router_id, outside[0], port_id),
+        mac_address=mac_address(port_id, fixed.ip_address, 0),
+        fixed_ips=(fixed,),
+        created_us=now_us,
+        updated_us=now_us,
     )
     changes: list[Put | Delete] = []
-    gateway_port_id = ""
-    for owner, port_project_id, network_id, fixed in places:
-        port_id = cloud.new_id()
-        port = Port(
-            id=port_id,
-            project_id=port_project_id,
-            network_id=network_id,
-            mac_address=mac_address(port_id, fixed.ip_address, 0),
-            fixed_ips=(fixed,),
-            device_id=router_id,
-            device_owner=owner,
-            status="ACTIVE",
-            port_security_enabled=False,
-            created_us=now_us,
-            updated_us=now_us,
-        )
-        gateway_port_id = gateway_port_id or port_id
-        changes += [Put(PORT, port, port_id, 0), *take_addresses(port, port.fixed_ips)]
+    for port in (gateway, interface_port(cloud, router_id, inside[1])):
+        changes += [Put(PORT, port, port.id, 0), *take_addresses(port, port.fixed_ips)]
     router = Router(
         id=router_id,
         project_id=project_id,
         name="router1",
         gateway_network_id=outside[0].id,
-        gateway_port_id=gateway_port_id,
+        gateway_port_id=gateway.id,
         created_us=now_us,
         updated_us=now_us,
     )

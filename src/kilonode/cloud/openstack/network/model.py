@@ -34,6 +34,7 @@ DOWN: Final = "DOWN"
 BUILD: Final = "BUILD"
 """Of a port that is bound to a node and not yet plugged there."""
 PORT_ERROR: Final = "ERROR"
+_SEGMENTS: Final = 65_535
 
 
 class Resource(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -236,6 +237,11 @@ class NetworkQuota(msgspec.Struct, frozen=True, omit_defaults=True):
     """The limits of a project that differ from the defaults; its key is the project's id."""
 
     limits: dict[str, int] = {}
+
+
+def segmentation_id_of(network_id: str) -> int:
+    """The number that a network's traffic would carry, of its id."""
+    return 1 + int(network_id[:8], 16) % _SEGMENTS
 
 
 def address_key(subnet_id: str, ip_address: str) -> str:

@@ -20,11 +20,13 @@ from kilonode.cloud.openstack.network.model import (
     by_project,
     networks_open_to_all,
     ports_by_network,
+    segmentation_id_of,
     subnets_by_network,
 )
 from kilonode.cloud.openstack.network.plugging import remove_port
 from kilonode.cloud.openstack.network.pool_model import SUBNET_POOL
 from kilonode.cloud.openstack.network.qos import default_policy, wanted_policy
+from kilonode.cloud.openstack.network.topology_model import without_topology
 from kilonode.cloud.openstack.web.access import Access
 from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.cloud.openstack.web.fields import Fields
@@ -32,8 +34,6 @@ from kilonode.cloud.openstack.web.request import Request
 from kilonode.cloud.openstack.web.response import Response, reply
 from kilonode.cloud.openstack.web.service import Route
 from kilonode.control.mirror import Delete, Put
-
-_SEGMENTS: Final = 65_535
 
 
 class WantedNetwork(msgspec.Struct, frozen=True):
@@ -148,14 +148,15 @@ async def delete_network(request: Request) -> Response:
         port = mirror.all(PORT)[key].value
         floating_ip = mirror.get(FLOATING_IP, port.device_id) if port.device_owner == FLOATING_IP_OWNER else None
         if floating_ip is None or floating_ip.value.port_id:
-            raise _in_use(network.id)
+            raise network_in_use(network.id)
         # A floating IP that stands for nothing goes with its network.
         changes += [*remove_port(request.cloud, port), Delete(FLOATING_IP, port.device_id, floating_ip.revision)]
         addresses += len(port.fixed_ips)
     subnets = list(subnets_by_network(mirror).keys(network.id))
     if sum(addresses_by_subnet(mirror).count(key) for key in subnets) > addresses:
-        raise _in_use(network.id)
-    await mirror.commit([*changes, *(Delete(SUBNET, key) for key in subnets)])
+        raise network_in_use(network.id)
+    changes += [*(Delete(SUBNET, key) for key in subnets), *without_topology(mirror, network.project_id, network.id)]
+    await mirror.commit(changes)
     return reply(None, 204)
 
 
@@ -169,7 +170,7 @@ def _new_network(request: Request, wanted: WantedNetwork) -> tuple[Network, Chan
         project_id=owner(request, wanted.project_id or wanted.tenant_id),
         created_us=now_us,
         updated_us=now_us,
-        segmentation_id=1 + int(network_id[:8], 16) % _SEGMENTS,
+        segmentation_id=segmentation_id_of(network_id),
         availability_zone_hints=wanted.availability_zone_hints,
         tags=wanted.tags,
     )
@@ -218,7 +219,21 @@ def _with_wishes(request: Request, network: Network, wanted: WantedNetwork) -> N
     if wishes.get("segmentation_id", 0) is None:
         del wishes["segmentation_id"]
     wishes["qos_policy_id"] = wanted_policy(request, wanted.qos_policy_id, network.qos_policy_id)
-    return msgspec.structs.replace(network, **wishes)
+    changed = msgspec.structs.replace(network, **wishes)
+    _check_default(request, changed, wanted)
+    return changed
+
+
+def _check_default(request: Request, network: Network, wanted: WantedNetwork) -> None:
+    """There is one default external network. Raises Fault 409."""
+    if not network.external or wanted.is_default is not True:
+        return
+    mirror = request.cloud.mirror
+    for key in networks_open_to_all(mirror).keys(True):
+        other = mirror.all(NETWORK)[key].value
+        if other.external and other.is_default and key != network.id:
+            words = f"A default external network already exists: {key}."
+            raise Fault(409, words, type="DefaultExternalNetworkExists")
 
 
 def _check_rights(request: Request, wanted: WantedNetwork) -> None:
@@ -236,7 +251,8 @@ def _check_rights(request: Request, wanted: WantedNetwork) -> None:
             raise disallowed(rule)
 
 
-def _in_use(network_id: str) -> Fault:
+def network_in_use(network_id: str) -> Fault:
+    """409 for a network that has ports."""
     return Fault(
         409,
         f"Unable to complete operation on network {network_id}. There are one or more ports still in use on the "

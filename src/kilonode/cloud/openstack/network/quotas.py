@@ -1,7 +1,8 @@
 """Quotas of the network service: the limits of a project, what it uses, and the refusal in Neutron's words.
 
 Out of the box nothing is limited (-1): a lab measures clouds, not quotas. The setting `quotas: openstack` gives
-Neutron's own defaults. The count is that of the mirror; requests at the same instant can exceed a limit together by as much as they ask for, as in Neutron without its reservations.
+Neutron's own defaults. The count is that of the mirror; requests at the same instant can exceed a limit together by as
+much as they ask for, as in Neutron without its reservations.
 """
 
 from collections.abc import Sequence

@@ -16,7 +16,6 @@ from kilonode.cloud.openstack.network.model import (
     NETWORK,
     PORT,
     ROUTER,
-    ROUTER_GATEWAY,
     ROUTER_INTERFACE,
     SUBNET,
     HostRoute,
@@ -32,6 +31,7 @@ from kilonode.cloud.openstack.network.networks import NETWORKS
 from kilonode.cloud.openstack.network.plugging import WantedAddress, new_port, remove_port
 from kilonode.cloud.openstack.network.port_routes import PORTS
 from kilonode.cloud.openstack.network.subnets import SUBNETS
+from kilonode.cloud.openstack.network.topologies import gateway_port
 from kilonode.cloud.openstack.web.access import Access
 from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.cloud.openstack.web.fields import Fields
@@ -272,16 +272,7 @@ def _with_gateway(request: Request, router: Router, info: WantedGateway) -> tupl
     network: Network = NETWORKS.find(request, info.network_id or "").value
     if not network.external:
         raise Fault(400, f"Bad router request: Network {network.id} is not an external network.", type="BadRequest")
-    port = Port(
-        id=request.cloud.new_id(),
-        project_id="",
-        network_id=network.id,
-        mac_address="",
-        device_id=router.id,
-        device_owner=ROUTER_GATEWAY,
-        status="ACTIVE",
-        port_security_enabled=False,
-    )
+    port = gateway_port(router.id, network, request.cloud.new_id())
     port, changes = new_port(request.cloud, network, port, addresses=_gateway_addresses(info))
     snat = True if info.enable_snat is None else info.enable_snat
     with_gateway = msgspec.structs.replace(

@@ -23,6 +23,7 @@ from kilonode.cloud.openstack.network import (
     subnets,
     surroundings,
     tags,
+    topology_routes,
     trunks,
 )
 from kilonode.cloud.openstack.network.collection import PREFIX
@@ -58,5 +59,6 @@ NETWORK_SERVICE: Final = ServiceApp(
         *availability.ROUTES,
         *surroundings.ROUTES,
         *tags.ROUTES,
+        *topology_routes.ROUTES,
     ),
 )
