@@ -270,6 +270,22 @@ def test_an_address_is_allowed_only_when_it_begins_as_the_settings_say(url: str,
     assert may_fetch(["http://127.0.0.1/images/"], url) is allowed
 
 
+@pytest.mark.parametrize(
+    ("url", "allowed"),
+    [
+        ("http://127.0.0.1/images", True),
+        ("http://127.0.0.1/images/a", True),
+        ("http://127.0.0.1/images?of=others", True),
+        ("http://127.0.0.1/images-of-others/a", False),
+        ("http://127.0.0.1/images;a", False),
+    ],
+)
+def test_a_place_that_ends_without_a_slash_allows_what_is_below_it_and_nothing_that_begins_alike(
+    url: str, allowed: bool
+) -> None:
+    assert may_fetch(["http://127.0.0.1/images"], url) is allowed
+
+
 def test_the_settings_of_services_are_read_from_a_file_and_mistakes_are_named(tmp_path: Path) -> None:
     file = tmp_path / "services.yaml"
     file.write_text("image: {stores: [{id: fast, weight: 3}], cache: true}\nquotas: openstack\n")

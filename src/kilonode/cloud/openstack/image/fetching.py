@@ -27,7 +27,7 @@ class FetchError(Exception):
 
 
 def may_fetch(allowed: Iterable[str], url: str) -> bool:
-    """Whether an address begins as one of the allowed ones does."""
+    """Whether an address is one of those allowed, or below one."""
     wanted = _place(url)
     if wanted is None:
         return False
@@ -36,8 +36,10 @@ def may_fetch(allowed: Iterable[str], url: str) -> bool:
         return False
     for beginning in allowed:
         place = _place(beginning)
-        if place is not None and place[:3] == wanted[:3] and wanted[3].startswith(place[3]):
-            return True
+        if place is not None and place[:3] == wanted[:3]:
+            below = f"{place[3].rstrip('/')}/"  # `/images` says nothing of `/images-of-others`
+            if wanted[3] == place[3] or wanted[3].startswith(below):
+                return True
     return False
 
 
