@@ -30,6 +30,10 @@ SMALL = Limits(
 )
 
 
+PIECES, PIECE_BYTES = 100, 1_000_000
+"""Of an answer that is more than the system keeps for a client that does not read."""
+
+
 async def until(holds: Callable[[], bool]) -> None:
     """Let the loop go on until something is so."""
     for _ in range(1_000_000):
@@ -70,6 +74,7 @@ class Served:
         self.guard, self.port = guard, port
         self.clients: list[Client] = []
         self.disconnected = 0
+        self.told = 0
         self.go_on = asyncio.Event()
         self.go_on.set()
 
@@ -81,6 +86,11 @@ class Served:
         """Wait until the server knows of so many connections."""
         await until(lambda: len(self.guard._open) == connections)
 
+    async def stuck(self) -> list[Any]:
+        """The connections, when an answer waits for its client."""
+        await until(lambda: any(one.flow.write_paused for one in self.guard._open))
+        return list(self.guard._open)
+
     async def until_waiting_for(self, phase: str) -> None:
         await until(lambda: [one._phase.value for one in self.guard._open] == [phase])
 
@@ -89,6 +99,9 @@ class Served:
 
     async def application(self, scope: Any, receive: Any, send: Any) -> None:
         await self.go_on.wait()
+        if scope["path"] == "/much":
+            await self.tell_much(send)
+            return
         length = 0
         while True:
             message = await receive()
@@ -102,6 +115,13 @@ class Served:
         headers = [(b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+
+    async def tell_much(self, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(PIECES):
+            await send({"type": "http.response.body", "body": b"x" * PIECE_BYTES, "more_body": True})
+            self.told += 1
+        await send({"type": "http.response.body", "body": b""})
 
 
 @asynccontextmanager
@@ -182,6 +202,32 @@ async def test_a_handler_may_take_its_time() -> None:
         served.pass_time(10_000)
         served.go_on.set()
         assert (await client.answer())[0] == 200
+
+
+async def test_who_takes_none_of_a_long_answer_is_ended_and_who_takes_some_is_not() -> None:
+    async with serving() as served:
+        client = await served.connect()
+        await client.say(b"GET /much HTTP/1.1\r\nHost: x\r\n\r\n")
+        (connection,) = await served.stuck()
+        client.reader._transport.pause_reading()  # type: ignore[attr-defined]
+        for seconds in (0, 59, 61):
+            served.pass_time(seconds)
+            if seconds < 60:
+                assert served.guard.refused == 0
+        assert served.guard.refused == 1
+        await served.until(0)
+        assert connection.transport.is_closing()
+        assert served.told < PIECES, "what nobody wants is not kept"
+    async with serving() as served:
+        client = await served.connect()
+        await client.say(b"GET /much HTTP/1.1\r\nHost: x\r\n\r\n")
+        for hour in range(5):
+            (connection,) = await served.stuck()
+            served.pass_time(hour * 59)
+            unsent = connection.transport.get_write_buffer_size()
+            while connection.transport.get_write_buffer_size() == unsent:
+                await client.reader.readexactly(1_000)
+        assert served.guard.refused == 0
 
 
 @pytest.mark.parametrize(

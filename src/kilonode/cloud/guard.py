@@ -102,6 +102,9 @@ class GuardedProtocol(HttpToolsProtocol):
         self._piece = 0
         """Bytes of what is being parsed."""
         self._refused = False
+        self._unsent = 0
+        """Bytes of answers that waited for the client at the last look."""
+        self._unsent_since_s = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Turn it away when there are too many."""
@@ -179,6 +182,10 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def look(self, now_s: float) -> None:
         """End the connection when the client takes too long."""
+        if not self._takes_its_answer(now_s):
+            self._guard.refused += 1
+            self.reset()
+            return
         if self._phase is _Phase.NOTHING or self.transport.is_closing():
             return
         if self.flow.read_paused:
@@ -191,6 +198,15 @@ class GuardedProtocol(HttpToolsProtocol):
             allowed_s = limits.body_timeout_s + self._received / limits.body_bytes_per_s
         if passed_s > allowed_s:
             self._refuse(HTTPStatus.REQUEST_TIMEOUT)
+
+    def _takes_its_answer(self, now_s: float) -> bool:
+        """Whether nothing waits for the client, or some of that has gone lately. Nothing is added while too much waits,
+        so a number that has changed means that some has gone.
+        """
+        unsent = self.transport.get_write_buffer_size()
+        if not unsent or unsent != self._unsent:
+            self._unsent, self._unsent_since_s = unsent, now_s
+        return now_s - self._unsent_since_s <= self._limits.answer_timeout_s
 
     def _head_size(self) -> int:
         return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)

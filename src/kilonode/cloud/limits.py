@@ -41,6 +41,8 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """From the end of the headers to the end of the body; longer by what came of it at the least rate."""
     body_bytes_per_s: Annotated[float, Meta(gt=0)] = 500.0
     """The least rate at which a body has to come."""
+    answer_timeout_s: Annotated[float, Meta(gt=0)] = 60.0
+    """How long a client may take nothing of an answer that waits for it."""
     connections: Annotated[int, Meta(ge=1)] = 20_000
     """At one time; fewer where the system allows the process fewer open files."""
     connections_per_address: Annotated[int, Meta(ge=1)] | None = None
