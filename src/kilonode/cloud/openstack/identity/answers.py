@@ -5,6 +5,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from kilonode.cloud.openstack.identity.paging import page_of
 from kilonode.cloud.openstack.web.access import Access, Caller
 from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.cloud.openstack.web.fields import Fields, matching
@@ -46,10 +47,14 @@ def shown(request: Request, collection: str, fields: Fields[Any], value: Any) ->
 def listing(
     request: Request, collection: str, fields: Fields[Any], values: Iterable[Any], *, apart: str = ""
 ) -> Response:
-    """Answer with those of the resources that the query asks for by any of their fields but the one set `apart`."""
+    """Answer with the page of the resources that the query asks for by any of their fields but the one set `apart`."""
     query = [(name, text) for name, text in request.query if name != apart]
-    found = matching(values, [*fields.tests(query), *_comparisons(request, fields)])
-    return items_reply(request, collection, [shown(request, collection, fields, value) for value in found])
+    every = list(values)
+    found = matching(every, [*fields.tests(query), *_comparisons(request, fields)])
+    page, following = found, None
+    if "limit" in request.query or "marker" in request.query:
+        page, following = page_of(request, collection, found, {value.id for value in every})
+    return items_reply(request, collection, [shown(request, collection, fields, value) for value in page], following)
 
 
 _COMPARISONS: Final[dict[str, Callable[[str, str], bool]]] = {
@@ -82,10 +87,15 @@ def _comparison(
     return holds
 
 
-def items_reply(request: Request, collection: str, items: list[dict[str, Any]]) -> Response:
-    """Answer with a list that is made already."""
+def items_reply(
+    request: Request, collection: str, items: list[dict[str, Any]], following: str | None = None
+) -> Response:
+    """Answer with a list that is made already; `following`: the address of the next page, where there is one."""
     place = request.path.removeprefix(PREFIX)
-    body = {collection: items, "links": {**link(request, place + request.asked), "next": None, "previous": None}}
+    body: dict[str, Any] = {collection: items}
+    body["links"] = {**link(request, place + request.asked), "next": following, "previous": None}
+    if following is not None:
+        body["truncated"] = True
     return reply(body, items=len(items))
 
 
