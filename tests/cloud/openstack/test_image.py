@@ -2,6 +2,8 @@
 
 import asyncio
 import hashlib
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -204,6 +206,33 @@ async def test_the_first_image_is_a_disk_of_its_format_also_when_it_is_given_bac
         assert (await cloud.good("GET", f"{IMAGES}/{again}"))["checksum"] == image["checksum"]
 
 
+LEFT_UNFINISHED = """
+import pathlib, sys
+from kilonode.cloud.openstack.image.data import FilePlace
+place = FilePlace(pathlib.Path(sys.argv[1]) / "images" / "whole")
+print(place.unfinished.name)
+"""
+
+
+async def test_two_who_store_data_of_one_image_at_once_do_not_mix_it(tmp_path: Path) -> None:
+    clock = SimulatedClock(asyncio.get_running_loop())
+    settings = CloudSettings(stages="instant", state_folder=str(tmp_path))
+    cloud = await Cloud.open(MemoryStore(), clock, settings, "api", ())
+    data = cloud.part(ImageData)
+    both_begun = asyncio.Barrier(2)
+
+    async def parts(byte: bytes) -> Any:
+        yield byte * PIECE_BYTES
+        await both_begun.wait()
+        yield byte * PIECE_BYTES
+
+    stored = await asyncio.gather(data.store("one", parts(b"x")), data.store("one", parts(b"y")))
+    (path,) = (tmp_path / "images").iterdir()
+    checksum = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+    assert checksum in {one.checksum for one in stored}
+    await cloud.close()
+
+
 async def test_files_are_whole_or_not_there_and_orphans_are_swept_away(tmp_path: Path) -> None:
     clock = SimulatedClock(asyncio.get_running_loop())
     settings = CloudSettings(stages="instant", state_folder=str(tmp_path))
@@ -224,8 +253,12 @@ async def test_files_are_whole_or_not_there_and_orphans_are_swept_away(tmp_path:
     assert [path.name for path in folder.iterdir()] == ["whole"]
     (folder / "orphan").write_bytes(b"1")
     (folder / "orphan2.unfinished").write_bytes(b"1")
-    data.sweep(lambda image_id: image_id == "whole")
-    assert [path.name for path in folder.iterdir()] == ["whole"]
+    left = subprocess.run([sys.executable, "-c", LEFT_UNFINISHED, str(tmp_path)], capture_output=True, check=True)
+    assert left.stdout.decode().strip().startswith("whole."), "what a process that was killed had not ended"
+    found = data.found()
+    (folder / "of an image that came since").write_bytes(b"1")
+    data.sweep(found, lambda image_id: image_id == "whole")
+    assert sorted(path.name for path in folder.iterdir()) == ["of an image that came since", "whole"]
     read = data.read("whole")
     assert read is not None
     assert b"".join([piece async for piece in read]) == b"x" * (3 * PIECE_BYTES)

@@ -55,5 +55,8 @@ def application(cloud: Cloud) -> Application:
 async def open_application(cloud: Cloud) -> Application:
     """The same, after giving a new cloud its first contents."""
     await seed(cloud)
-    cloud.part(ImageData).sweep(lambda image_id: cloud.mirror.get(IMAGE, image_id) is not None)
+    data = cloud.part(ImageData)
+    found = data.found()
+    await cloud.mirror.catch_up()  # now all images that the files were of are known
+    data.sweep(found, lambda image_id: cloud.mirror.get(IMAGE, image_id) is not None)
     return application(cloud)

@@ -1,20 +1,24 @@
 """The data of images: a file for each in the cloud's state folder, or bytes in memory when the cloud has none.
 
-Data is written beside its place and moved there when it is whole, so an image never has half of it. Files and digests
-are worked on in threads, a piece at a time. No document is read or written here.
+Data is written beside its place and moved there when it is whole, so an image never has half of it, nor parts of two
+that were stored at once. Files and digests are worked on in threads, a piece at a time. No document is read or written
+here.
 """
 
 import asyncio
 import contextlib
 import hashlib
+import itertools
+import os
 import struct
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
 import msgspec
 
+from kilonode.base.processes import identify
 from kilonode.cloud.context import Cloud
 
 PIECE_BYTES: Final = 1024 * 1024
@@ -24,6 +28,8 @@ MEMORY_LIMIT_BYTES: Final = 256 * 1024 * 1024
 _PATTERN: Final = bytes(range(256)) * 256
 _QCOW2_HEADER: Final = struct.pack(">4sIQIIQIIQQIIQ", b"QFI\xfb", 2, 0, 0, 16, 2**30, 0, 0, 0, 0, 0, 0, 0)
 """Version 2, clusters of 64 KiB, a disk of 1 GiB, no tables."""
+_UNFINISHED: Final = ".unfinished"
+_numbers = itertools.count()
 
 Result = TypeVar("Result")
 
@@ -104,44 +110,54 @@ class ImageData:
             (self._folder / staged).replace(self._folder / image_id)
         return (self._folder / image_id).exists()
 
-    def sweep(self, is_known: Callable[[str], bool]) -> None:
-        """Remove files of images that no longer exist: what a crash between two steps left behind."""
-        if self._folder is None or not self._folder.exists():
-            return
-        for path in sorted(self._folder.iterdir()):
-            if not is_known(path.name.split(".")[0]):
+    def found(self) -> list[Path]:
+        """All files there are."""
+        return sorted(self._folder.iterdir()) if self._folder is not None and self._folder.exists() else []
+
+    def sweep(self, found: Iterable[Path], is_known: Callable[[str], bool]) -> None:
+        """Remove those of the files that a crash between two steps left behind: of images that no longer exist, and
+        unfinished ones of processes that are gone. `is_known` must know all images that there were when they were
+        found, or another process would lose the data of one that it has just made.
+        """
+        for path in found:
+            if not is_known(path.name.split(".")[0]) or _is_left_unfinished(path.name):
                 path.unlink(missing_ok=True)
 
     def _open(self, image_id: str) -> _Place:
         if self._folder is None:
             return _MemoryPlace(self._memory, image_id)
         self._folder.mkdir(parents=True, exist_ok=True)
-        return _FilePlace(self._folder / image_id)
+        return FilePlace(self._folder / image_id)
 
 
-class _FilePlace:
+class FilePlace:
+    """A file that is being written. Its name says by which process, and no two ever have the same."""
+
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._unfinished = path.with_name(f"{path.name}.unfinished")
-        self._file = self._unfinished.open("wb")
+        self.unfinished = path.with_name(f"{path.name}.{_own_mark()}-{next(_numbers)}{_UNFINISHED}")
+        self._file = self.unfinished.open("xb")
 
     def write(self, piece: bytes) -> None:
+        """Add a piece. Raises TooMuchDataError."""
         try:
             self._file.write(piece)
         except OSError as error:
             raise TooMuchDataError(error.strerror) from error
 
     def finish(self) -> None:
+        """Put it in its place. Raises TooMuchDataError."""
         try:
             self._file.close()
         except OSError as error:
             raise TooMuchDataError(error.strerror) from error
-        self._unfinished.replace(self._path)
+        self.unfinished.replace(self._path)
 
     def abandon(self) -> None:
+        """Leave nothing behind."""
         with contextlib.suppress(OSError):
             self._file.close()
-        self._unfinished.unlink(missing_ok=True)
+        self.unfinished.unlink(missing_ok=True)
 
 
 class _MemoryPlace:
@@ -162,6 +178,22 @@ class _MemoryPlace:
 
     def abandon(self) -> None:
         self._pieces.clear()
+
+
+def _own_mark() -> str:
+    own = identify(os.getpid())
+    return f"{os.getpid()}-{own.started_ticks if own is not None else 0}"
+
+
+def _is_left_unfinished(name: str) -> bool:
+    """Whether it is an unfinished file of a process that is gone."""
+    if not name.endswith(_UNFINISHED):
+        return False
+    pid, ticks, *_ = (*name.removesuffix(_UNFINISHED).rpartition(".")[2].split("-"), "", "")
+    if not pid.isdecimal():
+        return False
+    writer = identify(int(pid))
+    return writer is None or str(writer.started_ticks) != ticks
 
 
 def staged_name(image_id: str) -> str:
