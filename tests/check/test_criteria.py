@@ -10,6 +10,7 @@ from kilonode.check.criteria import (
     ITERATION_METRICS,
     METRICS,
     RECOVERY_METRICS,
+    UPGRADE_METRICS,
     Comparison,
     Criterion,
     Unit,
@@ -25,6 +26,8 @@ words = st.builds(
 @st.composite
 def criteria(draw: st.DrawFn) -> Criterion:
     metric = draw(st.sampled_from(sorted(METRICS)))
+    if metric in UPGRADE_METRICS:
+        return Criterion(metric, Comparison.EQUAL, 1.0)
     match METRICS[metric][0]:
         case Unit.FRACTION:
             bound = draw(st.floats(0, 1))

@@ -2,6 +2,7 @@
 
     [workload[.step]] metric operator value          boots.boot p(99) < 5s      error_rate < 0.1%
     [workload] metric operator value after disruption             unavailable < 2s after kill one scheduler
+    upgrade assertion                                             upgrade zero_downtime
 
 Without a workload the criterion is about all iterations of the run together; with one, about its iterations; with a
 step, about that step, whose dotted path may go deeper (`boots.boot.active`). Operators: `<  <=  >  >=  ==`.
@@ -22,8 +23,9 @@ import msgspec
 
 from kilonode.base.errors import InputError, Problem, nearest
 from kilonode.base.units import Duration, Rate
+from kilonode.check.upgrades.records import ASSERTIONS
 
-FORM: Final = "[workload[.step]] metric operator value [after disruption]"
+FORM: Final = "[workload[.step]] metric operator value [after disruption], or upgrade assertion"
 EXAMPLE: Final = "boots.boot p(99) < 5s"
 
 
@@ -59,6 +61,8 @@ class Unit(StrEnum):
     PER_SECOND = "per_second"
     COUNT = "count"
     RATIO = "ratio"
+    HELD = "held"
+    """An assertion: one where it holds, zero where it does not."""
 
 
 PERCENTILES: Final = frozenset({"p", "service_p"})
@@ -94,6 +98,7 @@ METRICS: Final[dict[str, tuple[Unit, str]]] = {
     "longest_gap": (Unit.SECONDS, "the longest time without a good answer, after a disruption"),
     "slow": (Unit.SECONDS, "how long what was due took longer than the objective, after a disruption"),
     "degradation": (Unit.RATIO, "how many times as long as before operations took, from a disruption to the recovery"),
+    **{name: (Unit.HELD, f"of every upgrade: {meaning}") for name, meaning in ASSERTIONS.items()},
 }
 """Every metric: what it is measured in, and what it means."""
 
@@ -110,6 +115,12 @@ RECOVERY_METRICS: Final = frozenset(
 )
 """Metrics of what disruptions did: every one of them, or those that `after` names; known after the run only."""
 
+UPGRADE_METRICS: Final = frozenset(ASSERTIONS)
+"""Assertions about upgrades, written `upgrade zero_downtime`: of every upgrade of the run, known after it only."""
+
+AFTERWARDS: Final = CONSISTENCY_METRICS | RECOVERY_METRICS | UPGRADE_METRICS
+"""Metrics that nobody knows while the load runs."""
+
 _OTHER_WORDS: Final[dict[str, str]] = {
     "avg": "mean", "average": "mean", "median": "med", "minimum": "min", "maximum": "max", "errors": "error_rate",
     "failure_rate": "error_rate", "http_req_failed": "error_rate", "rps": "throughput", "rate": "throughput",
@@ -122,6 +133,7 @@ _EXPECTED_VALUE: Final[dict[Unit, str]] = {
     Unit.PER_SECOND: "a rate such as 190/s",
     Unit.COUNT: "a whole number",
     Unit.RATIO: "a ratio such as 1.5x",
+    Unit.HELD: "nothing: it holds or not",
 }
 _WORD: Final = r"[A-Za-z][A-Za-z0-9_-]*"
 _FORM: Final = re.compile(
@@ -129,6 +141,8 @@ _FORM: Final = re.compile(
     r"(?P<metric>[A-Za-z_][A-Za-z0-9_.]*)\s*(?:\(\s*(?P<percent>[^()\s]*)\s*\))?\s*"
     r"(?P<comparison><=|>=|==|<|>)\s*(?P<value>[^<>=\s].*?)\s*",
 )
+_UPGRADE: Final = "upgrade"
+_ASSERTION: Final = re.compile(rf"\s*{_UPGRADE}\s+(?P<assertion>[A-Za-z_]+)\s*")
 _AFTER: Final = re.compile(r"(?P<value>.*?)\s+after\s+(?P<disruption>\S.*)", re.DOTALL)
 _COMPARISON: Final = re.compile(r"[<>=!]+")
 _PERCENTILE_WORD: Final = re.compile(r"(service_)?p\(?(\d+(?:\.\d+)?)\)?")
@@ -168,6 +182,8 @@ class Criterion(msgspec.Struct, frozen=True):
         return f"{self.metric}({_number(self.percent)})" if self.percent else self.metric
 
     def __str__(self) -> str:
+        if self.metric in UPGRADE_METRICS:
+            return f"{_UPGRADE} {self.metric}"
         subject = f"{self.subject} " if self.subject else ""
         disruption = f" after {self.disruption}" if self.disruption else ""
         return f"{subject}{self.measure} {self.comparison} {_bound_text(self.bound, self.unit)}{disruption}"
@@ -187,10 +203,16 @@ class CriterionRule(msgspec.Struct, frozen=True):
 
 def parse_criterion(text: str) -> Criterion:
     """Read a criterion. Raises InputError that names the part that is wrong."""
+    if assertion := _ASSERTION.fullmatch(text):
+        return _parse_assertion(assertion["assertion"], text)
     match = _FORM.fullmatch(text)
     if match is None:
         raise _misshapen(text)
     metric, percent_text = match["metric"], match["percent"]
+    if metric in UPGRADE_METRICS:
+        raise InputError(
+            f"{metric} holds or not, and is compared to nothing", expected=f"{_UPGRADE} {metric}", got=repr(text)
+        )
     if metric not in METRICS:
         raise _unknown_metric(metric, text)
     is_percentile = metric in PERCENTILES
@@ -238,6 +260,17 @@ def parse_criterion(text: str) -> Criterion:
         step=step,
         disruption=disruption,
     )
+
+
+def _parse_assertion(name: str, text: str) -> Criterion:
+    if name not in ASSERTIONS:
+        raise InputError(
+            f"{name!r} is not an assertion about upgrades",
+            expected=f"one of {', '.join(ASSERTIONS)}",
+            got=repr(text),
+            hint=nearest(name, ASSERTIONS),
+        )
+    return Criterion(name, Comparison.EQUAL, 1.0)
 
 
 def unknown_name(criterion: Criterion, steps: Mapping[str, Collection[str] | None]) -> Problem | None:
@@ -322,6 +355,8 @@ def _parse_bound(text: str, unit: Unit, whole: str) -> float:
                 return float(int(text))
             case Unit.RATIO:
                 return _parse_ratio(text)
+            case Unit.HELD:
+                raise ValueError(text)
     except (ValueError, InputError) as error:
         hint = ""
         if _PLAIN_NUMBER.fullmatch(text):
@@ -359,7 +394,7 @@ def _bound_text(bound: float, unit: Unit) -> str:
         case Unit.FRACTION:
             # Decimal, because 0.07 * 100 is not 7 in floating point.
             return f"{_number(Decimal(repr(bound)) * 100)}%"
-        case Unit.COUNT:
+        case Unit.COUNT | Unit.HELD:
             return _number(bound)
         case Unit.RATIO:
             return f"{_number(bound)}x"

@@ -9,12 +9,10 @@ from collections.abc import Iterable
 from typing import Final
 
 from kilonode.base.outcomes import Outcome
-from kilonode.check.criteria import CONSISTENCY_METRICS, RECOVERY_METRICS, Criterion
+from kilonode.check.criteria import Criterion
 from kilonode.check.live import LiveReport, LiveStep, Ranked, Window, count_outcomes, failures_among, merged, timed_out
 
 WINDOW_S: Final = 10.0
-AFTERWARDS: Final = CONSISTENCY_METRICS | RECOVERY_METRICS
-"""Metrics that nobody knows while the load runs."""
 _WHOLE_SHARE: Final = 0.9
 
 

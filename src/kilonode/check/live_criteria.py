@@ -13,7 +13,7 @@ import msgspec
 
 from kilonode.base.outcomes import Outcome
 from kilonode.base.units import format_seconds
-from kilonode.check.criteria import CONSISTENCY_METRICS, RECOVERY_METRICS, Comparison, Criterion, CriterionRule
+from kilonode.check.criteria import AFTERWARDS, Comparison, Criterion, CriterionRule
 from kilonode.check.facts import WorkloadFacts
 from kilonode.check.live import (
     RESOLUTION,
@@ -45,13 +45,13 @@ class Broken(msgspec.Struct, frozen=True):
 
 
 class LiveCriteria:
-    """Watches the criteria that may end the load; those of recovery and of what there is afterwards cannot."""
+    """Watches the criteria that may end the load; those that nobody knows until it is over cannot."""
 
     def __init__(self, rules: Sequence[CriterionRule], workloads: Sequence[WorkloadFacts]) -> None:
         self._watched = [
             _Watched(rule, workloads)
             for rule in rules
-            if rule.abort and rule.criterion.metric not in CONSISTENCY_METRICS | RECOVERY_METRICS
+            if rule.abort and rule.criterion.metric not in AFTERWARDS
         ]
 
     def add(self, report: LiveReport) -> Broken | None:

@@ -111,6 +111,8 @@ def value_words(value: float | None, unit: Unit, *, at_least: bool = False) -> s
             return rate_words(value)
         case Unit.COUNT:
             return count_words(value)
+        case Unit.HELD:
+            return "held" if value else "failed"
         case Unit.RATIO:
             return f"{'≥ ' if at_least else ''}{_three_digits(value)}×"
 

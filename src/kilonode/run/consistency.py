@@ -28,6 +28,10 @@ PAUSE_S: Final = 1.0
 _COMPRESSION: Final = 6
 
 
+NEED_INVENTORY: Final = CONSISTENCY_METRICS | {"zero_downtime"}
+"""Criteria that ask what there is after the load."""
+
+
 def settle_s_of(experiment: Experiment) -> float | None:
     """How long the cloud may take to come to rest after the load; None: nobody wants to know what there is then."""
     if experiment.cloud is None:
@@ -35,7 +39,7 @@ def settle_s_of(experiment: Experiment) -> float | None:
     if isinstance(experiment.consistency, Consistency):
         return float(experiment.consistency.settle)
     criteria = (parse_criterion(item.criterion) for item in experiment.criterion_items())
-    if experiment.consistency or any(criterion.metric in CONSISTENCY_METRICS for criterion in criteria):
+    if experiment.consistency or any(criterion.metric in NEED_INVENTORY for criterion in criteria):
         return float(Consistency().settle)
     return None
 

@@ -1,0 +1,1 @@
+"""upgrades: what a change of version did to a cloud while it was used."""
