@@ -42,7 +42,10 @@ VARIANTS: Final = (
         "scopes of compute enforced",
         "compute",
         r"test_live_migration\.LiveMigrationManagerWorkflowTest",
-        {"enforce_scope": {"nova": "true"}},
+        {
+            "enforce_scope": {"nova": "true"},
+            "compute-feature-enabled": {"nova_policy_roles": "admin,manager,member,reader"},
+        },
     ),
 )
 
