@@ -76,4 +76,4 @@ def password(request: Request, wanted: Any = None) -> str:
     """The password asked for, or a new one. It opens nothing and is kept nowhere. Raises Fault 400."""
     if wanted is not None and not isinstance(wanted, str):
         raise Fault(400, f"Invalid input for field/attribute adminPass. Value: {wanted}. It is not of type 'string'")
-    return request.cloud.new_hexadecimal_id()[:PASSWORD_LENGTH] if wanted is None else wanted
+    return request.cloud.new_hexadecimal_id()[-PASSWORD_LENGTH:] if wanted is None else wanted

@@ -63,7 +63,7 @@ async def create_server(request: Request) -> Response:
                 "links": resource_links(request, "servers", first.id),
                 "OS-DCF:diskConfig": first.disk_config,
                 "security_groups": [{"name": name} for name in first.security_groups],
-                "adminPass": wanted.admin_password or request.cloud.new_hexadecimal_id()[:12],
+                "adminPass": wanted.admin_password or request.cloud.new_hexadecimal_id()[-12:],
             }
         },
         202,

@@ -1,13 +1,14 @@
 """Which servers a list asks for: filters and order, as Nova's query parameters say them."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, KeysView
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any, Final
 
 from kilonode.cloud.openstack.compute import neighbours
 from kilonode.cloud.openstack.compute.model import DELETED_SERVER, SERVER, Server, servers_by_node, servers_by_project
+from kilonode.cloud.openstack.compute.server_names import keys_by_name, name_test
 from kilonode.cloud.openstack.compute.states import STATUSES, power_state, shown_task, status
 from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.cloud.openstack.web.request import Query, Request
@@ -68,19 +69,31 @@ def wanted_servers(request: Request) -> Iterator[Server]:
 
 
 def _candidates(request: Request) -> Iterator[Server]:
-    """The servers of the caller's project, or of the project, the node or the whole cloud an administrator names."""
+    """The servers that may be listed, newest first; where a name is asked for, only those that have it."""
+    mirror, name = request.cloud.mirror, request.query.one("name")
+    keys = _keys(request)
+    if not name:
+        return _newest_first(mirror, keys)
+    named = keys_by_name(mirror, _pattern(name))
+    if len(named) == 1:
+        return _newest_first(mirror, [key for key in named if key in keys])
+    return _newest_first(mirror, [key for key in keys if key in named])
+
+
+def _keys(request: Request) -> KeysView[str]:
+    """Of the caller's project, or of the project, the node or the whole cloud an administrator names."""
     mirror, query, caller = request.cloud.mirror, request.query, request.caller
     project = query.one("project_id") or query.one("tenant_id")
     if query.flag("all_tenants"):
         if not caller.is_admin:
             raise Fault(403, "Policy doesn't allow os_compute_api:servers:index:get_all_tenants to be performed.")
         if project:
-            return _newest_first(mirror, servers_by_project(mirror).keys(project))
+            return servers_by_project(mirror).keys(project)
         host = query.one("host")
         if host:
-            return _newest_first(mirror, servers_by_node(mirror).keys(host))
-        return _newest_first(mirror, mirror.all(SERVER).keys())
-    return _newest_first(mirror, servers_by_project(mirror).keys(caller.project_id))
+            return servers_by_node(mirror).keys(host)
+        return mirror.all(SERVER).keys()
+    return servers_by_project(mirror).keys(caller.project_id)
 
 
 def _gone_too(request: Request) -> bool:
@@ -141,7 +154,8 @@ def _tests(request: Request) -> Iterator[Test]:
         if query.one(name):
             yield _equal(of, frozenset(query.all(name)))
     if query.one("name"):
-        yield _matches(query.one("name"), lambda server: server.name)
+        named = name_test(_pattern(query.one("name")))
+        yield lambda server: named(server.name)
     if query.one("hostname"):
         yield _equal(lambda server: server.hostname, frozenset([query.one("hostname")]))
     statuses = frozenset(text.upper() for text in query.all("status"))
@@ -175,11 +189,6 @@ def _pattern(text: str) -> re.Pattern[str]:
 
 def _equal(of: Callable[[Server], str], wanted: frozenset[str]) -> Test:
     return lambda server: of(server) in wanted
-
-
-def _matches(text: str, of: Callable[[Server], str]) -> Test:
-    pattern = _pattern(text)
-    return lambda server: pattern.search(of(server)) is not None
 
 
 def _has_address(request: Request, pattern: re.Pattern[str], family: int) -> Test:

@@ -51,10 +51,14 @@ def paginate(
 
 def resource_links(request: Request, collection: str, key: str) -> list[Link]:
     """The two links that every resource carries."""
-    url = request.cloud.settings.public_url
+    return links_at(request.cloud.settings.public_url, collection, key)
+
+
+def links_at(public_url: str, collection: str, key: str) -> list[Link]:
+    """The two links of a resource of the cloud at this address."""
     return [
-        {"rel": "self", "href": f"{url}{PREFIX}/{collection}/{key}"},
-        {"rel": "bookmark", "href": f"{url}{BOOKMARK_PREFIX}/{collection}/{key}"},
+        {"rel": "self", "href": f"{public_url}{PREFIX}/{collection}/{key}"},
+        {"rel": "bookmark", "href": f"{public_url}{BOOKMARK_PREFIX}/{collection}/{key}"},
     ]
 
 

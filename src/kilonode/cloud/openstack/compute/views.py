@@ -4,11 +4,13 @@ import hashlib
 from functools import lru_cache
 from typing import Any, Final
 
+import msgspec
+
 from kilonode.cloud.context import Cloud, timestamp, timestamp_with_microseconds
 from kilonode.cloud.liveness import is_node_up
 from kilonode.cloud.openstack.compute import neighbours
 from kilonode.cloud.openstack.compute.model import Server
-from kilonode.cloud.openstack.compute.paging import bookmark, resource_links
+from kilonode.cloud.openstack.compute.paging import bookmark, links_at, resource_links
 from kilonode.cloud.openstack.compute.states import BUILDING, DELETED, power_state, shown_task, status
 from kilonode.cloud.openstack.image.model import IMAGE
 from kilonode.cloud.openstack.web.request import Request
@@ -23,9 +25,16 @@ WHOLE_AFTER_CHANGE_SINCE: Final = (2, 75)
 _PROGRESS_STATUSES: Final = frozenset({"ACTIVE", "BUILD", "REBUILD", "RESIZE", "VERIFY_RESIZE", "MIGRATING"})
 
 
-def server_in_list(request: Request, server: Server) -> dict[str, Any]:
-    """A server in a list without details."""
-    return {"id": server.id, "name": server.name, "links": resource_links(request, "servers", server.id)}
+def server_in_list(request: Request, server: Server) -> msgspec.Raw:
+    """A server in a list without details, as JSON."""
+    return _entry(request.cloud.settings.public_url, server.id, server.name)
+
+
+@lru_cache(maxsize=65_536)
+def _entry(public_url: str, server_id: str, name: str) -> msgspec.Raw:
+    # Remembered as bytes: lists are long, and asked for again and again.
+    links = links_at(public_url, "servers", server_id)
+    return msgspec.Raw(msgspec.json.encode({"id": server_id, "name": name, "links": links}))
 
 
 def server_details(request: Request, server: Server, form: str = SHOWN) -> dict[str, Any]:

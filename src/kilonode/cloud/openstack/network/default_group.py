@@ -5,6 +5,7 @@ Its id and those of its rules follow from the project's id, so whoever makes it 
 
 import hashlib
 import uuid
+from functools import lru_cache
 
 from kilonode.cloud.context import Cloud
 from kilonode.cloud.openstack.network.model import (
@@ -18,6 +19,7 @@ from kilonode.control.mirror import Put
 DEFAULT_NAME = "default"
 
 
+@lru_cache(maxsize=4_096)
 def default_group_id(project_id: str) -> str:
     """The id of a project's default group."""
     return _derived_id("group", project_id)
