@@ -1,5 +1,6 @@
 """Images whose data comes in two steps or from another image, and metadata definitions."""
 
+import asyncio
 import hashlib
 from typing import Any
 
@@ -135,3 +136,43 @@ async def test_every_schema_has_the_name_it_is_asked_for_by() -> None:
             assert schema["name"] == noun.rpartition("/")[2]
             many = await cloud.good("GET", f"{PLACE}/schemas/{noun}s", token=cloud.demo)
             assert f"{schema['name']}s" in many["properties"]
+
+
+async def test_nothing_is_imported_while_other_data_is_being_staged() -> None:
+    async with openstack() as cloud:
+        image_id = await _staged(cloud)
+        place = f"{PLACE}/images/{image_id}"
+        begun, go_on = asyncio.Event(), asyncio.Event()
+
+        async def receive() -> Any:
+            begun.set()
+            await go_on.wait()
+            return {"type": "http.request", "body": b"something else", "more_body": False}
+
+        sent: list[Any] = []
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        scope = {
+            "type": "http", "method": "PUT", "path": f"{place}/stage", "query_string": b"",
+            "headers": [(b"x-auth-token", cloud.demo.encode()), (b"content-type", b"application/octet-stream")],
+        }  # fmt: skip
+        staging = asyncio.create_task(cloud.cloud.application(scope, receive, send))
+        await begun.wait()
+        assert await _import(cloud, image_id, "glance-direct") == 409
+        go_on.set()
+        await staging
+        assert sent[0]["status"] == 204
+        assert await _import(cloud, image_id, "glance-direct") == 202
+        assert (await cloud.good("GET", place, token=cloud.demo))["status"] == "active"
+        assert (await cloud.ask("GET", f"{place}/file", token=cloud.demo)).raw == b"something else"
+
+
+async def test_what_was_staged_stays_when_other_data_comes_only_in_part() -> None:
+    async with openstack() as cloud:
+        image_id = await _staged(cloud)
+        place = f"{PLACE}/images/{image_id}"
+        await cloud.ask("PUT", f"{place}/stage", token=cloud.demo, parts=[b"some"])
+        assert await _import(cloud, image_id, "glance-direct") == 202
+        assert (await cloud.ask("GET", f"{place}/file", token=cloud.demo)).raw == DATA

@@ -68,10 +68,19 @@ async def stage_image(request: Request) -> Response:
         raise Fault(400, "Properties disk_format, container_format must be set prior to saving data.")
     assert request.stream is not None  # noqa: S101 - the route streams
     inspector = Inspector()
+    # While the data comes there is none to import: an import would take one's digest and the other's bytes.
+    begun = replace(image, status=UPLOADING, staged=None)
+    try:
+        await cloud.mirror.commit([Put(IMAGE, begun, image.id, entry.revision)])
+    except ConflictError as error:
+        raise Fault(409, f"Image {image.id} is being changed by somebody else.") from error
     try:
         stored = await cloud.part(ImageData).store(staged_name(image.id), inspector.watch(request.stream))
-    except TooMuchDataError as error:
-        raise Fault(413, f"Image storage media is full: {error}") from error
+    except BaseException as error:
+        await write_facts(cloud, image.id, status=image.status, staged=image.staged)
+        if isinstance(error, TooMuchDataError):
+            raise Fault(413, f"Image storage media is full: {error}") from error
+        raise
     staged = StagedData(stored.size_bytes, stored.checksum, stored.hash_value, inspector.finding())
     if not await write_facts(cloud, image.id, status=UPLOADING, staged=staged):
         cloud.part(ImageData).remove(image.id)
