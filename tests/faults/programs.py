@@ -62,6 +62,18 @@ asyncio.run(main())
 """
 """Injects the sentence of its second argument, journalled in its first, again and again."""
 
+_REQUESTS = """
+from kilonode.faults.request_faults import RequestFaults
+
+class NoCloud:
+    async def endpoints(self):
+        return []
+    async def doorkeepers(self, door, region):
+        return {}
+"""
+INJECTS_REQUESTS = _REQUESTS + INJECTS.replace("LocalProcesses(clock)", "RequestFaults(NoCloud(), clock)")
+"""The same with faults on requests."""
+
 
 @contextlib.asynccontextmanager
 async def running(program: str, *arguments: str) -> AsyncIterator[ProcessIdentity]:

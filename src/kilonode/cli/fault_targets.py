@@ -1,7 +1,9 @@
 """What faults can be done to from the command line: the drivers, wired to the clouds of this machine."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from kilonode.base.clock import Clock
 from kilonode.base.errors import InputError
@@ -12,12 +14,16 @@ from kilonode.cloud import operating
 from kilonode.cloud.folder import StateFolder
 from kilonode.faults.completing import Names
 from kilonode.faults.driver import Driver
+from kilonode.faults.hosted import HostFaults
 from kilonode.faults.local_processes import LocalProcesses
 from kilonode.faults.members import Member, Members
 from kilonode.faults.model import Kind
 from kilonode.faults.registry import Drivers
 from kilonode.faults.request_faults import RequestFaults
 from kilonode.faults.stack_members import StackMembers
+
+HOSTS_VARIABLE: Final = "KILONODE_HOSTS"
+"""The variable of the environment that names the hosts file; `--hosts` sets it."""
 
 
 class EmulatedCloud:
@@ -54,10 +60,17 @@ def drivers_for(cloud: str, clock: Clock) -> Drivers:
     return Drivers(
         [
             *services,
+            HostFaults(hosts_file(), clock),
             LocalProcesses(clock),
             RequestFaults(EmulatedEndpoints(folder), clock),
         ]
     )
+
+
+def hosts_file() -> Path | None:
+    """The hosts file that the environment names; None: there is none."""
+    named = os.environ.get(HOSTS_VARIABLE)
+    return Path(named) if named else None
 
 
 def _runs(folder: StateFolder) -> bool:

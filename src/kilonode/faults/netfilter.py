@@ -1,0 +1,120 @@
+"""Rules of the kernel's packet filter, a table of its own for each fault, by the commands `nft` and `ip`.
+
+A table is put in place as a whole and removed as a whole, so there is never half of one; removing one that is not there
+is no error. The empty name of a network namespace is the one that this process is in. What the rules say is not known
+here. Needs root.
+"""
+
+import asyncio
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from kilonode.base.encoding import decode_json
+from kilonode.base.errors import FaultError
+from kilonode.faults.driver import Capability, State
+
+NAMESPACES: Final = Path("/run/netns")
+_TIMEOUT_S: Final = 20.0
+
+
+async def run(command: Sequence[str], words: str = "", namespace: str = "") -> str:
+    """Run a command, in a namespace; what it said. Raises FaultError with what it complained of."""
+    entered = ["ip", "netns", "exec", namespace, *command] if namespace else list(command)
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *entered,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is for us alone
+        )
+    except OSError as error:
+        raise FaultError(f"{command[0]} cannot be run", got=error.strerror or str(error)) from error
+    try:
+        said, complained = await asyncio.wait_for(process.communicate(words.encode()), _TIMEOUT_S)
+    except BaseException:
+        process.kill()
+        raise
+    if process.returncode:
+        got = " ".join(complained.decode(errors="replace").split())[:300]
+        raise FaultError(f"{command[0]} refused", where=" ".join(command[:6]), got=got)
+    return said.decode(errors="replace")
+
+
+async def add_table(name: str, chains: str, namespace: str = "") -> None:
+    """Put a table of family inet in place: all of it, or nothing. Raises FaultError."""
+    await run(["nft", "-f", "-"], f"table inet {name} {{\n{chains}\n}}\n", namespace)
+
+
+async def replace_table(name: str, chains: str, namespace: str = "") -> None:
+    """Have it with these chains and their rules alone, at one instant. Raises FaultError."""
+    whole = f"table inet {name} {{\n}}\nflush table inet {name}\ntable inet {name} {{\n{chains}\n}}\n"
+    await run(["nft", "-f", "-"], whole, namespace)
+
+
+async def remove_table(name: str, namespace: str = "") -> None:
+    """Remove it, if it is there. Raises FaultError."""
+    if namespace and not (NAMESPACES / namespace).exists():
+        return  # its rules went with it
+    # Adding what is there changes nothing, so this removes it whether it is there or not.
+    await run(["nft", "-f", "-"], f"add table inet {name}\ndelete table inet {name}\n", namespace)
+
+
+async def has_table(name: str, namespace: str = "") -> bool:
+    """Whether it is there."""
+    if namespace and not (NAMESPACES / namespace).exists():
+        return False
+    return f"table inet {name}\n" in await run(["nft", "list", "tables"], "", namespace) + "\n"
+
+
+class _Address(msgspec.Struct):
+    family: str = ""
+    local: str = ""
+    scope: str = ""
+
+
+class _Interface(msgspec.Struct):
+    ifname: str = ""
+    addr_info: list[_Address] = []
+
+
+def namespaces() -> tuple[str, ...]:
+    """The network namespaces of this machine that have names."""
+    try:
+        return tuple(sorted(path.name for path in NAMESPACES.iterdir()))
+    except OSError:
+        return ()
+
+
+async def addresses(namespace: str) -> dict[str, tuple[str, ...]]:
+    """The addresses of each interface of a namespace, but for those that mean itself or its link alone."""
+    read = decode_json(await run(["ip", "-j", "address"], "", namespace), list[_Interface])
+    return {
+        each.ifname: tuple(one.local for one in each.addr_info if one.scope == "global" and one.local)
+        for each in read
+        if each.ifname != "lo"
+    }
+
+
+async def rules_missing() -> str:
+    """Why rules cannot be set here; empty where they can."""
+    if shutil.which("nft") is None:
+        return "nft is missing: apt-get install nftables"
+    if os.geteuid() != 0:
+        return "needs root"
+    try:
+        await run(["nft", "list", "tables"])
+    except FaultError as error:
+        return f"the kernel refuses nft: {error.problem.got}"
+    return ""
+
+
+async def capability(driver: str, name: str) -> Capability:
+    """Whether rules can be set here."""
+    why = await rules_missing()
+    return Capability(driver, name, State.MISSING if why else State.WORKS, why)
