@@ -3,8 +3,9 @@
 import io
 
 from kilonode.check.evaluation import evaluate
+from kilonode.report.recovery_words import FIGURE_WORDS
 from kilonode.report.terminal import open_console
-from kilonode.report.terminal_recovery import FIGURE_WORDS, print_recovery
+from kilonode.report.terminal_recovery import print_recovery
 from tests.check.histories import history, run
 from tests.check.recovery.test_evaluation import disruption, outage, probe
 

@@ -14,7 +14,14 @@ from kilonode.base.units import format_seconds
 from kilonode.check.buckets import MOST_POINTS, buckets_between, usual_width_s
 from kilonode.check.consistency import ConsistencyResults, Evidence, check_consistency
 from kilonode.check.costs import evaluate_costs
-from kilonode.check.criteria import CONSISTENCY_METRICS, ITERATION_METRICS, RECOVERY_METRICS, CriterionRule
+from kilonode.check.criteria import (
+    CONSISTENCY_METRICS,
+    ITERATION_METRICS,
+    RECOVERY_METRICS,
+    UPGRADE_METRICS,
+    CriterionRule,
+)
+from kilonode.check.disruptions import reasons_of_disruptions
 from kilonode.check.distribution import curve, heat, histogram
 from kilonode.check.facts import RunFacts, WorkloadFacts, asked_between
 from kilonode.check.failures import group_failures
@@ -29,6 +36,9 @@ from kilonode.check.recovery.records import RecoveryResults
 from kilonode.check.results import CriterionResult, Reason, Results, Verdict, WorkloadResults
 from kilonode.check.series import flow, latency_over_time
 from kilonode.check.stages import list_disruptions, summarise_stages
+from kilonode.check.upgrades.evaluation import evaluate_upgrades
+from kilonode.check.upgrades.judging import measure_upgrades
+from kilonode.check.upgrades.records import UpgradeResults
 from kilonode.history.columns import History
 from kilonode.history.records import OpKind
 
@@ -60,13 +70,16 @@ def evaluate(
     consistency = check_consistency(evidence) if evidence is not None else None
     undisturbed = OperationTable(control.columns) if control is not None else None
     recovery = evaluate_recovery(table, facts, windows, undisturbed)
-    criteria = tuple(_judge_rule(rule, table, facts, windows, consistency, recovery) for rule in facts.rules)
+    upgrades = evaluate_upgrades(table, facts, windows, consistency, undisturbed)
+    criteria = tuple(_judge_rule(rule, table, facts, windows, consistency, recovery, upgrades) for rule in facts.rules)
     generator, generator_reasons = judge_generator(history.samples, table, facts, load_end_s)
     reasons = [
         *_reasons_of_criteria(criteria),
         *generator_reasons,
         *_reasons_of_history(history),
+        *reasons_of_disruptions(table, facts),
         *_reasons_of_consistency(consistency, facts),
+        *_reasons_of_upgrades(upgrades),
         *(reason for workload in workloads for reason in _reasons_of_workload(workload, facts)),
     ]
     order = list(Verdict)
@@ -90,6 +103,7 @@ def evaluate(
         services=evaluate_costs(history.samples, table, facts, load_end_s),
         consistency=consistency,
         recovery=recovery,
+        upgrades=upgrades,
     )
 
 
@@ -145,8 +159,11 @@ def _judge_rule(
     windows: dict[str, tuple[float, float]],
     consistency: ConsistencyResults | None,
     recovery: RecoveryResults | None,
+    upgrades: UpgradeResults | None,
 ) -> CriterionResult:
     criterion = rule.criterion
+    if criterion.metric in UPGRADE_METRICS:
+        return judge(rule, measure_upgrades(criterion.metric, upgrades))
     if criterion.metric in RECOVERY_METRICS:
         order = list(Verdict)
         judged = [judge(rule, measured) for measured in measure_recovery(criterion, recovery)]
@@ -207,6 +224,19 @@ def _reasons_of_consistency(consistency: ConsistencyResults | None, facts: RunFa
         )
         for one in consistency.counts
         if one.count and one.breach not in judged
+    ]
+
+
+def _reasons_of_upgrades(upgrades: UpgradeResults | None) -> list[Reason]:
+    """An upgrade that was asked for and did not come about makes a run no good example of one."""
+    return [
+        Reason(
+            verdict=Verdict.INVALID,
+            about="upgrade",
+            text=f"{one.sentence[:1].upper()}{one.sentence[1:]} did not come to its end: {one.error}.",
+        )
+        for one in (upgrades.upgrades if upgrades is not None else ())
+        if not one.done
     ]
 
 

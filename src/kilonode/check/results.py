@@ -8,11 +8,13 @@ from enum import StrEnum
 
 import msgspec
 
+from kilonode.base.outcomes import Outcome
 from kilonode.check.consistency import ConsistencyResults
 from kilonode.check.cost_results import ServicesResults
 from kilonode.check.criteria import Unit
 from kilonode.check.facts import Abortion, WorkloadFacts
 from kilonode.check.recovery.records import RecoveryResults
+from kilonode.check.upgrades.records import UpgradeResults
 
 FORMAT_VERSION = 1
 """Of `Results` as JSON. A field may be added without a new version; changing or removing one makes a new version."""
@@ -35,7 +37,7 @@ class Reason(_Record, frozen=True, kw_only=True):
 
     verdict: Verdict
     about: str
-    """`criterion`, `generator`, `load`, `history`, `workload` or `consistency`."""
+    """`criterion`, `generator`, `load`, `history`, `workload`, `consistency`, `disruption` or `upgrade`."""
     text: str
     """One or two plain sentences."""
 
@@ -321,11 +323,20 @@ class DisruptionResults(_Record, frozen=True, kw_only=True):
     """A fault or an upgrade, with the instants at which it took effect and was healed."""
 
     name: str
+    """Its own in the experiment file; may be empty."""
     target: str
+    """What was done: the sentence of a fault."""
+    due_s: float = 0.0
+    """When it was to happen."""
     start_s: float
     finish_s: float
     outcome: str
     error: str
+
+    @property
+    def happened(self) -> bool:
+        """Whether it took effect at all."""
+        return self.outcome != Outcome.DROPPED
 
 
 class Results(_Record, frozen=True, kw_only=True):
@@ -358,3 +369,5 @@ class Results(_Record, frozen=True, kw_only=True):
     """What was asked for against what there is; None: nobody looked."""
     recovery: RecoveryResults | None = None
     """What disruptions did to workloads, and for how long; None: nothing was disrupted."""
+    upgrades: UpgradeResults | None = None
+    """What upgrades did, and what can be asserted of them; None: nothing was upgraded."""

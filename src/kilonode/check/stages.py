@@ -6,6 +6,7 @@ from kilonode.base.outcomes import FAILURES
 from kilonode.check.operations import Key, OperationTable
 from kilonode.check.results import ActionResults, DisruptionResults, StageResults
 from kilonode.history.records import OpKind
+from kilonode.history.upgrades import part_of_upgrade
 
 
 def summarise_stages(table: OperationTable) -> tuple[StageResults, ...]:
@@ -51,22 +52,30 @@ def _summarise_stage(table: OperationTable, kind: OpKind, stage: str, keys: list
 
 
 def list_disruptions(table: OperationTable) -> tuple[DisruptionResults, ...]:
-    """Every fault and upgrade, in the order in which they took effect."""
+    """Every fault and whole upgrade, in the order in which they took effect."""
     operations = [
-        (key, table.of(OpKind.DISRUPTION, key.workload, key.step)) for key in table.keys_of_kind(OpKind.DISRUPTION)
+        (key, table.of(OpKind.DISRUPTION, key.workload, key.step))
+        for key in table.keys_of_kind(OpKind.DISRUPTION)
+        if part_of_upgrade(key.step) is None
     ]
     found = [
         DisruptionResults(
             name=key.workload,
             target=key.step,
+            due_s=due_s,
             start_s=start_s,
             finish_s=finish_s,
             outcome=some.outcome_names[outcome],
             error=some.error_names[error],
         )
         for key, some in operations
-        for start_s, finish_s, outcome, error in zip(
-            some.started_s.tolist(), some.finished_s.tolist(), some.outcome.tolist(), some.error.tolist(), strict=True
+        for due_s, start_s, finish_s, outcome, error in zip(
+            some.due_s.tolist(),
+            some.started_s.tolist(),
+            some.finished_s.tolist(),
+            some.outcome.tolist(),
+            some.error.tolist(),
+            strict=True,
         )
     ]
     return tuple(sorted(found, key=lambda disruption: (disruption.start_s, disruption.name, disruption.target)))

@@ -14,6 +14,8 @@ import psutil
 from kilonode.base.clock import RealClock
 from kilonode.base.errors import InputError, OperationError, trim
 from kilonode.cli.connecting import real_access
+from kilonode.cli.fault_targets import drivers_for
+from kilonode.cli.faulting import describe_healed
 from kilonode.cli.output import say
 from kilonode.cli.stacks import remove_own_stack, stack_access
 from kilonode.cli.state import state_folder
@@ -21,6 +23,7 @@ from kilonode.cli.target import own_cloud_name
 from kilonode.clients.openstack.connections import Connections
 from kilonode.cloud import launch
 from kilonode.cloud.folder import StateFolder
+from kilonode.faults.healing import heal_left
 from kilonode.run.cleanup import CleanupReport, clean
 from kilonode.run.folder import LAST_STATES, RunFolder, RunRecord, find_run, list_runs, readable_records
 from kilonode.run.leftovers import Found, find_leftovers
@@ -77,6 +80,8 @@ async def clean_run(run_id: str, cloud: str | None, folder: RunFolder | None) ->
             got=f"it is in {record.state}, led by process {record.pid}",
             hint=f"it cleans up by itself; to end it now: kill -INT {record.pid}",
         )
+    if folder is not None and record is not None and not record.simulated:
+        await _heal(folder, record.cloud)
     if record is not None and record.own_stack:
         removed = await remove_own_stack(record.cloud, _state_of(record), say)
         report = CleanupReport(run_id, {"stack": 1} if removed else {}, (), (), ())
@@ -87,6 +92,15 @@ async def clean_run(run_id: str, cloud: str | None, folder: RunFolder | None) ->
     if folder is not None and record is not None and report.complete:
         folder.write_record(msgspec.structs.replace(record, left_behind=False, removed_utc=RealClock().utc()))
     return report
+
+
+async def _heal(folder: RunFolder, cloud: str) -> None:
+    """What the run left broken goes on first: a frozen service could not be asked to remove anything."""
+    if folder.faults_folder.is_dir():
+        clock = RealClock()
+        healed = await heal_left(folder.faults_folder, drivers_for(cloud, clock), clock, say)
+        for line in describe_healed(healed) if healed else ():
+            say(line)
 
 
 async def _remove_own_cloud(record: RunRecord) -> CleanupReport:

@@ -31,6 +31,7 @@ from kilonode.cli.stacks import StackKeeper
 from kilonode.cli.state import state_folder
 from kilonode.cli.target import Target, cloud_name, target_of
 from kilonode.clients.openstack.connections import Connections
+from kilonode.faults.healing import left_open
 from kilonode.report.campaign_words import flat_facts
 from kilonode.report.live import LiveView
 from kilonode.run.campaign import Campaign, PointResult, open_campaign, run_campaign
@@ -69,6 +70,8 @@ def run_file(file: Path, sets: Sequence[str], wishes: Wishes) -> int:
     """Do the experiment in `file`, or every point of its matrix; the exit code. Raises InputError."""
     read = read_experiment(file, sets)
     refuse_imported(read, file)
+    if not wishes.simulated:
+        say_what_is_broken()
     if not read.axes:
         interruption = Interruption()
         with minding_signals(interruption):
@@ -128,6 +131,13 @@ def refuse_imported(read: ReadExperiment, file: Path) -> None:
                 expected="workloads with a scenario of Kilonode",
                 hint="kilonode report judges an imported run; to run the like, name a scenario",
             )
+
+
+def say_what_is_broken() -> None:
+    """Say what runs and commands that were killed have left broken: it could be the reason of anything."""
+    for record in left_open(journal_folder(), RealClock()):
+        faults = ", ".join(entry.step.words for entry in record.open if entry.step is not None)
+        say(f"{record.head.words} was killed and left something broken ({faults}); heal it with: kilonode fault heal")
 
 
 def exit_code(record: RunRecord, results: Results | None) -> int:

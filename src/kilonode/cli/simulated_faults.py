@@ -1,11 +1,10 @@
 """Faults on a simulated cloud: the driver for its processes, and how clients meet those that are away or frozen.
 
 What a client of a real cloud sees: no connection while no api lives, a connection that breaks when the api dies that
-was answering, and no answer from one that is frozen until it goes on. The apis answer in turn.
+was answering, and no answer from one that is frozen until it goes on. Which api gets a request is drawn by the seed.
 """
 
 import asyncio
-import itertools
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -102,7 +101,7 @@ class SimulatedDoor:
 
     def __init__(self, cloud: SimulatedCloud) -> None:
         self._cloud = cloud
-        self._turn = itertools.count()
+        self._chance = Randomness(cloud.settings.seed, "doors", cloud.next_door()).stream()
         self._transports: dict[Life, ApplicationTransport] = {}
 
     async def request(
@@ -119,7 +118,7 @@ class SimulatedDoor:
         lives = self._cloud.apis(url)
         if not lives:
             raise OperationError(Outcome.REFUSED, "connection refused")
-        life = lives[next(self._turn) % len(lives)]
+        life = self._chance.choice(lives)
         asking = asyncio.create_task(self._ask(life, method, url, headers, body, timeout_s, receive))
         ending = asyncio.create_task(life.ended.wait())
         try:

@@ -218,10 +218,13 @@ async def _simulated(cloud: EmulatedCloud, seed: int, clock: Clock, *, disrupted
     settings = settings_of(cloud, seed)
     together = cloud.roles == "together"
     async with SimulatedCloud(settings, clock, apart=disrupted, all_in_one=together) as simulated:
-        application = None if disrupted else simulated.application
+
+        def door(access: Access) -> SimulatedDoor | ApplicationTransport:
+            return SimulatedDoor(simulated) if disrupted else ApplicationTransport(simulated.application)
+
         yield Target(
             access_of(simulated.access, "simulated"),
-            open_transport=lambda access: SimulatedDoor(simulated) if disrupted else ApplicationTransport(application),
+            open_transport=door,
             name="simulated",
             emulated=True,
             nodes=cloud.nodes,

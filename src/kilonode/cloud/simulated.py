@@ -53,6 +53,7 @@ class SimulatedCloud:
         # One application answers, whatever the number of processes would be.
         counts = settings.roles if apart else msgspec.structs.replace(settings.roles, api=1)
         self.settings = msgspec.structs.replace(settings, secrets=made_up, roles=counts)
+        self._doors = 0
         self._shared = MemoryStore() if settings.sites else None
         self._sites = [
             _Site(told, clock, self._shared, store, names_of_site(counts, all_in_one=all_in_one) if apart else ())
@@ -81,6 +82,11 @@ class SimulatedCloud:
         host = urlsplit(url).netloc
         sites = [site for site in self._sites if urlsplit(site.settings.public_url).netloc == host]
         return apis_of([process for site in sites or self._sites[:1] for process in site.processes])
+
+    def next_door(self) -> int:
+        """A number for each client, so that no two are given the same choices."""
+        self._doors += 1
+        return self._doors
 
     @property
     def access(self) -> AccessFacts:

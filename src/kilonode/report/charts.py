@@ -75,9 +75,14 @@ class PageData(msgspec.Struct, frozen=True, kw_only=True):
 
 def page_data(charts: Sequence[Chart], disruptions: Sequence[DisruptionResults], load_end_s: float) -> Markup:
     """The data of all charts, for a script element."""
-    bands = tuple((one.start_s, one.finish_s, " ".join((one.name, one.target)).strip()) for one in disruptions)
+    bands = tuple((one.start_s, one.finish_s, disruption_words(one)) for one in disruptions if one.happened)
     data = PageData(charts=tuple(charts), disruptions=bands, load_end_s=load_end_s)
     return in_script(encode_json(data).decode())
+
+
+def disruption_words(one: DisruptionResults) -> str:
+    """A disruption for people: its name and its sentence."""
+    return ": ".join(part for part in (one.name, one.target) if part)
 
 
 def figure(chart: Chart, title: str, caption: str, *, wide: bool = False) -> Markup:

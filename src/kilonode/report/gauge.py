@@ -1,5 +1,6 @@
 """Two small pictures that stand in table cells, as SVG: a criterion against its bound, and a distribution as a box."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from kilonode.check.criteria import Comparison, parse_criterion
@@ -10,7 +11,7 @@ from kilonode.report.words import percentile_at, seconds_words, value_words
 WIDTH: Final = 160
 HEIGHT: Final = 22
 _MARGIN: Final = 3
-_BOX_PERCENTS: Final = (5.0, 25.0, 50.0, 75.0, 95.0)
+BOX_PERCENTS: Final = (5.0, 25.0, 50.0, 75.0, 95.0)
 
 
 def gauge(result: CriterionResult) -> Markup | None:
@@ -46,7 +47,11 @@ def gauge(result: CriterionResult) -> Markup | None:
 
 def box(latency: Latency, longest_s: float) -> Markup | None:
     """p5 to p95 as a line, p25 to p75 as a box, p50 as a mark; None when there are too few samples."""
-    values = [percentile_at(latency, percent).value_s for percent in _BOX_PERCENTS]
+    return box_of([percentile_at(latency, percent).value_s for percent in BOX_PERCENTS], longest_s)
+
+
+def box_of(values: Sequence[float | None], longest_s: float) -> Markup | None:
+    """The same from the values of `BOX_PERCENTS`."""
     known = [value for value in values if value is not None]
     if len(known) < len(values) or longest_s <= 0:
         return None
@@ -59,7 +64,7 @@ def box(latency: Latency, longest_s: float) -> Markup | None:
         element("line", x1=p50, x2=p50, y1=4, y2=18, class_="bound"),
     ]
     words = ", ".join(
-        f"p{percent:g} {seconds_words(value)}" for percent, value in zip(_BOX_PERCENTS, known, strict=True)
+        f"p{percent:g} {seconds_words(value)}" for percent, value in zip(BOX_PERCENTS, known, strict=True)
     )
     return _svg(parts, "box", words)
 

@@ -7,6 +7,7 @@ from kilonode.report.markup import Child, Markup, element, join
 from kilonode.report.metadata import RunMetadata
 from kilonode.report.page import page, theme_button
 from kilonode.report.reading import reading_section
+from kilonode.report.recovery_section import recovery_section
 from kilonode.report.sections import (
     disruptions_section,
     environment_section,
@@ -24,12 +25,12 @@ from kilonode.report.workload_section import workload_section
 def report_html(results: Results, metadata: RunMetadata) -> str:
     """The page."""
     sections: list[Markup | None] = [verdict_section(results, metadata), overview_section(results)]
+    sections.extend([disruptions_section(results), recovery_section(results)])
     charts: list[Chart] = []
     for place, workload in enumerate(results.workloads):
         body, drawn = workload_section(workload, place)
         sections.append(body)
         charts.extend(drawn)
-    sections.append(disruptions_section(results))
     sections.append(consistency_section(results))
     services, drawn = services_section(results)
     charts.extend(drawn)
@@ -49,6 +50,10 @@ def report_html(results: Results, metadata: RunMetadata) -> str:
 
 def _header(results: Results, metadata: RunMetadata) -> Markup:
     links: list[tuple[str, str]] = [("overview", "Overview")]
+    if results.disruptions:
+        links.append(("disruptions", "Disruptions"))
+    if results.recovery is not None and results.recovery.groups:
+        links.append(("recovery", "Recovery"))
     links.extend((f"w{place}", workload.facts.name) for place, workload in enumerate(results.workloads))
     if results.consistency is not None:
         links.append(("consistency", "Consistency"))

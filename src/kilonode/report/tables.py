@@ -265,6 +265,25 @@ def stages_table(stages: Sequence[StageResults]) -> Markup:
     return table(heads, bodies, "Setup and cleanup", "stages")
 
 
+def disruption_outcome_words(one: DisruptionResults) -> str:
+    """How a disruption went."""
+    if not one.happened:
+        return "did not happen"
+    at_once = "took effect; nothing to heal" if one.finish_s == one.start_s else "healed"
+    words = {"ok": at_once, "cancelled": "healed early, with the load", "wrong_state": "NOT healed"}
+    return words.get(one.outcome, outcome_words(one.outcome))
+
+
+def _effect_cells(one: DisruptionResults) -> Markup:
+    if not one.happened:
+        return join(number("–", None, class_="number absent"), number("–", None, class_="number absent"))
+    late_s, lasted_s = one.start_s - one.due_s, one.finish_s - one.start_s
+    return join(
+        number(clock_words(one.start_s), one.start_s, small=f"{seconds_words(late_s)} later"),
+        number(seconds_words(lasted_s) if lasted_s else "–", lasted_s),
+    )
+
+
 def disruptions_table(disruptions: Sequence[DisruptionResults]) -> Markup:
     """Faults and upgrades."""
     bodies = [
@@ -272,16 +291,15 @@ def disruptions_table(disruptions: Sequence[DisruptionResults]) -> Markup:
             "tbody",
             element(
                 "tr",
-                element("th", one.name, scope="row"),
-                element("td", one.target),
-                number(clock_words(one.start_s), one.start_s),
-                number(clock_words(one.finish_s), one.finish_s),
-                number(seconds_words(one.finish_s - one.start_s), one.finish_s - one.start_s),
-                element("td", outcome_words(one.outcome)),
+                element("th", one.target or one.name, scope="row"),
+                element("td", one.name if one.target else ""),
+                number(clock_words(one.due_s), one.due_s),
+                _effect_cells(one),
+                element("td", disruption_outcome_words(one)),
                 element("td", one.error, class_="message"),
             ),
         )
         for one in disruptions
     ]
-    heads = [("disruption", False), ("where", False), ("took effect", True), ("healed", True), ("lasted", True)]
+    heads = [("disruption", False), ("name", False), ("due", True), ("took effect", True), ("lasted", True)]
     return table([*heads, ("outcome", False), ("error", False)], bodies, "Disruptions", "disruptions")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from kilonode.base.units import format_seconds
-from kilonode.check.results import Results, StageResults
+from kilonode.check.results import DisruptionResults, Results, StageResults
 from kilonode.report.charts import clock_words
 from kilonode.report.markup import Markup, element, join
 from kilonode.report.words import count_words
@@ -72,9 +72,15 @@ def _load_rows(results: Results) -> list[Row]:
 
 def _disruption_rows(results: Results) -> list[Row]:
     return [
-        Row("disruption", one.name, one.start_s, one.finish_s, f"{one.target or 'disruption'}, {one.outcome}")
+        Row("disruption", one.name or "disruption", one.start_s, one.finish_s, _words_of(one))
         for one in results.disruptions
+        if one.happened
     ]
+
+
+def _words_of(one: DisruptionResults) -> str:
+    end = {"ok": "", "cancelled": ", healed early", "wrong_state": ", NOT healed"}.get(one.outcome, f", {one.outcome}")
+    return f"{one.target or one.name}{end}"
 
 
 def _stage_rows(stages: Sequence[StageResults], part: str) -> list[Row]:

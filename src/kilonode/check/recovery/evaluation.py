@@ -7,6 +7,7 @@ same workload before the first disruption of the run that met it, or, where one 
 from collections.abc import Sequence
 from typing import Final
 
+import msgspec
 import numpy as np
 
 from kilonode.base.outcomes import FAILURES, Outcome
@@ -23,9 +24,11 @@ from kilonode.check.recovery.records import (
 )
 from kilonode.check.recovery.repeats import over_repeats
 from kilonode.check.recovery.samples import UNSEEN, Probes, probes_of
+from kilonode.check.recovery.spreads import spreads_of
 from kilonode.check.recovery.stretches import TOLERANCE
 from kilonode.check.recovery.words import why_they_differ
 from kilonode.history.records import OpKind
+from kilonode.history.upgrades import part_of_upgrade
 
 _NEVER_INJECTED: Final = frozenset({Outcome.DROPPED})
 
@@ -57,6 +60,8 @@ def _disruptions(table: OperationTable) -> list[Disruption]:
     """Those that were injected, by when they took effect; each observed until the next that did not overlap it."""
     found: list[tuple[float, float, float, str]] = []
     for key in table.keys_of_kind(OpKind.DISRUPTION):
+        if part_of_upgrade(key.step) is not None:
+            continue
         operations = table.of(OpKind.DISRUPTION, key.workload, key.step)
         operations = operations.where(~operations.ended(_NEVER_INJECTED))
         due_s, started_s, finished_s = operations.due_s, operations.started_s, operations.finished_s
@@ -98,13 +103,14 @@ def _episodes(
         undisturbed = probes_of(control.of(OpKind.ITERATION, workload.name))
         if len(undisturbed):
             baseline, source = undisturbed, "control run"
-    return [
+    episodes = [
         measure_episode(
             Disruption(one.sentence, one.number, one.planned_s, one.effect_s, one.healed_s, min(one.observed_s, end_s)),
             _seen(workload, iterations, probes, baseline, source, one.effect_s, min(one.observed_s, end_s), start_s),
         )
         for one in met
     ]
+    return [msgspec.structs.replace(one, spreads=spreads_of(one, baseline, probes)) for one in episodes]
 
 
 def _seen(

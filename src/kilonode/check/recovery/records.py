@@ -36,6 +36,19 @@ class Stretch(_Record, frozen=True, kw_only=True):
     """It had not ended when the observation did."""
 
 
+class Spread(_Record, frozen=True, kw_only=True):
+    """How latency was distributed in one part of an episode."""
+
+    part: Literal["before", "during", "after"]
+    samples: int
+    """Operations that went well."""
+    lost: int
+    percents: tuple[float, ...]
+    values_s: tuple[float | None, ...]
+    """The percentile of each percent. None: too few samples."""
+    max_s: float | None
+
+
 class Control(_Record, frozen=True, kw_only=True):
     """The same without the disruption: what of it is there anyway."""
 
@@ -92,6 +105,8 @@ class Episode(_Record, frozen=True, kw_only=True):
     impaired: tuple[Stretch, ...]
     relapses: int
     """How often it was impaired again after it had recovered."""
+    spreads: tuple[Spread, ...] = ()
+    """The latency of what went well before, during and after."""
 
 
 class Repeated(_Record, frozen=True, kw_only=True):
