@@ -1,14 +1,23 @@
 """Several stores of images, data that stays on the web, caches, and settings that say so."""
 
+import asyncio
 import hashlib
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from kilonode.base.clock import SimulatedClock
 from kilonode.base.errors import InputError
+from kilonode.cloud.context import Cloud, CloudSettings
 from kilonode.cloud.openstack.image.fetching import may_fetch
+from kilonode.cloud.openstack.image.model import IMAGE, IMAGE_TASK, ImageTask, Location
+from kilonode.cloud.openstack.image.resuming import RESUMED_AFTER_S
 from kilonode.cloud.service_settings import ImageSettings, ImageStore, ServiceSettings, read_service_settings
+from kilonode.cloud.simulated import SimulatedCloud
+from kilonode.control.mirror import Put
+from kilonode.store.memory import MemoryStore
 from tests.cloud.openstack.harness import OpenStack, openstack
 from tests.cloud.openstack.web_server import web_server
 
@@ -200,6 +209,51 @@ async def test_an_image_is_registered_where_it_is_and_its_digest_is_worked_out_o
             assert (await ended_task(cloud, false))["status"] == "failure"
             image = await show(cloud, false)
             assert (image["status"], image["os_hash_algo"], image["os_hash_value"]) == ("queued", None, None)
+
+
+@pytest.mark.parametrize("method", ["web-download", "locations"])
+@pytest.mark.parametrize("worker", ["api", "api-7"])
+async def test_what_was_read_from_the_web_when_the_api_died_is_taken_up_again(method: str, worker: str) -> None:
+    clock, store = SimulatedClock(asyncio.get_running_loop()), MemoryStore()
+    with web_server({"/images/disk": DATA}) as address:
+        url = f"{address}images/disk"
+        told = CloudSettings(nodes=1, stages="instant", public_url="http://cloud.test", services=settings(address))
+        async with SimulatedCloud(told, clock, store) as first:
+            cloud = OpenStack(first)
+            cloud.demo = await cloud.token("demo")
+            image_id = await make(cloud)
+        view = await Cloud.open(store, clock, told, "killed", (IMAGE, IMAGE_TASK))
+        entry = view.mirror.all(IMAGE)[image_id]
+        if method == "locations":
+            kind, given = "location_import", {"loc_url": url, "validation_data": None}
+            image = replace(entry.value, status="importing", locations=(Location(url),))
+        else:
+            wanted = {"method": {"name": method, "uri": url}}
+            kind, given = "api_image_import", {"import_req": wanted, "backend": ["file"]}
+            image = replace(entry.value, status="importing")
+        task = ImageTask("t", image.owner, "u", "r", kind, given, "processing", 1, 1, image_id, worker=worker)
+        await view.mirror.commit([Put(IMAGE, image, image_id), Put(IMAGE_TASK, task, task.id)])
+        await view.close()
+        async with SimulatedCloud(told, clock, store) as second:
+            cloud = OpenStack(second)
+            cloud.demo = await cloud.token("demo")
+            await clock.sleep(RESUMED_AFTER_S)
+            assert (await ended_task(cloud, image_id))["status"] == "success"
+            shown = await show(cloud, image_id)
+            assert (shown["status"], shown["os_hash_value"]) == ("active", hashlib.sha512(DATA).hexdigest())
+            assert (await cloud.ask("GET", f"{PLACE}/images/{image_id}/file", token=cloud.demo)).raw == DATA
+    await store.close()
+
+
+async def test_an_image_whose_location_is_wrong_can_be_given_another() -> None:
+    with web_server({"/images/disk": DATA}) as address:
+        async with openstack(services=settings(address, locations=True)) as cloud:
+            image_id = await make(cloud)
+            place = f"{PLACE}/images/{image_id}/locations"
+            assert (await cloud.ask("POST", place, {"url": f"{address}images/no"}, token=cloud.demo)).status == 202
+            assert (await ended_task(cloud, image_id))["status"] == "failure"
+            image = await show(cloud, image_id)
+            assert (image["status"], image["locations"]) == ("queued", [])
 
 
 async def test_digests_are_believed_where_the_settings_say_that_none_are_worked_out() -> None:

@@ -12,6 +12,7 @@ from kilonode.cloud.openstack.identity.authority import Authority
 from kilonode.cloud.openstack.identity.service import IDENTITY
 from kilonode.cloud.openstack.image.data import ImageData
 from kilonode.cloud.openstack.image.model import IMAGE
+from kilonode.cloud.openstack.image.resuming import resume_imports
 from kilonode.cloud.openstack.image.service import IMAGE_SERVICE, SECOND_IMAGE_SERVICE
 from kilonode.cloud.openstack.network.service import NETWORK_SERVICE
 from kilonode.cloud.openstack.placement.routes import PLACEMENT
@@ -59,4 +60,5 @@ async def open_application(cloud: Cloud) -> Application:
     found = data.found()
     await cloud.mirror.catch_up()  # now all images that the files were of are known
     data.sweep(found, lambda image_id: cloud.mirror.get(IMAGE, image_id) is not None)
+    resume_imports(cloud)
     return application(cloud)

@@ -13,23 +13,25 @@ _log = logging.getLogger(__name__)
 
 
 class Background:
-    """The work of one process. One per view: `cloud.part(Background)`. What it had not ended when the process dies is
-    not taken up by another: the image stays as it was, and can be imported again.
+    """The work of one process. One per view: `cloud.part(Background)`. What it has not ended when the process dies is
+    taken up by its next life (`resuming`).
     """
 
     def __init__(self, cloud: Cloud) -> None:
-        del cloud  # a part is made of its view, and this one reads nothing there
+        self._clock = cloud.clock
         self._tasks: set[asyncio.Task[None]] = set()
         self._room = asyncio.Semaphore(AT_ONCE)
 
-    def start(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do it as soon as there is room."""
-        task = asyncio.create_task(self._do(work))
+    def start(self, work: Coroutine[Any, Any, None], *, after_s: float = 0.0) -> None:
+        """Do it as soon as there is room, but not before `after_s` have passed."""
+        task = asyncio.create_task(self._do(work, after_s))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _do(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _do(self, work: Coroutine[Any, Any, None], after_s: float) -> None:
         try:
+            if after_s:
+                await self._clock.sleep(after_s)
             async with self._room:
                 await work
         except Exception:

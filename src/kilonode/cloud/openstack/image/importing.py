@@ -2,8 +2,8 @@
 
 Methods: `glance-direct` (what was staged), `glance-download` (another image, of this cloud: other regions are not
 reached), `copy-image` (to more stores), and `web-download` where whoever runs the cloud allows addresses. The first
-three are over when they are answered; what is read from the web goes on behind. An import that was begun when its
-process died can be asked for again.
+three are over when they are answered: one that was begun when its process died can be asked for again. What is read
+from the web goes on behind, and after a death of its process too (`resuming`).
 """
 
 import uuid
@@ -111,7 +111,7 @@ async def import_image(request: Request) -> Response:
     except ConflictError as error:
         raise Fault(409, f"Image {image.id} is being changed by somebody else.") from error
     if name == WEB:
-        cloud.part(Background).start(_import_from_web(cloud, image, str(method["uri"]), stores, task))
+        cloud.part(Background).start(import_from_web(cloud, image, str(method["uri"]), stores, task))
         return reply(None, 202)
     if name == DIRECT:
         failure = await _adopt(cloud, image, stores)
@@ -210,7 +210,8 @@ async def _copy_to(cloud: Cloud, image: Image, stores: tuple[str, ...]) -> str:
     return "" if there else "the image is gone"
 
 
-async def _import_from_web(cloud: Cloud, image: Image, address: str, stores: tuple[str, ...], task: ImageTask) -> None:
+async def import_from_web(cloud: Cloud, image: Image, address: str, stores: tuple[str, ...], task: ImageTask) -> None:
+    """Give the image what is at an address, and end its task."""
     failure = await _take(cloud, image, fetch(address), {"stores": stores}, look=True)
     await _end(cloud, image.id, task, failure, stores)
 

@@ -26,7 +26,7 @@ from kilonode.cloud.openstack.image.model import (
     Location,
 )
 from kilonode.cloud.openstack.image.stores import stores_of
-from kilonode.cloud.openstack.image.tasks import end_task, new_task
+from kilonode.cloud.openstack.image.tasks import LOCATION_IMPORT, end_task, new_task
 from kilonode.cloud.openstack.image.wishes import Operation
 from kilonode.cloud.openstack.image.writing import write_facts
 from kilonode.cloud.openstack.web.access import Access, Caller
@@ -138,10 +138,10 @@ async def add_location(request: Request) -> Response:
     if not may_fetch(allowed, wanted.url):
         raise Fault(400, f"URI for add location does not pass filtering: {wanted.url}")
     given = {"image_id": image.id, "loc_url": wanted.url, "validation_data": wanted.validation_data}
-    task = new_task(request, "location_import", image.id, msgspec.to_builtins(given))
+    task = new_task(request, LOCATION_IMPORT, image.id, msgspec.to_builtins(given))
     begun = replace(image, status=IMPORTING, locations=(Location(wanted.url),), updated_us=cloud.now_us())
     await cloud.mirror.commit([Put(IMAGE, begun, image.id, entry.revision), Put(IMAGE_TASK, task, task.id, 0)])
-    cloud.part(Background).start(_register(cloud, image.id, wanted.url, wanted.validation_data, task))
+    cloud.part(Background).start(register(cloud, image.id, wanted.url, wanted.validation_data, task))
     return reply(None, 202)
 
 
@@ -153,7 +153,7 @@ async def list_locations(request: Request) -> Response:
     return reply(shown_locations(request.cloud.settings.services.image, image))
 
 
-async def _register(cloud: Cloud, image_id: str, url: str, validation: Validation | None, task: ImageTask) -> None:
+async def register(cloud: Cloud, image_id: str, url: str, validation: Validation | None, task: ImageTask) -> None:
     """Make the image active, with its digests: worked out before that when they were said, and after it when not; or,
     where the settings say so, just as they were said.
     """
@@ -167,7 +167,7 @@ async def _register(cloud: Cloud, image_id: str, url: str, validation: Validatio
             await write_facts(cloud, image_id, status=ACTIVE, size_bytes=size, **believed)
             await end_task(cloud, task, "", f"Registered {url}")
             return
-        if said is None:
+        if said is None and not _is_registered(cloud, image_id):
             size = await announced_size_bytes(url)
             await write_facts(cloud, image_id, status=ACTIVE, size_bytes=size, hash_algorithm=algorithm)
         facts = await _digests(cloud, image_id, url, algorithm)
@@ -175,13 +175,20 @@ async def _register(cloud: Cloud, image_id: str, url: str, validation: Validatio
             return  # deleted meanwhile, and its tasks with it
         if said is not None and facts["hash_value"] != said.lower():
             failure = "The digest of the data is not the one that was given."
+        elif said is None:
+            await write_facts(cloud, image_id, **facts)  # somebody may have deactivated it meanwhile
         else:
             await write_facts(cloud, image_id, status=ACTIVE, **facts)
     except FetchError as error:
         failure = f"The data cannot be read: {error}"
-    if failure:
-        await write_facts(cloud, image_id, status=QUEUED, size_bytes=None, hash_algorithm="")
+    if failure and not _is_registered(cloud, image_id):
+        await write_facts(cloud, image_id, status=QUEUED, locations=(), size_bytes=None, hash_algorithm="")
     await end_task(cloud, task, failure, f"Registered {url}")
+
+
+def _is_registered(cloud: Cloud, image_id: str) -> bool:
+    entry = cloud.mirror.get(IMAGE, image_id)
+    return entry is None or entry.value.status != IMPORTING
 
 
 async def _digests(cloud: Cloud, image_id: str, url: str, algorithm: str) -> dict[str, Any] | None:

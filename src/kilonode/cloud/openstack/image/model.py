@@ -113,6 +113,8 @@ class ImageTask(msgspec.Struct, frozen=True, omit_defaults=True):
     image_id: str = ""
     message: str = ""
     result: dict[str, Any] | None = None
+    worker: str = ""
+    """The role that does it."""
 
 
 @document(CACHED_IMAGE)

@@ -17,7 +17,9 @@ from kilonode.control.mirror import Delete, Entry, Put
 from kilonode.store.protocol import ConflictError
 
 TASK_KEPT_US: Final = 48 * 3600 * 1_000_000
-_SUCCESS, _FAILURE, _PROCESSING = "success", "failure", "processing"
+LOCATION_IMPORT: Final = "location_import"
+PROCESSING: Final = "processing"
+_SUCCESS, _FAILURE = "success", "failure"
 
 
 def new_task(request: Request, kind: str, image_id: str, given: dict[str, Any]) -> ImageTask:
@@ -30,10 +32,11 @@ def new_task(request: Request, kind: str, image_id: str, given: dict[str, Any]) 
         request_id=request.id,
         type=kind,
         input=given,
-        status=_PROCESSING,
+        status=PROCESSING,
         created_us=now_us,
         updated_us=now_us,
         image_id=image_id,
+        worker=request.cloud.role,
     )
 
 
@@ -54,7 +57,7 @@ async def end_task(cloud: Cloud, task: ImageTask, failure: str, message: str) ->
 async def say_of_task(cloud: Cloud, task_id: str, message: str) -> None:
     """Write how far a task is, unless it has ended meanwhile."""
     entry = cloud.mirror.get(IMAGE_TASK, task_id)
-    if entry is not None and entry.value.status == _PROCESSING:
+    if entry is not None and entry.value.status == PROCESSING:
         told = replace(entry.value, message=message, updated_us=cloud.now_us())
         with contextlib.suppress(ConflictError):
             await cloud.mirror.commit([Put(IMAGE_TASK, told, task_id, entry.revision)])
