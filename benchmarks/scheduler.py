@@ -5,11 +5,14 @@ the request of Placement's own performance gate (VCPU:1,DISK_GB:10,MEMORY_MB:256
 them and the first 1,000 (what Nova asks for), before and after 99 allocations. The peer is Placement from PyPI over
 SQLite on disk, in an environment of its own (`.bench-venv-placement`, or the Python that KILONODE_PLACEMENT_PYTHON
 names). Both are called in their processes without a socket, in turn, and answer with the same number of candidates.
-The peer's largest cloud is `--peer-nodes`, for it needs minutes beyond.
+The peer's largest cloud is `--peer-nodes`, for it needs minutes beyond. `--chart FILE` draws how both grow with the
+number of nodes; what is printed as growth is the power of the number of nodes with which the medians grow, over all
+sizes: 0 is flat, 1 in proportion.
 """
 
 import argparse
 import json
+import math
 import os
 import statistics
 import subprocess
@@ -21,6 +24,7 @@ from typing import Any
 
 import uvloop
 
+from benchmarks._growth_chart import Line, Panel, growth_svg
 from kilonode.base.clock import RealClock
 from kilonode.base.randomness import Randomness
 from kilonode.cloud.context import Cloud, CloudSettings, NodeShape, Weights
@@ -168,27 +172,77 @@ def _ms(times_s: list[float]) -> str:
     return f"{middle:,.1f} ms ({low:,.1f} to {high:,.1f})"
 
 
+def growth(points: list[tuple[float, float]]) -> str:
+    """The power of the size with which seconds grow, by least squares over the logarithms."""
+    if len({size for size, _ in points}) < 2:
+        return "unknown"
+    power = statistics.linear_regression(
+        [math.log(size) for size, _ in points], [math.log(seconds) for _, seconds in points]
+    ).slope
+    return f"{power:.2f}"
+
+
+def measure_decisions(sizes: tuple[int, ...], repeats: int) -> list[Line]:
+    """Print and return what a decision takes."""
+    print("decisions per second (choose and take), equal servers | servers that differ: median (lowest to highest)")
+    lines = []
+    for name in SCHEDULERS:
+        points: dict[bool, list[tuple[float, float]]] = {False: [], True: []}
+        for nodes in sizes:
+            cells = []
+            for mixed, found in points.items():
+                rates = sorted(decisions_per_s(name, nodes, mixed=mixed) for _ in range(repeats))
+                found.append((nodes, 1 / statistics.median(rates)))
+                cells.append(f"{statistics.median(rates):>9,.0f} ({rates[0]:,.0f} to {rates[-1]:,.0f})")
+            print(f"{name:>17} {nodes:>8,} nodes: {' | '.join(cells)}", flush=True)
+        print(f"{name:>17} growth: {growth(points[False])} | {growth(points[True])}")
+        lines += [
+            Line(f"{name}, servers that differ" if mixed else f"{name}, equal servers", tuple(found))
+            for mixed, found in points.items()
+        ]
+    return lines
+
+
+def measure_candidates(sizes: tuple[int, ...], repeats: int, peer_nodes: int) -> list[Line]:
+    """Print and return what asking for candidates takes, here and of the peer."""
+    print("GET /allocation_candidates: median (lowest to highest)")
+    labels = dict(zip(QUERIES, ("all of them", "limit=1000"), strict=True))
+    own_points: dict[str, list[tuple[float, float]]] = {query: [] for query in QUERIES}
+    peer_points: dict[str, list[tuple[float, float]]] = {query: [] for query in QUERIES}
+    for nodes in sizes:
+        own = uvloop.run(candidates(nodes, repeats))
+        other = peer(nodes, max(2, repeats // 2)) if nodes <= peer_nodes else None
+        show_candidates(nodes, own, other)
+        for query in QUERIES:
+            own_points[query].append((nodes, statistics.median(own["before"][query]["times_s"])))
+            if other is not None:
+                peer_points[query].append((nodes, statistics.median(other["before"][query]["times_s"])))
+    for query, label in labels.items():
+        print(f"{label:>17} growth: {growth(own_points[query])}; Placement: {growth(peer_points[query])}")
+    return [
+        *(Line(f"candidates here, {label}", tuple(own_points[query])) for query, label in labels.items()),
+        *(
+            Line(f"Placement 16 over SQLite, {label}", tuple(peer_points[query]), peer=True)
+            for query, label in labels.items()
+            if peer_points[query]
+        ),
+    ]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scheduler", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="two sizes, two repeats: a smoke test")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--peer-nodes", type=int, default=10_000, help="the largest cloud that the peer is given")
+    parser.add_argument("--chart", type=Path, metavar="FILE", help="draw the growth into this SVG file")
     arguments = parser.parse_args()
     sizes = SIZES[:2] if arguments.quick else SIZES
     repeats = 2 if arguments.quick else arguments.repeats
-    print("decisions per second (choose and take), equal servers | servers that differ: median (lowest to highest)")
-    for name in SCHEDULERS:
-        for nodes in sizes:
-            cells = []
-            for mixed in (False, True):
-                rates = sorted(decisions_per_s(name, nodes, mixed=mixed) for _ in range(min(repeats, 3)))
-                cells.append(f"{statistics.median(rates):>9,.0f} ({rates[0]:,.0f} to {rates[-1]:,.0f})")
-            print(f"{name:>17} {nodes:>8,} nodes: {' | '.join(cells)}", flush=True)
-    print("GET /allocation_candidates: median (lowest to highest)")
-    for nodes in sizes:
-        own = uvloop.run(candidates(nodes, repeats))
-        other = peer(nodes, max(2, repeats // 2)) if nodes <= arguments.peer_nodes else None
-        show_candidates(nodes, own, other)
+    decisions = measure_decisions(sizes, min(repeats, 3))
+    asked = measure_candidates(sizes, repeats, arguments.peer_nodes)
+    if arguments.chart:
+        panels = [Panel("One decision of a scheduler", decisions), Panel("GET /allocation_candidates", asked)]
+        arguments.chart.write_text(growth_svg(panels, "nodes"), encoding="utf-8")
 
 
 if __name__ == "__main__":
