@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 
 from kilonode.base.clock import SimulatedClock
@@ -10,9 +11,15 @@ from kilonode.base.errors import InputError
 from kilonode.clients.application import ApplicationTransport
 from kilonode.clients.openstack.access import Access
 from kilonode.clients.openstack.connection import Connection
-from kilonode.cloud.context import CloudSettings
+from kilonode.cloud.context import Cloud, CloudSettings, Secrets
+from kilonode.cloud.openstack.compute.model import FLAVOR
+from kilonode.cloud.openstack.identity.model import PROJECT
+from kilonode.cloud.openstack.network.model import NETWORK
+from kilonode.cloud.seed import seed
 from kilonode.cloud.simulated import SimulatedCloud
 from kilonode.cloud.sites import of_each_site, region_names, with_sites
+from kilonode.control.mirror import Delete
+from kilonode.store.memory import MemoryStore
 
 URLS = ("http://127.0.0.1:15000", "http://127.0.0.1:15001", "http://127.0.0.1:15002")
 
@@ -115,3 +122,25 @@ async def test_one_login_reaches_the_services_of_every_region() -> None:
         assert (await there.get("/servers"))["servers"] == []
         with pytest.raises(InputError, match="RegionTen"):
             connection.service("compute", "RegionTen")
+
+
+@pytest.mark.parametrize("gone", ["admin", "demo"])
+async def test_a_site_that_comes_later_does_without_the_projects_that_are_gone(gone: str) -> None:
+    clock, shared, stores = SimulatedClock(asyncio.get_running_loop()), MemoryStore(), [MemoryStore(), MemoryStore()]
+    secrets = Secrets(admin_password="secret", token_key="0" * 64)
+    settings = msgspec.structs.replace(with_sites(CloudSettings(stages="instant"), URLS[:2]), secrets=secrets)
+    one, two = of_each_site(settings)
+    first = await Cloud.open(stores[0], clock, one, "api", (), shared)
+    await seed(first)
+    key = next(key for key, entry in first.mirror.all(PROJECT).items() if entry.value.name == gone)
+    await first.mirror.commit([Delete(PROJECT, key)])
+    later = await Cloud.open(stores[1], clock, two, "api", (), shared)
+    await seed(later)
+    assert later.mirror.all(FLAVOR), "the rest is there"
+    assert {entry.value.project_id for entry in later.mirror.all(NETWORK).values()} == {
+        entry.value.id for entry in first.mirror.all(PROJECT).values() if entry.value.name in ("admin", "demo")
+    }
+    for cloud in (first, later):
+        await cloud.close()
+    for store in (shared, *stores):
+        await store.close()

@@ -116,7 +116,7 @@ def _contents(cloud: Cloud) -> list[Put | Delete]:
     volume_type = VolumeType(cloud.new_id(), DEFAULT_TYPE_NAME, "The type of volumes that name none")
     return [
         *first_networks(cloud, projects),
-        first_image(cloud, projects["admin"]),
+        *([first_image(cloud, projects["admin"])] if "admin" in projects else ()),
         *(Put(FLAVOR, flavor, flavor.id, 0) for flavor in FLAVORS),
         Put(VOLUME_TYPE, volume_type, volume_type.id, 0),
     ]

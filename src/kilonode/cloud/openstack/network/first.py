@@ -32,11 +32,16 @@ Place = tuple[Network, Subnet]
 
 
 def first_networks(cloud: Cloud, projects: dict[str, str]) -> list[Put | Delete]:
-    """An external network, one for each of the two projects, and demo's router between its own and the outside."""
+    """An external network, one for each of the two projects, and demo's router between its own and the outside.
+
+    A site that comes later does without what would be of a project that is gone.
+    """
     now_us = cloud.now_us()
     changes: list[Put | Delete] = []
     networks: dict[str, Place] = {}
     for number, (name, owner, cidr, external) in enumerate(NETWORKS, 1):
+        if owner not in projects:
+            continue
         subnet_id, network_id, project_id = cloud.new_id(), cloud.new_id(), projects[owner]
         network = Network(
             id=network_id,
@@ -65,8 +70,10 @@ def first_networks(cloud: Cloud, projects: dict[str, str]) -> list[Put | Delete]
         )
         networks[name] = (network, subnet)
         changes += [Put(NETWORK, network, network_id, 0), Put(SUBNET, subnet, subnet_id, 0)]
-    changes += _router(cloud, projects["demo"], networks["public"], networks["private"])
-    return [*changes, *(put for name in ("admin", "demo") for put in default_group_changes(cloud, projects[name]))]
+    if "public" in networks and "private" in networks:
+        changes += _router(cloud, projects["demo"], networks["public"], networks["private"])
+    own = [projects[name] for name in ("admin", "demo") if name in projects]
+    return [*changes, *(put for project_id in own for put in default_group_changes(cloud, project_id))]
 
 
 def _router(cloud: Cloud, project_id: str, outside: Place, inside: Place) -> list[Put | Delete]:
