@@ -74,7 +74,7 @@ def test_every_chart_has_its_place_and_its_data(page: Page) -> None:
     names = [chart["id"] for chart in data["charts"]]
     assert len(names) > 10
     assert set(names) <= set(page.ids)
-    assert data["disruptions"] == [[3.0, 5.0, "kill one scheduler api-1"]]
+    assert data["disruptions"] == [[3.0, 5.0, "kill one scheduler: api-1"]]
 
 
 def test_everything_an_engineer_looks_for_is_in_the_text(page: Page) -> None:
@@ -112,7 +112,7 @@ def test_words_from_outside_are_only_ever_text() -> None:
     assert "<img" not in text
     assert "<script>alert" not in text
     data = json.loads(next(script for script in page.scripts if script.startswith('{"charts"')))
-    assert data["disruptions"][0][2] == f"{HOSTILE} {HOSTILE}"
+    assert data["disruptions"][0][2] == f"{HOSTILE}: {HOSTILE}"
 
 
 def test_a_policy_forbids_requests_and_every_other_script(page: Page) -> None:

@@ -9,6 +9,7 @@ from kilonode.base.clock import Clock
 from kilonode.base.errors import InputError
 from kilonode.cli.fault_endpoints import EmulatedEndpoints
 from kilonode.cli.fault_stacks import StacksHere
+from kilonode.cli.node_targets import NodesOfCloud
 from kilonode.cli.state import state_folder
 from kilonode.cloud import operating
 from kilonode.cloud.folder import StateFolder
@@ -18,6 +19,7 @@ from kilonode.faults.hosted import HostFaults
 from kilonode.faults.local_processes import LocalProcesses
 from kilonode.faults.members import Member, Members
 from kilonode.faults.model import Kind
+from kilonode.faults.powered_nodes import PoweredNodes
 from kilonode.faults.registry import Drivers
 from kilonode.faults.request_faults import RequestFaults
 from kilonode.faults.stack_members import StackMembers
@@ -62,6 +64,7 @@ def drivers_for(cloud: str, clock: Clock) -> Drivers:
             *services,
             HostFaults(hosts_file(), clock),
             LocalProcesses(clock),
+            PoweredNodes(NodesOfCloud(folder), clock, lambda name: NodesOfCloud(StateFolder(state_folder(), name))),
             RequestFaults(EmulatedEndpoints(folder), clock),
         ]
     )

@@ -15,6 +15,7 @@ from kilonode.base.errors import FaultError, InputError, KilonodeError, Operatio
 from kilonode.base.outcomes import Outcome
 from kilonode.base.randomness import Randomness
 from kilonode.base.units import format_seconds
+from kilonode.cli.node_targets import NodesOfSimulatedCloud
 from kilonode.clients.application import ApplicationTransport
 from kilonode.clients.transport import DEFAULT_TIMEOUT_S, BodyStream, HeaderPairs, Response
 from kilonode.cloud.layout import role_of
@@ -23,8 +24,10 @@ from kilonode.cloud.simulated_processes import Life, SimulatedProcess
 from kilonode.faults.driver import Capability, Effect, Found, Keep, State, Step, recall, remember
 from kilonode.faults.members import KINDS
 from kilonode.faults.model import Action, Fault, Means, Target
+from kilonode.faults.powered_nodes import PoweredNodes
 from kilonode.faults.printing import print_fault
 from kilonode.faults.process_faults import refuse_impossible
+from kilonode.faults.registry import Drivers
 
 NAME: Final = "simulated"
 ACTIONS: Final = frozenset({Action.KILL, Action.TERMINATE, Action.FREEZE, Action.RESTART})
@@ -94,6 +97,12 @@ class SimulatedServices:
 
     def _named(self, name: str) -> SimulatedProcess:
         return next(one for one in self._cloud.processes if one.name == name)
+
+
+def simulated_drivers(cloud: SimulatedCloud, clock: Clock) -> Drivers:
+    """What can be broken of a simulated cloud."""
+    nodes = NodesOfSimulatedCloud(cloud)
+    return Drivers([SimulatedServices(cloud, clock), PoweredNodes(nodes, clock, lambda name: nodes)])
 
 
 class SimulatedDoor:

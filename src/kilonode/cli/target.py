@@ -12,7 +12,7 @@ from kilonode.base.errors import InputError
 from kilonode.base.processes import identify
 from kilonode.cli.connecting import real_access
 from kilonode.cli.fault_targets import drivers_for
-from kilonode.cli.simulated_faults import SimulatedDoor, SimulatedServices
+from kilonode.cli.simulated_faults import SimulatedDoor, simulated_drivers
 from kilonode.cli.stacks import (
     Note,
     StackKeeper,
@@ -228,7 +228,7 @@ async def _simulated(cloud: EmulatedCloud, seed: int, clock: Clock, *, disrupted
             name="simulated",
             emulated=True,
             nodes=cloud.nodes,
-            drivers=Drivers([SimulatedServices(simulated, clock)]) if disrupted else None,
+            drivers=simulated_drivers(simulated, clock) if disrupted else None,
         )
 
 

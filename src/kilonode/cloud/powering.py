@@ -5,7 +5,8 @@ happens then is the fleet's business (`kilonode.cloud.power`). Clouds that keep 
 reached like this.
 """
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final, Literal
 
 import msgspec
@@ -50,6 +51,25 @@ async def set_power(
 
     `region`: which site's, where there are several; empty: the first one's. Raises InputError.
     """
+    async with _opened(folder, region) as cloud:
+        return await change_power(cloud, names, action)
+
+
+async def power_of(folder: StateFolder, region: str = "") -> tuple[NodePower, ...]:
+    """How all nodes are. Raises InputError."""
+    async with _opened(folder, region) as cloud:
+        return powers_in(cloud)
+
+
+def powers_in(cloud: Cloud) -> tuple[NodePower, ...]:
+    """How all nodes of a site are."""
+    nodes = [entry.value for entry in cloud.mirror.all(NODE).values()]
+    return tuple(NodePower(node.name, node.state, node.task) for node in nodes)
+
+
+@contextlib.asynccontextmanager
+async def _opened(folder: StateFolder, region: str) -> AsyncIterator[Cloud]:
+    """The documents of the nodes of one site."""
     record = folder.read_record()
     if not processes(folder) or record is None:
         raise InputError("the cloud is not running", where=str(folder.path), hint="start it with: kilonode cloud up")
@@ -73,14 +93,15 @@ async def set_power(
     try:
         cloud = await Cloud.open(store, RealClock(), of_region(record.settings, region), "power", (NODE,))
         try:
-            return await _write(cloud, names, action)
+            yield cloud
         finally:
             await cloud.close()
     finally:
         await store.close()
 
 
-async def _write(cloud: Cloud, names: Sequence[str], action: PowerAction) -> tuple[NodePower, ...]:
+async def change_power(cloud: Cloud, names: Sequence[str], action: PowerAction) -> tuple[NodePower, ...]:
+    """Do this to these nodes of a site; how they are then. Raises InputError."""
     for _ in range(CONFLICTS_TRIED):
         table = cloud.mirror.all(NODE)
         entries: list[Entry[Node]] = []

@@ -54,6 +54,7 @@ class SimulatedCloud:
         counts = settings.roles if apart else msgspec.structs.replace(settings.roles, api=1)
         self.settings = msgspec.structs.replace(settings, secrets=made_up, roles=counts)
         self._doors = 0
+        self._clock = clock
         self._shared = MemoryStore() if settings.sites else None
         self._sites = [
             _Site(told, clock, self._shared, store, names_of_site(counts, all_in_one=all_in_one) if apart else ())
@@ -82,6 +83,20 @@ class SimulatedCloud:
         host = urlsplit(url).netloc
         sites = [site for site in self._sites if urlsplit(site.settings.public_url).netloc == host]
         return apis_of([process for site in sites or self._sites[:1] for process in site.processes])
+
+    @property
+    def regions(self) -> list[str]:
+        """Its sites; one without a name where there is only one."""
+        return [site.settings.region if self.settings.sites else "" for site in self._sites]
+
+    async def view(self, region: str) -> Cloud:
+        """The documents of a site whose roles run apart, as an api sees them, once one does its work."""
+        site = self._sites[self.regions.index(region)]
+        while True:
+            for life in apis_of(site.processes):
+                if life.cloud is not None and life.awake.is_set():
+                    return life.cloud
+            await self._clock.sleep(LOOK_EVERY_S)
 
     def next_door(self) -> int:
         """A number for each client, so that no two are given the same choices."""
