@@ -96,15 +96,25 @@ class _Summary:
         self._with_tree = version >= NESTED_SINCE
         self._traits: dict[frozenset[str], bytes] = {}
         self._classes: dict[int, list[tuple[str, bytes]]] = {}
+        self._looks: dict[tuple[int, frozenset[str], tuple[tuple[str, int], ...]], list[bytes]] = {}
 
     def of_root(self, provider: Provider) -> bytes:
         """One that is a tree by itself. From 1.29 on it looks the same whatever is asked for, and is remembered."""
         encoded = self._known.get(provider.uuid)
         if encoded is None:
-            encoded = self.of(provider, provider.uuid)
+            uuid = provider.uuid.encode()
+            encoded = uuid.join(self._around_id(provider, uuid))
             if len(self._known) < SUMMARIES_LIMIT:
                 self._known[provider.uuid] = encoded
         return encoded
+
+    def _around_id(self, provider: Provider, uuid: bytes) -> list[bytes]:
+        """What stands around the provider's own id: the same for all nodes that have and give the same."""
+        look = (id(provider.inventories), provider.traits, tuple(provider.used.items()))
+        known = self._looks.get(look)
+        if known is None:
+            known = self._looks[look] = self.of(provider, provider.uuid).split(uuid)
+        return known
 
     def of(self, provider: Provider, root: str) -> bytes:
         """Any one."""
