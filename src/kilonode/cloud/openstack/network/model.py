@@ -136,6 +136,16 @@ class AddressPair(msgspec.Struct, frozen=True, omit_defaults=True):
     mac_address: str | None = None
 
 
+class WaitingBinding(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A binding of a port to a node that is not active: one that a migration will activate, or the one it left."""
+
+    host: str
+    vnic_type: str = "normal"
+    profile: dict[str, Any] = {}
+    bound: bool = True
+    """False: what was plugged there is gone."""
+
+
 @document(PORT)
 class Port(Resource, frozen=True, omit_defaults=True, kw_only=True):
     """Where something is plugged into a network."""
@@ -156,6 +166,8 @@ class Port(Resource, frozen=True, omit_defaults=True, kw_only=True):
     qos_policy_id: str = ""
     dns_name: str = ""
     profile: dict[str, Any] = {}
+    waiting_bindings: tuple[WaitingBinding, ...] = ()
+    """Bindings to other nodes than `host`."""
     dhcp_options: tuple[DhcpOption, ...] = ()
     made_for_server: bool = False
     """Made when its server was, and deleted with it."""

@@ -120,6 +120,9 @@ def bound_to(cloud: Cloud, port: Port, host: str) -> Port:
 
     Without a node it is down.
     """
+    if port.waiting_bindings:
+        waiting = tuple(one for one in port.waiting_bindings if one.host != host)
+        port = msgspec.structs.replace(port, waiting_bindings=waiting)
     if not host:
         return msgspec.structs.replace(port, host="", status=DOWN, building_us=0)
     if not may_wait(cloud, PORT, BUILD):

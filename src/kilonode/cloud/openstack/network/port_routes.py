@@ -49,7 +49,7 @@ from kilonode.cloud.openstack.web.request import Request
 from kilonode.cloud.openstack.web.response import Response, reply
 from kilonode.cloud.openstack.web.service import Route
 
-_VIF_DETAILS: Final = {"port_filter": True, "connectivity": "l2", "bound_drivers": {"0": "emulated"}}
+VIF_DETAILS: Final = {"port_filter": True, "connectivity": "l2", "bound_drivers": {"0": "emulated"}}
 
 _MAC: Final = re.compile(r"(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}")
 _TRUSTED: Final = "network:"
@@ -136,7 +136,7 @@ def make_port_fields(cloud: Cloud) -> Fields[Port]:
             "binding:host_id": lambda port: port.host,
             "binding:profile": lambda port: port.profile,
             "binding:vif_type": lambda port: "ovs" if port.host else "unbound",
-            "binding:vif_details": lambda port: _VIF_DETAILS if port.host else {},
+            "binding:vif_details": lambda port: VIF_DETAILS if port.host else {},
             "dns_name": lambda port: port.dns_name,
             "dns_assignment": lambda port: [],
             "dns_domain": lambda port: "",

@@ -155,6 +155,7 @@ def release_port(cloud: Cloud, port: Port) -> list[Put | Delete]:
         device_id="",
         device_owner="",
         host="",
+        waiting_bindings=(),
         status=DOWN,
         building_us=0,
         turn=0,

@@ -17,6 +17,7 @@ EXTENSIONS: Final = {
     "auto-allocated-topology": "Auto Allocated Topology Services",
     "availability_zone": "Availability Zone",
     "binding": "Port Binding",
+    "binding-extended": "Port Bindings Extended",
     "default-subnetpools": "Default Subnetpools",
     "dns-integration": "DNS Integration",
     "expose-port-forwarding-in-fip": "Expose Floating IP port forwardings",
