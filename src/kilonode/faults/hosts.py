@@ -43,9 +43,13 @@ class Login(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
 
     user: str | None = None
     key_file: str | None = None
+    """None: the user's own keys. A path that is not absolute begins where the hosts file is."""
     password_variable: str | None = None
     jump: Jump | None = None
     become: Become | None = None
+    known_hosts: str | None = None
+    """The file with the hosts' keys; None: the user's own. A host with another key, or none there, is not spoken to."""
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 22
 
 
 class Power(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -115,6 +119,22 @@ def read_hosts(path: Path) -> Hosts:
     if problems or not isinstance(hosts, Hosts):
         raise InputError("the hosts file has mistakes", problems=problems)
     return hosts
+
+
+def login_of(hosts: Hosts, name: str, folder: Path) -> Login:
+    """How to log in to a host, with paths that hold everywhere; `folder` is that of the hosts file."""
+    login = hosts.hosts[name].login or hosts.login or Login()
+    jump = login.jump and msgspec.structs.replace(login.jump, key_file=_absolute(login.jump.key_file, folder))
+    return msgspec.structs.replace(
+        login,
+        key_file=_absolute(login.key_file, folder),
+        known_hosts=_absolute(login.known_hosts, folder),
+        jump=jump,
+    )
+
+
+def _absolute(path: str | None, folder: Path) -> str | None:
+    return None if path is None else str(folder.absolute() / Path(path).expanduser())
 
 
 def plain_hosts(hosts: Hosts) -> object:

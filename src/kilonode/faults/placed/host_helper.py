@@ -1,0 +1,226 @@
+"""What runs on a host while faults are done to it: looks at processes and units, sends signals, nothing else.
+
+It is sent as an argument of `python3 -c`, reads requests from its standard input, one JSON object a line, answers each
+with one line, and ends when its input does. It needs Python 3.7 and nothing else, keeps no state, and writes no file.
+A process is a pid with the ticks between the boot and its start, so that another one with the same pid is never meant.
+Lines that are no JSON object are passed over: a password that `sudo` had no need of may be among them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+STATE, PARENT, SESSION, START = 0, 1, 3, 19
+LOOK_EVERY_S = 0.005
+COMMAND_TIMEOUT_S = 120
+
+
+def stat(pid: int) -> list[str] | None:
+    try:
+        with open("/proc/%d/stat" % pid, "rb") as file:
+            fields = file.read().decode("latin-1").rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[STATE] in "ZX" else fields
+
+
+def everybody() -> dict[int, list[str]]:
+    found = {int(name): stat(int(name)) for name in os.listdir("/proc") if name.isdigit()}
+    return {pid: fields for pid, fields in found.items() if fields}
+
+
+def alive(member: Any) -> bool:
+    fields = stat(member[0])
+    return fields is not None and int(fields[START]) == member[1]
+
+
+def family(head: Any) -> list[list[int]]:
+    """The process and its descendants, itself first; those of its session too when it leads one."""
+    there = everybody()
+    if head[0] in there and int(there[head[0]][START]) != head[1]:
+        return []
+    pids = {pid for pid, fields in there.items() if pid == head[0] or int(fields[SESSION]) == head[0]}
+    while True:
+        more = {pid for pid, fields in there.items() if int(fields[PARENT]) in pids} - pids
+        if not more:
+            break
+        pids |= more
+    return [[pid, int(there[pid][START])] for pid in sorted(pids, key=lambda pid: (pid != head[0], pid))]
+
+
+def stopped(member: Any) -> bool:
+    fields = stat(member[0])
+    return fields is not None and fields[STATE] == "T" and int(fields[START]) == member[1]
+
+
+def send(member: Any, number: int) -> None:
+    if alive(member):
+        try:
+            os.kill(member[0], number)
+        except ProcessLookupError:
+            pass
+
+
+def until(so: Any, timeout_s: float) -> bool:
+    deadline_s = time.monotonic() + timeout_s
+    while not so():
+        if time.monotonic() > deadline_s:
+            return False
+        time.sleep(LOOK_EVERY_S)
+    return True
+
+
+def words_of(pid: int) -> list[str]:
+    try:
+        with open("/proc/%d/cmdline" % pid, "rb") as file:
+            return [word.decode("utf-8", "replace") for word in file.read().split(b"\0") if word]
+    except OSError:
+        return []
+
+
+def called(words: list[str]) -> set[str]:
+    """The program, and the script when an interpreter runs one."""
+    names = {os.path.basename(words[0])}
+    interpreter = re.match(r"(python|perl|ruby|node|bash|sh|dash)[\d.]*$", os.path.basename(words[0]))
+    if interpreter and len(words) > 1 and not words[1].startswith("-"):
+        names.add(os.path.basename(words[1]))
+    return names
+
+
+def boot() -> str:
+    with open("/proc/sys/kernel/random/boot_id") as file:
+        return file.read().strip()
+
+
+def do_facts(request: dict[str, Any]) -> dict[str, Any]:
+    return {"boot": boot(), "systemd": os.path.isdir("/run/systemd/system"), "root": os.geteuid() == 0}
+
+
+def do_find(request: dict[str, Any]) -> dict[str, Any]:
+    """The topmost processes of each name, or whose command line matches a pattern; never this one or its ancestors."""
+    there = everybody()
+    ours = set()
+    pid = os.getpid()
+    while pid in there:
+        ours.add(pid)
+        pid = int(there[pid][PARENT])
+    found = []
+    for name in request.get("names", []) + request.get("patterns", []):
+        pids = set()
+        for pid in set(there) - ours - {1}:
+            words = words_of(pid)
+            exact = name in request.get("names", [])
+            if words and (name in called(words) or name == str(pid) if exact else re.search(name, " ".join(words))):
+                pids.add(pid)
+        for pid in sorted(pids):
+            ancestor = int(there[pid][PARENT])
+            while ancestor in there and ancestor not in pids:
+                ancestor = int(there[ancestor][PARENT])
+            if ancestor not in pids:
+                head = [pid, int(there[pid][START])]
+                found.append({"name": name, "member": head, "stopped": stopped(head), "program": words_of(pid)[:1]})
+    return {"boot": boot(), "processes": found}
+
+
+def do_family(request: dict[str, Any]) -> dict[str, Any]:
+    members = family(request["head"])
+    return {"boot": boot(), "members": members, "stopped": [stopped(member) for member in members]}
+
+
+def do_kill(request: dict[str, Any]) -> dict[str, Any]:
+    """SIGKILL to the family until nobody of it is left."""
+    before = family(request["head"])
+
+    def gone() -> bool:
+        left = family(request["head"])
+        for member in left:
+            send(member, signal.SIGKILL)
+        return not left
+
+    return {"members": before, "seen": until(gone, request["timeout_s"])}
+
+
+def do_terminate(request: dict[str, Any]) -> dict[str, Any]:
+    before = family(request["head"])
+    send(request["head"], signal.SIGTERM)
+    return {"members": before, "seen": until(lambda: not any(map(alive, before)), request["timeout_s"])}
+
+
+def do_stop(request: dict[str, Any]) -> dict[str, Any]:
+    members = request["members"]
+    for member in members:
+        send(member, signal.SIGSTOP)
+    seen = until(lambda: all(stopped(member) or not alive(member) for member in members), request["timeout_s"])
+    return {"members": members, "seen": seen}
+
+
+def do_go_on(request: dict[str, Any]) -> dict[str, Any]:
+    members = request["members"]
+    for member in reversed(members):
+        send(member, signal.SIGCONT)
+    seen = until(lambda: not any(map(stopped, members)), request["timeout_s"])
+    return {"members": [member for member in members if alive(member)], "seen": seen}
+
+
+def do_unit(request: dict[str, Any]) -> dict[str, Any]:
+    """What systemd knows of a unit."""
+    answer = command(["systemctl", "show", "--property=LoadState,ActiveState,MainPID", "--", request["unit"]])
+    known = dict(line.partition("=")[::2] for line in answer["words"].splitlines())
+    fields = stat(int(known.get("MainPID") or 0))
+    return {
+        "boot": boot(),
+        "loaded": known.get("LoadState") == "loaded",
+        "active": known.get("ActiveState", ""),
+        "member": [int(known["MainPID"]), int(fields[START])] if fields else None,
+    }
+
+
+def do_run(request: dict[str, Any]) -> dict[str, Any]:
+    return command(request["command"])
+
+
+def command(words: list[str]) -> dict[str, Any]:
+    try:
+        done = subprocess.run(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=COMMAND_TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return {"code": -1, "words": str(error)}
+    return {"code": done.returncode, "words": done.stdout.decode("utf-8", "replace")[-4000:]}
+
+
+def answer(request: dict[str, Any]) -> dict[str, Any]:
+    if request.get("boot") not in (None, boot()):
+        # Whoever was meant ended with the boot that they ran in.
+        return {"members": [], "stopped": [], "seen": True, "boot": boot()}
+    try:
+        done: dict[str, Any] = globals()["do_" + request["do"]](request)
+        return done
+    except Exception as error:
+        return {"error": "%s: %s" % (type(error).__name__, error)}
+
+
+def main() -> None:
+    for line in iter(sys.stdin.readline, ""):
+        try:
+            request = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(request, dict):
+            sys.stdout.write(json.dumps(answer(request)) + "\n")
+            sys.stdout.flush()
+
+
+main()
