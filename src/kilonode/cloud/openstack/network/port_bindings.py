@@ -1,6 +1,6 @@
-"""`/ports/{id}/bindings`: on which nodes a port is bound. One binding is active; others wait to take over in a migration.
+"""`/ports/{id}/bindings`: to which nodes a port is bound. One binding is active; others wait to take over in a migration.
 
-The active one is the port's own node; those that wait are in the port's document too. For administrators, as Nova is one.
+The active one is to the port's own node; those that wait are in its document too. For administrators, as Nova is one.
 """
 
 from typing import Any, Final
@@ -30,7 +30,6 @@ class WantedBinding(msgspec.Struct, frozen=True):
     host: str
     vnic_type: str = "normal"
     profile: dict[str, Any] | None = None
-    project_id: str | None = None
 
 
 async def list_bindings(request: Request) -> Response:
