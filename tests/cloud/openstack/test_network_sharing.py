@@ -1,5 +1,6 @@
 """What is shared between projects by policy, ports that carry others, agents, and revisions that must match."""
 
+import asyncio
 from typing import Any
 
 from tests.cloud.openstack.harness import OpenStack, openstack
@@ -157,3 +158,34 @@ async def test_a_part_of_a_trunk_is_active_while_the_port_that_carries_it_is() -
         host = {"port": {"binding:host_id": "compute-0001"}}
         await cloud.good("PUT", f"{PLACE}/ports/{parent}", host)
         assert await statuses() == ["ACTIVE", "ACTIVE"]
+
+
+async def test_a_group_that_is_shared_takes_no_rules_of_whom_it_is_shared_with() -> None:
+    async with openstack() as cloud:
+        group = (await cloud.good("GET", f"{PLACE}/security-groups", token=cloud.demo))["security_groups"][0]
+        friend_id, friend = await cloud.new_project("friend")
+        policy = {
+            "object_type": "security_group", "object_id": group["id"], "action": "access_as_shared",
+            "target_tenant": friend_id,
+        }  # fmt: skip
+        await cloud.good("POST", f"{PLACE}/rbac-policies", {"rbac_policy": policy}, token=cloud.demo)
+        assert (await cloud.ask("GET", f"{PLACE}/security-groups/{group['id']}", token=friend)).status == 200
+        rule = {"security_group_id": group["id"], "direction": "ingress", "project_id": friend_id}
+        refused = await cloud.ask("POST", f"{PLACE}/security-group-rules", {"security_group_rule": rule}, token=friend)
+        assert refused.status == 403
+
+
+async def test_what_a_new_rule_names_does_not_go_at_the_same_instant() -> None:
+    async with openstack() as cloud:
+        group = (await cloud.good("GET", f"{PLACE}/security-groups", token=cloud.demo))["security_groups"][0]
+        for number in range(3):
+            wanted = {"address_group": {"name": f"g{number}", "addresses": ["10.0.0.0/24"]}}
+            others = await cloud.good("POST", f"{PLACE}/address-groups", wanted, token=cloud.demo)
+            named = others["address_group"]["id"]
+            rule = {"security_group_id": group["id"], "direction": "ingress", "remote_address_group_id": named}
+            body = {"security_group_rule": rule}
+            made, gone = await asyncio.gather(
+                cloud.ask("POST", f"{PLACE}/security-group-rules", body, token=cloud.demo),
+                cloud.ask("DELETE", f"{PLACE}/address-groups/{named}", token=cloud.demo),
+            )
+            assert (made.status, gone.status) in ((201, 409), (404, 204))

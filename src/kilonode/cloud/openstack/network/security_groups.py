@@ -7,7 +7,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from kilonode.cloud.context import Cloud
-from kilonode.cloud.openstack.network.address_groups import ADDRESS_GROUPS
+from kilonode.cloud.openstack.network.address_groups import ADDRESS_GROUP, ADDRESS_GROUPS
 from kilonode.cloud.openstack.network.bodies import bad
 from kilonode.cloud.openstack.network.collection import Changes, Collection, owner, standard_fields
 from kilonode.cloud.openstack.network.default_group import (
@@ -239,17 +239,22 @@ def _with_wishes(group: SecurityGroup, wanted: WantedGroup) -> SecurityGroup:
 
 def _new_rule(request: Request, wanted: WantedRule) -> tuple[SecurityGroupRule, Changes]:
     cloud = request.cloud
-    group = GROUPS.find(request, wanted.security_group_id).value
+    entry = GROUPS.find_own(request, wanted.security_group_id, "create")
+    group = entry.value
+    # What the rule names is written too, so that it cannot go at the same instant.
+    held = [Put(SECURITY_GROUP, group, group.id, entry.revision)]
     if sum(map(bool, (wanted.remote_ip_prefix, wanted.remote_group_id, wanted.remote_address_group_id))) > 1:
         raise Fault(
             400,
             "Only one of remote_ip_prefix or remote_group_id or remote_address_group_id may be provided.",
             type="SecurityGroupMultipleRemoteEntites",
         )
-    if wanted.remote_group_id:
-        GROUPS.find(request, wanted.remote_group_id)
+    if wanted.remote_group_id and wanted.remote_group_id != group.id:
+        remote = GROUPS.find(request, wanted.remote_group_id)
+        held.append(Put(SECURITY_GROUP, remote.value, remote.value.id, remote.revision))
     if wanted.remote_address_group_id:
-        ADDRESS_GROUPS.find(request, wanted.remote_address_group_id)
+        addresses = ADDRESS_GROUPS.find(request, wanted.remote_address_group_id)
+        held.append(Put(ADDRESS_GROUP, addresses.value, addresses.value.id, addresses.revision))
     ethertype = _ETHERTYPES.get((wanted.ethertype or "IPv4").lower())
     if wanted.direction not in _DIRECTIONS:
         raise bad(f"Invalid input for direction. Reason: {wanted.direction} is not in valid_values.")
@@ -284,7 +289,7 @@ def _new_rule(request: Request, wanted: WantedRule) -> tuple[SecurityGroupRule, 
         updated_us=now_us,
     )
     _refuse_twin(request, rule)
-    return rule, [Put(SECURITY_GROUP_RULE, rule, rule.id, 0)]
+    return rule, [Put(SECURITY_GROUP_RULE, rule, rule.id, 0), *held]
 
 
 def _check_ports(protocol: str | None, low: int | None, high: int | None) -> None:
