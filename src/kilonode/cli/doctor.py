@@ -1,9 +1,11 @@
 """`kilonode doctor`: what this machine lacks for what is wanted, before anything starts."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from kilonode.cli.fault import HostsOption
 from kilonode.cli.output import give_json
 from kilonode.cli.stack import DEFAULT_NAME, ComputesOption, JsonOption, NodesOption, ReleaseOption
 from kilonode.cli.state import state_folder
@@ -18,6 +20,7 @@ def doctor(
     faults: Annotated[
         bool, typer.Option("--faults", help="Look at what faults can be done here, instead of at a stack.")
     ] = False,
+    hosts: HostsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Say what this machine lacks, and how to get it.
@@ -26,10 +29,11 @@ def doctor(
     ports, for as many nodes as you say. Load, emulated clouds and reports need nothing but Kilonode itself. Changes
     nothing. Exit code 0 when nothing is missing, 2 when something is.
 
-    With --faults it says what each driver of faults can do here, and why it cannot do the rest: exit code 0.
+    With --faults it says what each driver of faults can do here, and why it cannot do the rest: exit code 0. With
+    --hosts too it logs in to each host and looks there.
     """
     if faults:
-        _look_at_faults(as_json)
+        _look_at_faults(hosts, as_json)
         return
     from kilonode.stack.launch import needs
     from kilonode.stack.needs import describe
@@ -46,14 +50,15 @@ def doctor(
         raise typer.Exit(2)
 
 
-def _look_at_faults(as_json: bool) -> None:
+def _look_at_faults(hosts: Path | None, as_json: bool) -> None:
     import asyncio
 
     from kilonode.cli.faulting import capabilities
 
-    found = asyncio.run(capabilities())
+    found = asyncio.run(capabilities(hosts))
     if as_json:
         give_json(found)
         return
+    width = max(len(each.name) for each in found) + 2
     for each in found:
-        typer.echo(f"{each.driver:<12}{each.name:<20}{each.state.value}" + (f": {each.why}" if each.why else ""))
+        typer.echo(f"{each.driver:<12}{each.name:<{width}}{each.state.value}" + (f": {each.why}" if each.why else ""))

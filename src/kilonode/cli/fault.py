@@ -35,7 +35,7 @@ commands = typer.Typer(
     cls=SentenceGroup,
     help="Break something on purpose, see it break, and have it back.\n\n"
     'kilonode fault "freeze scheduler for 10 seconds" does what the sentence says to the emulated cloud of this '
-    "machine, and heals it at its end, and at Ctrl-C.\n\n"
+    "machine (`--cloud stack`: to the services of that stack), and heals it at its end, and at Ctrl-C.\n\n"
     "More sentences: kill one api · restart scheduler · terminate 2 of 3 api · freeze api by cgroup for 1m · "
     "kill one mysqld process · kill api, then after 10s restart scheduler. What cannot be done here is said before "
     "anything is touched: --dry-run shows what would be. docs/faults.md has the whole language.\n\n"
@@ -45,7 +45,18 @@ commands = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-CloudOption = Annotated[str, typer.Option("--cloud", help="The emulated cloud whose services are meant.")]
+CloudOption = Annotated[
+    str, typer.Option("--cloud", help="The emulated cloud, or the stack of real services, whose services are meant.")
+]
+HostsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--hosts",
+        envvar="KILONODE_HOSTS",
+        help="A hosts file: machines that are reached by ssh, and what runs on them. Faults on nodes need one.",
+        show_default=False,
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print data as JSON on stdout.")]
 
 
@@ -81,6 +92,7 @@ def do(
     seed: Annotated[
         int, typer.Option(help="Decides who is chosen where the sentence leaves it open (one, 2 of 3, 50%).")
     ] = 0,
+    hosts: HostsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Do what a sentence says.
@@ -91,7 +103,7 @@ def do(
     """
     from kilonode.cli import faulting
 
-    done = asyncio.run(faulting.do(" ".join(words), cloud, seed, dry_run=dry_run))
+    done = asyncio.run(faulting.do(" ".join(words), cloud, seed, hosts, dry_run=dry_run))
     if as_json:
         give_json(done)
     if done.interrupted:

@@ -7,7 +7,7 @@ from typing import Final
 
 from kilonode.base.clock import Clock
 from kilonode.base.errors import InputError
-from kilonode.cli.fault_endpoints import EmulatedEndpoints
+from kilonode.cli.fault_endpoints import EmulatedEndpoints, EmulatedLocations
 from kilonode.cli.fault_stacks import StacksHere
 from kilonode.cli.node_targets import NodesOfCloud
 from kilonode.cli.state import state_folder
@@ -19,13 +19,14 @@ from kilonode.faults.hosted import HostFaults
 from kilonode.faults.local_processes import LocalProcesses
 from kilonode.faults.members import Member, Members
 from kilonode.faults.model import Kind
+from kilonode.faults.network_faults import NetworkFaults
 from kilonode.faults.powered_nodes import PoweredNodes
 from kilonode.faults.registry import Drivers
 from kilonode.faults.request_faults import RequestFaults
 from kilonode.faults.stack_members import StackMembers
 
 HOSTS_VARIABLE: Final = "KILONODE_HOSTS"
-"""The variable of the environment that names the hosts file; `--hosts` sets it."""
+"""The variable of the environment that names the hosts file where no option does."""
 
 
 class EmulatedCloud:
@@ -49,8 +50,11 @@ class EmulatedCloud:
         await operating.restart(self._folder, [name])
 
 
-def drivers_for(cloud: str, clock: Clock) -> Drivers:
-    """All drivers, with the services of the emulated cloud, or of the stack, of that name."""
+def drivers_for(cloud: str, clock: Clock, hosts: Path | None = None) -> Drivers:
+    """All drivers, with the services of the emulated cloud, or of the stack, of that name.
+
+    `hosts` is a hosts file; None: the one that the environment names, if any.
+    """
     folder = StateFolder(state_folder(), cloud)
     stacks = StacksHere(state_folder(), clock)
     services: list[Driver] = [Members(EmulatedCloud(folder), clock), StackMembers(stacks, cloud, clock)]
@@ -62,10 +66,11 @@ def drivers_for(cloud: str, clock: Clock) -> Drivers:
     return Drivers(
         [
             *services,
-            HostFaults(hosts_file(), clock),
+            HostFaults(hosts or hosts_file(), clock),
             LocalProcesses(clock),
             PoweredNodes(NodesOfCloud(folder), clock, lambda name: NodesOfCloud(StateFolder(state_folder(), name))),
             RequestFaults(EmulatedEndpoints(folder), clock),
+            NetworkFaults(EmulatedLocations(folder), clock),
         ]
     )
 

@@ -55,12 +55,12 @@ class Parsed(msgspec.Struct, frozen=True):
     """In a file."""
 
 
-async def do(text: str, cloud: str, seed: int, *, dry_run: bool) -> Done:
+async def do(text: str, cloud: str, seed: int, hosts: Path | None = None, *, dry_run: bool) -> Done:
     """Carry a sentence out, or only plan it."""
     clock: Clock = RealClock()
     sentence = parse_sentence(text)
     canonical = print_sentence(sentence)
-    drivers = drivers_for(cloud, clock)
+    drivers = drivers_for(cloud, clock, hosts)
     plan = await plan_sentence(sentence, drivers, Randomness(seed, "faults"))
     if dry_run:
         for line in describe_plan(plan):
@@ -83,9 +83,9 @@ async def heal(*, everything: bool) -> tuple[Healed, ...]:
     return await heal_left(journal_folder(), drivers_for("", clock), clock, say, everything=everything)
 
 
-async def capabilities() -> tuple[Capability, ...]:
+async def capabilities(hosts: Path | None = None) -> tuple[Capability, ...]:
     """What each driver can do on this machine."""
-    drivers = drivers_for("", RealClock())
+    drivers = drivers_for("", RealClock(), hosts)
     return tuple([each for driver in drivers for each in await driver.capabilities()])
 
 

@@ -232,9 +232,8 @@ class _Converter(RemarkingReader):
                 "private_key_file": self._text_into(jump, "key_file")}),
         })  # fmt: skip
         self._say("became", path, node, "login")
-        return Login(
-            **found, jump=Jump(**jump) if "address" in jump else None, become=Become(**become) if become else None
-        )
+        login = Login(jump=Jump(**jump) if "address" in jump else None, become=Become(**become) if become else None)
+        return msgspec.structs.replace(login, **found)
 
     def _driver(self, node: Node, path: str, drivers: Mapping[str, Handler]) -> None:
         found: dict[str, str] = {}
