@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kilonode.cloud.openstack.compute.extra_specs import matches
+from kilonode.cloud.openstack.compute.extra_specs import amounts, matches
 from kilonode.cloud.openstack.compute.hint_queries import holds, read_query
 from kilonode.cloud.openstack.compute.model import FLAVOR, Flavor, Server
 from kilonode.cloud.openstack.image.model import IMAGE, Image
@@ -238,3 +238,35 @@ def test_what_is_no_condition_is_none() -> None:
     assert read_query("{") is None
     assert read_query({"a": 1}) is None
     assert read_query(['["=", "$a", 1]']) == ["=", "$a", 1]
+
+
+@BOTH
+async def test_what_a_flavor_takes_is_what_its_extra_specs_say(scheduler: str) -> None:
+    async with running(nodes=1, scheduler=scheduler) as compute:
+        free = await flavor(compute, "free", {"resources:VCPU": "0", "resources:DISK_GB": "0"})
+        for _ in range(6):  # of 1 vCPU each, where there are 4
+            assert (await boot(compute, free)).node == "compute-0001"
+        used = compute.usage("compute-0001").used
+        assert (used.vcpus, used.memory_mb, used.disk_gb) == (0, 6 * 64, 0)
+        greedy = await flavor(compute, "greedy", {"resources:MEMORY_MB": "3000", "resources1:MEMORY_MB": "1000"})
+        assert (await boot(compute, greedy)).state == "error"
+        compute.check_books()
+
+
+async def test_a_resize_to_what_extra_specs_say_gives_the_rest_back() -> None:
+    async with running(nodes=2) as compute:
+        server = await boot(compute, "1")
+        key = await flavor(compute, "free", {"resources:VCPU": "0"})
+        assert (await compute.act(server.id, "resize", {"flavorRef": key})).status == 202
+        await compute.rest(server.id)
+        await compute.act(server.id, "confirmResize")
+        after = await compute.rest(server.id)
+        assert after is not None
+        assert compute.usage(after.node).used.vcpus == 0
+        compute.check_books()
+
+
+def test_amounts_are_summed_over_groups_and_what_is_none_is_passed_over() -> None:
+    specs = {"resources:VCPU": "2", "resources_NUMA1:VCPU": "3", "resources:DISK_GB": "-1", "resources:MEMORY_MB": "x"}
+    assert amounts(specs) == {"VCPU": 5}
+    assert amounts({"resources:CUSTOM_GOLD": "1", "resource:VCPU": "1", "hw:resources:VCPU": "1"}) == {"CUSTOM_GOLD": 1}

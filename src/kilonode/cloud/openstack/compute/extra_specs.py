@@ -1,7 +1,11 @@
-"""The small language of flavors' extra specs: `s== kvm`, `>= 4`, `<or> a <or> b`, `<in> x`, or a plain value."""
+"""The small language of flavors' extra specs: `s== kvm`, `>= 4`, `<or> a <or> b`, `<in> x`, or a plain value.
+
+And what a flavor takes of nodes by its extra specs instead of by its size: `resources:VCPU=0`.
+"""
 
 import operator
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from typing import Final
 
 _OF_NUMBERS: Final[dict[str, Callable[[float, float], bool]]] = {
@@ -19,6 +23,20 @@ _OF_TEXTS: Final[dict[str, Callable[[str, str], bool]]] = {
     "s>": operator.gt,
     "s>=": operator.ge,
 }
+
+
+_RESOURCES: Final = re.compile(r"resources[a-zA-Z0-9_-]{0,64}:([A-Z0-9_]+)", re.ASCII)
+_AMOUNT: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
+
+
+def amounts(specs: Mapping[str, str]) -> dict[str, int]:
+    """What extra specs say is taken, by resource class: the sum over their groups. What is no amount is passed over."""
+    found: dict[str, int] = {}
+    for name, value in specs.items():
+        asked = _RESOURCES.fullmatch(name)
+        if asked is not None and _AMOUNT.fullmatch(value):
+            found[asked[1]] = found.get(asked[1], 0) + int(value)
+    return found
 
 
 def matches(value: str, wanted: str) -> bool:

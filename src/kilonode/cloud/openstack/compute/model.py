@@ -10,6 +10,7 @@ import msgspec
 
 from kilonode.cloud.kinds import document
 from kilonode.cloud.ledger import Claim
+from kilonode.cloud.openstack.compute.extra_specs import amounts
 from kilonode.cloud.resources import Resources
 from kilonode.control.index import Index
 from kilonode.control.mirror import Mirror
@@ -285,10 +286,18 @@ def migration_number(uuid: str) -> int:
 
 
 def flavor_amount(server: Server, flavor: ServerFlavor) -> Resources:
-    """What a server of this flavor takes of a node. A root disk that is a volume takes none there."""
+    """What a server of this flavor takes of a node. A root disk that is a volume takes none there.
+
+    `resources:VCPU`, `resources:MEMORY_MB` and `resources:DISK_GB` of the extra specs go before the flavor's size.
+    """
     root_gb = flavor.disk_gb if server.image_id else 0
-    swap_gb = -(-flavor.swap_mb // 1024)
-    return Resources(flavor.vcpus, flavor.memory_mb, root_gb + flavor.ephemeral_gb + swap_gb)
+    disk_gb = root_gb + flavor.ephemeral_gb - (-flavor.swap_mb // 1024)
+    if not flavor.extra_specs:
+        return Resources(flavor.vcpus, flavor.memory_mb, disk_gb)
+    said = amounts(flavor.extra_specs)
+    return Resources(
+        said.get("VCPU", flavor.vcpus), said.get("MEMORY_MB", flavor.memory_mb), said.get("DISK_GB", disk_gb)
+    )
 
 
 def claims(server: Server) -> tuple[Claim, ...]:

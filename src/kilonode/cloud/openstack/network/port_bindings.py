@@ -1,4 +1,4 @@
-"""`/ports/{id}/bindings`: to which nodes a port is bound. One binding is active; others wait to take over in a migration.
+"""`/ports/{id}/bindings`: to which nodes a port is bound. One binding is active; others wait for a migration.
 
 The active one is to the port's own node; those that wait are in its document too. For administrators, as Nova is one.
 """
