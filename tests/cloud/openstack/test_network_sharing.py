@@ -3,6 +3,8 @@
 import asyncio
 from typing import Any
 
+from kilonode.cloud.context import Cloud
+from kilonode.cloud.openstack.network.model import ADDRESS, PORT
 from tests.cloud.openstack.harness import OpenStack, openstack
 
 PLACE = "/network/v2.0"
@@ -189,3 +191,33 @@ async def test_what_a_new_rule_names_does_not_go_at_the_same_instant() -> None:
                 cloud.ask("DELETE", f"{PLACE}/address-groups/{named}", token=cloud.demo),
             )
             assert (made.status, gone.status) in ((201, 409), (404, 204))
+
+
+async def test_a_port_that_goes_while_it_is_changed_leaves_no_address_taken_and_no_floating_ip_behind() -> None:
+    async with openstack() as cloud:
+        view = await Cloud.open(cloud.store, cloud.clock, cloud.settings, "view", (ADDRESS, PORT))
+        networks = (await cloud.good("GET", f"{PLACE}/networks", token=cloud.demo))["networks"]
+        inside, outside = (next(one for one in networks if one["name"] == name) for name in ("private", "public"))
+        for number in range(3):
+            port = await _port(cloud, inside["id"], token=cloud.demo)
+            place = f"{PLACE}/ports/{port['id']}"
+            wanted = {"fixed_ips": [*port["fixed_ips"], {"subnet_id": inside["subnets"][0]}]}
+            await asyncio.gather(
+                cloud.ask("PUT", place, {"port": wanted}, token=cloud.demo),
+                cloud.ask("DELETE", place, token=cloud.demo),
+            )
+            await view.mirror.catch_up()
+            assert port["id"] not in view.mirror.all(PORT), number
+            assert not [one for one in view.mirror.all(ADDRESS).values() if one.value.port_id == port["id"]]
+        for number in range(3):
+            port = await _port(cloud, inside["id"], token=cloud.demo)
+            body = {"floatingip": {"floating_network_id": outside["id"]}}
+            floating = (await cloud.good("POST", f"{PLACE}/floatingips", body, token=cloud.demo))["floatingip"]
+            place = f"{PLACE}/floatingips/{floating['id']}"
+            await asyncio.gather(
+                cloud.ask("PUT", place, {"floatingip": {"port_id": port["id"]}}, token=cloud.demo),
+                cloud.ask("DELETE", f"{PLACE}/ports/{port['id']}", token=cloud.demo),
+            )
+            found = (await cloud.good("GET", place, token=cloud.demo))["floatingip"]
+            assert found["port_id"] is None, number
+        await view.close()

@@ -155,8 +155,13 @@ def free_addresses(fixed_ips: Sequence[FixedIp]) -> list[Delete]:
 
 
 def remove_port(cloud: Cloud, port: Port) -> list[Put | Delete]:
-    """The changes that delete a port, give its addresses back and free the floating IPs that stand for them."""
-    changes: list[Put | Delete] = [Delete(PORT, port.id), *free_addresses(port.fixed_ips)]
+    """The changes that delete a port, give its addresses back and free the floating IPs that stand for them.
+
+    They fail when the port is changed meanwhile: it may have other addresses then, or a floating IP.
+    """
+    entry = cloud.mirror.get(PORT, port.id)
+    seen = entry.revision if entry is not None else None
+    changes: list[Put | Delete] = [Delete(PORT, port.id, seen), *free_addresses(port.fixed_ips)]
     for key in floating_ips_by_port(cloud.mirror).keys(port.id):
         entry = cloud.mirror.all(FLOATING_IP)[key]
         freed = dissociated(cloud, entry.value)
