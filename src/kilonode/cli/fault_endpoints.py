@@ -3,12 +3,17 @@
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from kilonode.base.errors import InputError
 from kilonode.cloud import operating
 from kilonode.cloud.folder import CloudRecord, StateFolder
 from kilonode.cloud.layout import API, region_of
 from kilonode.cloud.sites import of_each_site
+from kilonode.faults.driver import Found
+from kilonode.faults.model import Kind
+from kilonode.faults.network_places import Location
+from kilonode.faults.network_rules import Place
 from kilonode.faults.request_faults import Endpoint
 
 _PROJECTS: Final = {
@@ -57,6 +62,29 @@ class EmulatedEndpoints:
             for each in found
             if API in each.roles and each.identity is not None and each.ready and region_of(each.name) == region
         }
+
+
+class EmulatedLocations:
+    """Where the sites and the api of one emulated cloud listen."""
+
+    def __init__(self, folder: StateFolder) -> None:
+        self._folder = folder
+
+    async def located(self, kind: Kind) -> Sequence[Location]:
+        """Sites, or the api of each. All processes of one api share its port."""
+        record = record_of(self._folder)
+        found = []
+        for site in of_each_site(record.settings):
+            parts = urlsplit(site.public_url)
+            place = Place("", (parts.hostname or "",), (parts.port or 0,))
+            if kind is Kind.SITE:
+                found.append(Location(Found(kind, site.region, words=site.public_url), place))
+            else:
+                several = bool(record.settings.sites)
+                name = f"{site.region}.{API}" if several else API
+                groups = (API, site.region) if several else ()
+                found.append(Location(Found(kind, name, groups, words=site.public_url), place))
+        return found
 
 
 def record_of(folder: StateFolder) -> CloudRecord:

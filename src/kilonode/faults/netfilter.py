@@ -75,6 +75,7 @@ async def has_table(name: str, namespace: str = "") -> bool:
 class _Address(msgspec.Struct):
     family: str = ""
     local: str = ""
+    prefixlen: int = 32
     scope: str = ""
 
 
@@ -92,10 +93,12 @@ def namespaces() -> tuple[str, ...]:
 
 
 async def addresses(namespace: str) -> dict[str, tuple[str, ...]]:
-    """The addresses of each interface of a namespace, but for those that mean itself or its link alone."""
+    """The addresses, with their prefix, of each interface of a namespace but the loopback; none of its link alone."""
     read = decode_json(await run(["ip", "-j", "address"], "", namespace), list[_Interface])
     return {
-        each.ifname: tuple(one.local for one in each.addr_info if one.scope == "global" and one.local)
+        each.ifname: tuple(
+            f"{one.local}/{one.prefixlen}" for one in each.addr_info if one.scope == "global" and one.local
+        )
         for each in read
         if each.ifname != "lo"
     }
