@@ -8,7 +8,7 @@ again. A released address comes back when the round reaches it.
 
 import hashlib
 import socket
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 
 from kilonode.cloud.context import Cloud
@@ -79,7 +79,7 @@ def mac_address(port_id: str, first_address: str, turn: int) -> str:
     when that is taken (`turn` above zero), bits of its id.
     """
     if first_address and ":" not in first_address and turn == 0:
-        low = int(IPv4Address(first_address)) & 0xFFFFFF
+        low = int.from_bytes(socket.inet_aton(first_address)[1:], "big")
     else:
         digest = hashlib.blake2b(f"{port_id}/{turn}".encode(), digest_size=3).digest()
         low = int.from_bytes(digest, "big")
