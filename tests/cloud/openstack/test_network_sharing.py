@@ -221,3 +221,17 @@ async def test_a_port_that_goes_while_it_is_changed_leaves_no_address_taken_and_
             found = (await cloud.good("GET", place, token=cloud.demo))["floatingip"]
             assert found["port_id"] is None, number
         await view.close()
+
+
+async def test_many_who_change_one_thing_at_one_instant_all_come_to_it() -> None:
+    async with openstack() as cloud:
+        group = (await cloud.good("GET", f"{PLACE}/security-groups", token=cloud.demo))["security_groups"][0]
+        rule = {"security_group_id": group["id"], "direction": "ingress", "protocol": "tcp"}
+        rules = [{**rule, "port_range_min": number, "port_range_max": number} for number in range(1, 101)]
+        answers = await asyncio.gather(
+            *(
+                cloud.ask("POST", f"{PLACE}/security-group-rules", {"security_group_rule": one}, token=cloud.demo)
+                for one in rules
+            )
+        )
+        assert [answer.status for answer in answers] == [201] * len(rules)

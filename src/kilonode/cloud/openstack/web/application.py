@@ -21,6 +21,7 @@ from kilonode.cloud.openstack.web.request import Request
 from kilonode.cloud.openstack.web.response import Response
 from kilonode.cloud.openstack.web.router import Router
 from kilonode.cloud.openstack.web.service import Route, ServiceApp
+from kilonode.cloud.openstack.web.turns import Turns
 from kilonode.cloud.stage_files import ServiceTime
 from kilonode.store.protocol import ConflictError
 
@@ -70,6 +71,7 @@ class Application:
         self._version_headers: dict[tuple[str, Microversion], EncodedHeaders] = {}
         self._request_prefix = f"req-{cloud.new_id()[:24]}".encode()
         self._request_number = 0
+        self._turns = Turns()
         self._thinking = Randomness(cloud.settings.seed, "service", cloud.role)
         for service in services:
             root = service.root or service.prefix
@@ -172,7 +174,7 @@ class Application:
                 response = await route.handler(request)
             else:
                 request.body = await _read(receive, given, self._limits.body_bytes)
-                response = await _handle(route, request)
+                response = await _handle(route, request, self._turns)
         except Fault as fault:
             if fault.status == 401 and not fault.headers:
                 fault.headers = self._unauthorized().headers
@@ -239,13 +241,18 @@ class Application:
         return known
 
 
-async def _handle(route: Route, request: Request) -> Response:
+async def _handle(route: Route, request: Request, turns: Turns) -> Response:
     """Call the handler, again when someone else wrote first what it had read."""
-    for _ in range(CONFLICTS_TRIED_AGAIN):
+    try:
+        return await route.handler(request)
+    except ConflictError as error:
+        document = error.problem.path
+    for _ in range(CONFLICTS_TRIED_AGAIN - 1):
         try:
-            return await route.handler(request)
-        except ConflictError:
-            continue
+            async with turns.of(document):
+                return await route.handler(request)
+        except ConflictError as error:
+            document = error.problem.path
     raise Fault(409, "The resource is being changed by too many requests at once. Try again.")
 
 
