@@ -136,6 +136,9 @@ criteria: [boots error_rate < 1%]
 SMALLER = {
     "api-mix": ("cloud.emulated.nodes=20", "parameters.duration=10s"),
     "boot-matrix": (),
+    "freeze-one-api": (),
+    "host-loss": (),
+    "kill-each-role": ("cloud.emulated.nodes=10",),
     "nodes-sweep": (
         "cloud={emulated: {nodes: 5}}",
         "matrix={}",

@@ -154,6 +154,22 @@ def test_what_was_under_way_and_was_held_up_is_no_baseline() -> None:
     assert gap.low is not None and gap.high is not None and gap.low < 4.0 < gap.high < 4.2
 
 
+def test_a_disruption_after_which_nothing_was_due_tells_nothing() -> None:
+    ops = [*outage("mix", seconds=20.0), disruption("freeze api", 30.0, 35.0)]
+    group = only_group(evaluate(history(ops), run(probe())))
+    assert group.episodes[0].samples == 0
+    assert measured(group, "unavailable").value is None
+
+
+def test_latency_is_told_apart_before_during_and_after() -> None:
+    ops = [*outage("mix", (30.0, 33.0)), disruption("freeze api", 30.0, 35.0)]
+    before, during, after = only_group(evaluate(history(ops), run(probe()))).episodes[0].spreads
+    assert (before.samples, before.lost) == (300, 0)
+    assert (during.samples, during.lost) == (20, 30), "until it was healed, which was after the recovery"
+    assert (after.samples, after.lost) == (250, 0)
+    assert before.values_s[2] is not None
+
+
 def test_dropped_and_cut_off_operations_say_nothing_and_are_counted() -> None:
     ops = outage("mix", (20.0, 25.0))
     ops[230] = op("mix", number=230, due=23.0, took=0.0, outcome=Outcome.DROPPED)

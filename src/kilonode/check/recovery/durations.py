@@ -31,7 +31,9 @@ def lasted(due_s: Floats, marked: Booleans, start_s: float, end_s: float) -> Las
     """How long what is marked lasted between two instants; the samples are those due there, in order."""
     edges = np.diff(np.concatenate(([0], marked.astype(np.int8), [0])))
     first, behind = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
-    instants = np.concatenate(([min(start_s, due_s[0]) if len(due_s) else start_s], due_s, [max(end_s, *due_s[-1:])]))
+    instants = np.concatenate(
+        ([min(start_s, due_s[0]) if len(due_s) else start_s], due_s, [max([end_s, *due_s[-1:].tolist()])])
+    )
     if len(first) == 0:
         gap_s = float(np.diff(instants).max())
         return Lasted(0.0, 0.0, gap_s, 0.0, 0.0, gap_s, open_ended=False)

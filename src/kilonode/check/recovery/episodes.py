@@ -64,7 +64,7 @@ def measure_episode(disruption: Disruption, seen: Seen) -> Episode:
     baseline = seen.baseline
     objective_s = seen.objective_s if seen.objective_s is not None else _objective_s(baseline)
     slow = ~probes.lost & (probes.latency_s > objective_s) if objective_s is not None else None
-    begin_s = min(effect_s, *probes.due_s[:1])
+    begin_s = min([effect_s, *probes.due_s[:1].tolist()])
     unavailable = lasted(probes.due_s, probes.lost, _seen_since(seen, probes, begin_s), observed_s)
     impaired = None
     if objective_s is not None and len(baseline) >= FEWEST_BASELINE:
