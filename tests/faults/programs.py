@@ -104,3 +104,14 @@ def _session(leader: int) -> list[int]:
                 if int(fields[3]) == leader:
                     found.append(int(path.name))
     return found
+
+
+_NETWORK = """
+from kilonode.faults.network_faults import NetworkFaults
+
+class NoCloud:
+    async def located(self, kind):
+        return []
+"""
+INJECTS_NETWORK = _NETWORK + INJECTS.replace("LocalProcesses(clock)", "NetworkFaults(NoCloud(), clock)")
+"""The same with faults on the network."""

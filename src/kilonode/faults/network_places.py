@@ -1,7 +1,7 @@
 """What of the network faults can be done to on this machine: network namespaces as nodes, and whoever listens on ports.
 
-A node is a network namespace with a name (`ip netns`), a network one of its interfaces or subnets. The ports of a
-process are those that it listens on. What a cloud listens on is told by `Locations`, handed in by whoever knows it.
+A node is a network namespace with a name (`ip netns`), a network one of its interfaces or subnets. A service is what
+`Locations` tell, handed in by whoever knows the cloud, or any program of this machine that listens, by name or pid.
 """
 
 import ipaddress
@@ -42,11 +42,15 @@ async def locate(target: Target, locations: Locations) -> list[Location]:
         there = await _networks()
     elif target.nodes is not None:
         raise InputError("this is on no node: it is on this machine", hint="leave out where")
-    elif target.kind is Kind.PROCESS:
-        return _listening(target.names)
     else:
         names = target.names
-        there = list(await locations.located(target.kind))
+        listening = _listening(names, target.kind) if target.kind in (Kind.SERVICE, Kind.PROCESS) else []
+        try:
+            there = [*await locations.located(target.kind), *listening]
+        except InputError:
+            if not listening:
+                raise
+            there = listening
     return [each for each in there if not names or {each.found.name, *each.found.groups} & set(names)]
 
 
@@ -70,7 +74,7 @@ async def _networks() -> list[Location]:
     return found
 
 
-def _listening(names: Sequence[str]) -> list[Location]:
+def _listening(names: Sequence[str], kind: Kind) -> list[Location]:
     import psutil
 
     ports: dict[str, set[int]] = {}
@@ -89,7 +93,7 @@ def _listening(names: Sequence[str]) -> list[Location]:
     for name, some in ports.items():
         anywhere = addresses[name] & {"0.0.0.0", "::"}  # noqa: S104
         place = Place("", () if anywhere else tuple(sorted(addresses[name])), tuple(sorted(some)))
-        found.append(Location(Found(Kind.PROCESS, name, words=f"listens on {', '.join(map(str, place.ports))}"), place))
+        found.append(Location(Found(kind, name, words=f"listens on {', '.join(map(str, place.ports))}"), place))
     return found
 
 
