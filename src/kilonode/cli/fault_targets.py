@@ -14,6 +14,7 @@ from kilonode.cli.state import state_folder
 from kilonode.cloud import operating
 from kilonode.cloud.folder import StateFolder
 from kilonode.faults.completing import Names
+from kilonode.faults.containers import Containers
 from kilonode.faults.driver import Driver
 from kilonode.faults.hosted import HostFaults
 from kilonode.faults.local_processes import LocalProcesses
@@ -68,6 +69,7 @@ def drivers_for(cloud: str, clock: Clock, hosts: Path | None = None) -> Drivers:
             *services,
             HostFaults(hosts or hosts_file(), clock),
             LocalProcesses(clock),
+            Containers(clock),
             PoweredNodes(NodesOfCloud(folder), clock, lambda name: NodesOfCloud(StateFolder(state_folder(), name))),
             RequestFaults(EmulatedEndpoints(folder), clock),
             NetworkFaults(EmulatedLocations(folder), clock),
