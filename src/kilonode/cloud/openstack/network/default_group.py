@@ -8,6 +8,7 @@ import uuid
 from functools import lru_cache
 
 from kilonode.cloud.context import Cloud
+from kilonode.cloud.openstack.network.default_rule_model import PARENT, default_rules
 from kilonode.cloud.openstack.network.model import (
     SECURITY_GROUP,
     SECURITY_GROUP_RULE,
@@ -39,42 +40,41 @@ def default_group_changes(cloud: Cloud, project_id: str) -> list[Put]:
         created_us=now_us,
         updated_us=now_us,
     )
-    rules = [
-        *egress_rules(group_id, project_id, now_us),
-        *(
-            SecurityGroupRule(
-                id=_derived_id(f"ingress-{ethertype}", project_id),
-                project_id=project_id,
-                group_id=group_id,
-                direction="ingress",
-                ethertype=ethertype,
-                remote_group_id=group_id,
-                created_us=now_us,
-                updated_us=now_us,
-            )
-            for ethertype in ("IPv4", "IPv6")
-        ),
-    ]
+    rules = first_rules(cloud, group)
     return [
         Put(SECURITY_GROUP, group, group_id, 0),
         *(Put(SECURITY_GROUP_RULE, rule, rule.id, 0) for rule in rules),
     ]
 
 
-def egress_rules(group_id: str, project_id: str, now_us: int) -> list[SecurityGroupRule]:
-    """The two rules that every new group has: everything may go out."""
-    return [
-        SecurityGroupRule(
-            id=_derived_id(f"egress-{ethertype}", group_id),
-            project_id=project_id,
-            group_id=group_id,
-            direction="egress",
-            ethertype=ethertype,
-            created_us=now_us,
-            updated_us=now_us,
+def first_rules(cloud: Cloud, group: SecurityGroup) -> list[SecurityGroupRule]:
+    """The rules that a new group has. One that names another group which is gone is left out."""
+    is_default = group.id == default_group_id(group.project_id)
+    rules = []
+    for rule in default_rules(cloud.mirror):
+        remote = group.id if rule.remote_group_id == PARENT else rule.remote_group_id
+        if not (rule.in_default_groups if is_default else rule.in_other_groups):
+            continue
+        if remote is not None and remote != group.id and cloud.mirror.get(SECURITY_GROUP, remote) is None:
+            continue
+        rules.append(
+            SecurityGroupRule(
+                id=_derived_id(rule.id, group.id),
+                project_id=group.project_id,
+                group_id=group.id,
+                direction=rule.direction,
+                ethertype=rule.ethertype,
+                protocol=rule.protocol,
+                port_range_min=rule.port_range_min,
+                port_range_max=rule.port_range_max,
+                remote_ip_prefix=rule.remote_ip_prefix,
+                remote_group_id=remote,
+                remote_address_group_id=rule.remote_address_group_id,
+                created_us=group.created_us,
+                updated_us=group.created_us,
+            )
         )
-        for ethertype in ("IPv4", "IPv6")
-    ]
+    return rules
 
 
 def _derived_id(purpose: str, of: str) -> str:

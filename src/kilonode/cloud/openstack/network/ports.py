@@ -11,6 +11,7 @@ import msgspec
 
 from kilonode.cloud.context import Cloud
 from kilonode.cloud.openstack.network.default_group import default_group_changes, default_group_id
+from kilonode.cloud.openstack.network.default_rule_model import DEFAULT_RULES
 from kilonode.cloud.openstack.network.faults import missing
 from kilonode.cloud.openstack.network.model import (
     ADDRESS,
@@ -35,7 +36,7 @@ from kilonode.cloud.openstack.network.plugging import WantedAddress, bound_to, n
 from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.control.mirror import Delete, Put
 
-KINDS: Final = (NETWORK, SUBNET, PORT, ADDRESS, FLOATING_IP, SECURITY_GROUP, SECURITY_GROUP_RULE)
+KINDS: Final = (NETWORK, SUBNET, PORT, ADDRESS, FLOATING_IP, SECURITY_GROUP, SECURITY_GROUP_RULE, DEFAULT_RULES)
 """The documents that a role which calls these functions must mirror."""
 
 

@@ -12,7 +12,7 @@ from kilonode.cloud.openstack.network.default_group import (
     DEFAULT_NAME,
     default_group_changes,
     default_group_id,
-    egress_rules,
+    first_rules,
 )
 from kilonode.cloud.openstack.network.model import (
     SECURITY_GROUP,
@@ -193,7 +193,7 @@ def _new_group(request: Request, wanted: WantedGroup) -> tuple[SecurityGroup, Ch
         id=cloud.new_id(), project_id=project_id, created_us=now_us, updated_us=now_us, tags=wanted.tags
     )
     group = _with_wishes(group, wanted)
-    rules = egress_rules(group.id, project_id, now_us)
+    rules = first_rules(cloud, group)
     return group, [
         *default_group_changes(cloud, project_id),
         Put(SECURITY_GROUP, group, group.id, 0),

@@ -51,6 +51,7 @@ EXTENSIONS: Final = {
     "router": "Neutron L3 Router",
     "router_availability_zone": "Router Availability Zone",
     "security-group": "security-group",
+    "security-groups-default-rules": "Default rules for security groups",
     "security-groups-remote-address-group": "Remote address group id field for security group rules",
     "security-groups-normalized-cidr": "Normalized CIDR field for security group rules",
     "sorting": "Sorting support",
