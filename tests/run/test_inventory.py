@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -157,6 +158,36 @@ class Hanging:
     async def request(self, method: str, url: str, *, timeout_s: float = DEFAULT_TIMEOUT_S, **_: object) -> Response:
         await asyncio.sleep(timeout_s)
         raise OperationError(Outcome.TIMEOUT, "no answer")
+
+
+async def test_snapshots_take_of_the_quota_of_volumes_too(tmp_path: Path) -> None:
+    async with lab(tmp_path) as around:
+        user = await around.connect()
+        volume = {"name": f"kn-{RUN}-volumes-0-volume", "size": 2}
+        volume_id = (await user.volume.post("/volumes", json={"volume": volume}))["volume"]["id"]
+        await around.take()
+        await user.volume.post("/snapshots", json={"snapshot": {"volume_id": volume_id}})
+        inventory = await around.take()
+        assert inventory.quotas is not None
+        assert {use.name: use.used for use in inventory.quotas}["gibibytes"] == 4
+        assert around.findings(inventory) == []
+
+
+async def test_one_answer_that_does_not_come_does_not_hide_the_servers_of_others(tmp_path: Path) -> None:
+    async with lab(tmp_path) as around:
+        await around.boot(await around.connect(), 0)
+        admin, answers, failed = await around.connect(noted=False), around.transport.request, []
+
+        async def request(method: str, url: str, **options: Any) -> Response:
+            if "limit=1" in url and not url.endswith("limit=1000") and not failed:
+                failed.append(url)
+                raise OperationError(Outcome.TIMEOUT, "no answer")
+            return await answers(method, url, **options)
+
+        around.transport.request = request  # type: ignore[method-assign]
+        inventory = await take_inventory(admin, RUN, [admin.project_id], around.clock, 30.0)
+        assert failed
+        assert inventory.all_projects
 
 
 async def test_an_ordinary_user_is_told_what_it_could_not_see(tmp_path: Path) -> None:

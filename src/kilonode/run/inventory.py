@@ -123,7 +123,7 @@ class _Taker:
             "quotas", lambda: quota_uses(self.connection, self.projects, self.actions)
         )
         flavors = await self._seen("flavors", self._flavors) or {}
-        all_projects = "server" in kinds and await self._sees_all_projects()
+        all_projects = "server" in kinds and bool(await self._seen("projects", self._sees_all_projects))
         return Inventory(
             run_id=self.run_id,
             things=tuple(things),
@@ -144,11 +144,13 @@ class _Taker:
         return {str(item["id"]): str(item["name"]) for item in await list_everything(self.connection, flavors)}
 
     async def _sees_all_projects(self) -> bool:
-        """Whether this user is shown the servers of all projects."""
+        """Whether this user is shown the servers of all projects. Raises OperationError when nobody says."""
         query = (("all_tenants", "true"), ("limit", "1"))
         try:
             await self.connection.compute.get("/servers", query=query)
-        except OperationError:
+        except OperationError as error:
+            if error.status not in REFUSALS:
+                raise
             return False
         return True
 
