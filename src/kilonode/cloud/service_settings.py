@@ -4,6 +4,7 @@ What behaves in time is a stage profile's business, and what a project may have 
 as OpenStack has it by default, until somebody writes a file of it: `kilonode cloud up --services FILE`.
 """
 
+import re
 from pathlib import Path
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
@@ -96,6 +97,14 @@ def read_service_settings(path: Path) -> ServiceSettings:
     except msgspec.DecodeError as error:
         raise InputError("the settings of services are not understood", where=str(path), got=str(error)) from error
     _check(settings.image, str(path))
+    try:
+        re.compile(settings.identity.password_rules.pattern)
+    except re.error as error:
+        raise InputError(
+            "this is no regular expression",
+            where=f"{path}: identity.password_rules.pattern",
+            got=f"{settings.identity.password_rules.pattern}: {error}",
+        ) from error
     return settings
 
 

@@ -350,6 +350,7 @@ def test_the_settings_of_services_are_read_from_a_file_and_mistakes_are_named(tm
         ("image: {stores: [{id: web}]}", "web"),
         ("image: {fetch_from: [/etc]}", "/etc"),
         ("quotas: some", "some"),
+        ('identity: {password_rules: {pattern: "(unclosed"}}', "unclosed"),
     ):
         file.write_text(wrong)
         with pytest.raises(InputError, match=named):
