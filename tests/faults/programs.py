@@ -115,3 +115,8 @@ class NoCloud:
 """
 INJECTS_NETWORK = _NETWORK + INJECTS.replace("LocalProcesses(clock)", "NetworkFaults(NoCloud(), clock)")
 """The same with faults on the network."""
+
+INJECTS_STRESS = "from kilonode.faults.machine_faults import MachineFaults\n" + INJECTS.replace(
+    "LocalProcesses(clock)", "MachineFaults(clock)"
+)
+"""The same with faults on the machine."""

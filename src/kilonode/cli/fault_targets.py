@@ -18,6 +18,7 @@ from kilonode.faults.containers import Containers
 from kilonode.faults.driver import Driver
 from kilonode.faults.hosted import HostFaults
 from kilonode.faults.local_processes import LocalProcesses
+from kilonode.faults.machine_faults import MachineFaults
 from kilonode.faults.members import Member, Members
 from kilonode.faults.model import Kind
 from kilonode.faults.network_faults import NetworkFaults
@@ -73,6 +74,7 @@ def drivers_for(cloud: str, clock: Clock, hosts: Path | None = None) -> Drivers:
             PoweredNodes(NodesOfCloud(folder), clock, lambda name: NodesOfCloud(StateFolder(state_folder(), name))),
             RequestFaults(EmulatedEndpoints(folder), clock),
             NetworkFaults(EmulatedLocations(folder), clock),
+            MachineFaults(clock),
         ]
     )
 

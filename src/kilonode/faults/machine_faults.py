@@ -1,0 +1,238 @@
+"""The driver for this machine as a whole: its processors, memory and disks are used up.
+
+The machine is the node `localhost`, or has its own name; it has to be named, because what is done to it is done to
+Kilonode and everything else on it. Workers are our own, bounded, and ended by their token. A disk is filled by one file
+in the folder that the sentence names, up to the percent said of its file system. Its clock is not touched: it is
+everybody's, and nothing could be measured by it.
+"""
+
+import asyncio
+import os
+import platform
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import psutil
+
+from kilonode.base.clock import Clock
+from kilonode.base.errors import FaultError, InputError
+from kilonode.base.processes import module_command
+from kilonode.base.randomness import Randomness
+from kilonode.faults import detached
+from kilonode.faults.driver import Capability, Effect, Found, Keep, State, Step, recall, remember
+from kilonode.faults.model import Action, Fault, Kind, Resource, Target
+from kilonode.faults.printing import print_fault
+
+NAME: Final = "machine"
+LOCALHOST: Final = "localhost"
+_STRESS: Final = "kilonode.faults.stress_process"
+_ABLE: Final = {Action.STRESS: Kind.NODE, Action.FILL: Kind.DISK, Action.SKEW: Kind.CLOCK}
+_SPARED_MEMORY: Final = 0.05
+"""Of all memory: so much stays free."""
+_WATCHED_S: Final = 1.0
+_STARTING_S: Final = 60.0
+
+
+class MachineMemory(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is kept of a step."""
+
+    token: str
+    resource: Resource | None = None
+    percent: float = 100.0
+    file: str = ""
+    """What a disk is filled by."""
+
+
+class MachineFaults:
+    """Stresses this machine and fills its disks."""
+
+    name = NAME
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def handles(self, fault: Fault) -> bool:
+        """Stress, full disks; and clocks, which it refuses with a reason."""
+        return _ABLE.get(fault.action) is fault.target.kind
+
+    async def find(self, target: Target) -> Sequence[Found]:
+        """The machine, when it is named; a folder on it; its clock."""
+        named = target.nodes.names if target.nodes else ()
+        nodes = [name for name in (LOCALHOST, platform.node()) if name in named]
+        if not nodes:
+            return [Found(target.kind, LOCALHOST)] if target == Target(target.kind) else []
+        if target.kind is Kind.NODE:
+            return [Found(Kind.NODE, nodes[0], tuple(nodes[1:]), nodes[0], words="this machine")]
+        if target.kind is Kind.DISK and not target.names:
+            raise InputError("which disk?", expected="a folder on it: fill disk /srv/data to 95% on node localhost")
+        names = target.names or ("clock",)
+        return [Found(target.kind, name, node=nodes[0]) for name in names]
+
+    def plan(
+        self, fault: Fault, found: Sequence[Found], peers: Sequence[Found], randomness: Randomness
+    ) -> Sequence[Step]:
+        """A step for each."""
+        if fault.action is Action.SKEW:
+            raise InputError(
+                "the clock of this machine is everybody's on it, Kilonode's too: it is left alone",
+                where=print_fault(fault),
+                hint="name hosts in a hosts file, or start a program of yours under faketime",
+            )
+        if fault.action is Action.FILL:
+            return [_fill_step(fault, each) for each in found]
+        return [_stress_step(fault, each) for each in found]
+
+    async def inject(self, step: Step, keep: Keep) -> Effect:
+        """Use it up, and see it used."""
+        memory = recall(step, MachineMemory)
+        if memory.resource is None:
+            return await self._fill(memory)
+        return await self._stress(memory, memory.resource)
+
+    async def heal(self, step: Step) -> Effect:
+        """Let it go, and see it gone."""
+        memory = recall(step, MachineMemory)
+        if memory.resource is not None:
+            await detached.end(memory.token, self._clock)
+            return Effect(self._clock.now_ns(), f"nothing of ours uses the {memory.resource.value}")
+        try:
+            _remove(memory)
+        except OSError as error:
+            raise FaultError("what fills the disk cannot be removed", where=memory.file, got=str(error)) from error
+        used = _used(Path(memory.file).parent)
+        return Effect(self._clock.now_ns(), f"{memory.file} is gone: {used.percent:.1f}% are used")
+
+    async def _fill(self, memory: MachineMemory) -> Effect:
+        file = Path(memory.file)
+        began_ns = self._clock.now_ns()
+        try:
+            await asyncio.to_thread(_allocate, file, memory.percent)
+        except OSError as error:
+            raise FaultError(
+                "the disk cannot be filled", where=memory.file, got=error.strerror or str(error)
+            ) from error
+        used = _used(file.parent)
+        now_ns = self._clock.now_ns()
+        if used.percent < memory.percent - 1:
+            raise FaultError("the disk is not as full as was asked for", where=memory.file, got=f"{used.percent:.1f}%")
+        return Effect(now_ns, f"{used.percent:.1f}% of the disk of {file.parent} are used", now_ns - began_ns)
+
+    async def _stress(self, memory: MachineMemory, resource: Resource) -> Effect:
+        amount = memory.percent / 100
+        if resource is Resource.MEMORY:
+            amount = _memory_bytes(memory.percent)
+            if amount <= 0:
+                raise FaultError("so much memory is used already", expected=f"less than {memory.percent:g}%")
+        command = module_command(_STRESS, memory.token, resource.value, str(amount), tempfile.gettempdir())
+        detached.start(memory.token, command)
+        await detached.wait_for_word(memory.token, "working", self._clock, _STARTING_S)
+        began_ns = self._clock.now_ns()
+        family = [psutil.Process(each.pid) for each in detached.find(memory.token)]
+        if resource is Resource.MEMORY:
+            held = sum(each.memory_info().rss for each in family)
+            if held < amount * 0.9:
+                raise FaultError("the memory is not held", expected=f"{amount / 2**20:.0f} MiB", got=str(held))
+            return Effect(began_ns, f"{held / 2**20:.0f} MiB are held: {psutil.virtual_memory().percent:.0f}% are used")
+        before = _work_of(family, resource)
+        await self._clock.sleep(_WATCHED_S)
+        done = _work_of(family, resource) - before
+        if done <= 0:
+            raise FaultError(f"the {resource.value} is not used", where=memory.token)
+        if resource is Resource.DISK:
+            return Effect(began_ns, f"the disk is written: {done / 2**20:.0f} MiB/s in {tempfile.gettempdir()}")
+        share = done / len(os.sched_getaffinity(0)) / _WATCHED_S * 100
+        words = f"{len(os.sched_getaffinity(0))} processors are used to {share:.0f}% (asked {memory.percent:g}%)"
+        return Effect(began_ns, words)
+
+    async def capabilities(self) -> Sequence[Capability]:
+        """What can be used up."""
+        return [
+            Capability(NAME, "stress", State.PARTLY, "cpu, memory and disk; the kernel is not stressed"),
+            Capability(NAME, "full disks", State.WORKS),
+            Capability(NAME, "clock skew", State.MISSING, "a machine has one clock, and measuring needs it as it is"),
+        ]
+
+
+class Used(msgspec.Struct, frozen=True):
+    """Of a file system, as `df` counts it."""
+
+    used_bytes: int
+    available_bytes: int
+
+    @property
+    def percent(self) -> float:
+        """Of what users may have."""
+        return 100 * self.used_bytes / max(1, self.used_bytes + self.available_bytes)
+
+
+def _remove(memory: MachineMemory) -> None:
+    Path(memory.file).unlink(missing_ok=True)
+
+
+def _used(folder: Path) -> Used:
+    try:
+        found = os.statvfs(folder)
+    except OSError as error:
+        raise FaultError("the disk cannot be looked at", where=str(folder), got=error.strerror or str(error)) from error
+    return Used((found.f_blocks - found.f_bfree) * found.f_frsize, found.f_bavail * found.f_frsize)
+
+
+def _fill_step(fault: Fault, found: Found) -> Step:
+    folder = Path(found.name)
+    where = print_fault(fault)
+    if not folder.is_absolute() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise InputError("not a folder that a file can be put in", where=where, expected="an absolute path",
+                         got=found.name)  # fmt: skip
+    percent = 100.0 if fault.fill_percent is None else fault.fill_percent
+    used = _used(folder)
+    if used.percent >= percent:
+        raise InputError("the disk is as full already", where=where, got=f"{used.percent:.1f}% are used")
+    token = detached.new_token()
+    memory = MachineMemory(token, percent=percent, file=str(folder / f"{token}.fill"))
+    words = f"the disk of {folder} ({used.percent:.0f}% used now) is filled to {percent:g}% by {memory.file}"
+    return Step(NAME, fault.action, found.name, words, f"{memory.file} is removed", remember(memory))
+
+
+def _stress_step(fault: Fault, found: Found) -> Step:
+    stress = fault.stress
+    if stress is None or stress.resource is Resource.KERNEL:
+        raise InputError("the kernel is not stressed here", where=print_fault(fault), expected="cpu, memory, disk")
+    if stress.resource is Resource.MEMORY:
+        most = 100 * (1 - _SPARED_MEMORY)
+        if stress.percent > most:
+            raise InputError(
+                "the machine would have no memory left", where=print_fault(fault), expected=f"up to {most:g}%"
+            )
+        if _memory_bytes(stress.percent) <= 0:
+            raise InputError("so much memory is used already", where=print_fault(fault),
+                             got=f"{psutil.virtual_memory().percent:g}%")  # fmt: skip
+    memory = MachineMemory(detached.new_token(), stress.resource, stress.percent)
+    words = f"the {stress.resource.value} of this machine is used to {stress.percent:g}%"
+    return Step(NAME, fault.action, found.name, words, f"workers {memory.token} are ended", remember(memory))
+
+
+def _memory_bytes(percent: float) -> int:
+    found = psutil.virtual_memory()
+    return int(found.total * percent / 100) - (found.total - found.available)
+
+
+def _allocate(file: Path, percent: float) -> None:
+    used = _used(file.parent)
+    both = used.used_bytes + used.available_bytes
+    size = min(int(both * percent / 100) - used.used_bytes, used.available_bytes)
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        if size > 0:
+            os.posix_fallocate(descriptor, 0, size)
+    finally:
+        os.close(descriptor)
+
+
+def _work_of(family: Sequence[psutil.Process], resource: Resource) -> float:
+    """Seconds of processors, or bytes written."""
+    if resource is Resource.DISK:
+        return float(sum(each.io_counters().write_bytes for each in family))
+    return float(sum(times.user + times.system for each in family for times in [each.cpu_times()]))
