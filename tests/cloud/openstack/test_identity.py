@@ -265,6 +265,21 @@ async def test_only_a_disabled_domain_can_be_deleted_and_takes_along_what_is_in_
         assert (await cloud.ask("POST", f"{V3}/domains", {"domain": {"name": "other"}})).status == 201
 
 
+async def test_an_address_with_a_place_of_a_billion_letters_is_refused_before_it_is_filled_in() -> None:
+    async with openstack() as cloud:
+        service = (await cloud.good("POST", f"{V3}/services", {"service": {"type": "dns"}}))["service"]["id"]
+        for url, status in (
+            ("http://x/%(project_id)s/$(tenant_id)s/100%%", 201),
+            ("http://x/%(project_id)100000000000s", 400),
+            ("http://x/$(project_id)100000000000s", 400),
+            ("http://x/%(wrong)s", 400),
+            ("http://x/%(project_id", 400),
+            ("http://x/%s", 400),
+        ):
+            wanted = {"service_id": service, "interface": "public", "url": url}
+            assert (await cloud.ask("POST", f"{V3}/endpoints", {"endpoint": wanted})).status == status, url
+
+
 async def test_the_catalog_follows_its_endpoints() -> None:
     async with openstack() as cloud:
         service = (await cloud.good("POST", f"{V3}/services", {"service": {"type": "dns", "name": "x"}}))["service"]

@@ -1,5 +1,6 @@
 """`/services` and `/endpoints`: what the catalog is made of, beside `regions`."""
 
+import re
 from typing import Final
 
 import msgspec
@@ -25,6 +26,8 @@ from kilonode.cloud.openstack.web.response import Response, reply
 from kilonode.cloud.openstack.web.service import Route
 from kilonode.control.mirror import Delete, Put
 
+_PLACE: Final = re.compile(r"%\((?:project_id|tenant_id|user_id|public_bind_host)\)s|%%")
+"""What is filled in later. Nothing else may begin with `%`: a width there would be an address of any length."""
 SERVICE_FIELDS: Final[Fields[Service]] = Fields(
     {
         "id": lambda service: service.id,
@@ -200,11 +203,8 @@ def _changed_endpoint(
 
 def _is_address(url: str) -> bool:
     """Whether every part of it that is filled in later can be."""
-    try:
-        filled = url.replace("$(", "%(") % {"project_id": "", "tenant_id": "", "user_id": "", "public_bind_host": ""}
-    except (KeyError, TypeError, ValueError):
-        return False
-    return bool(filled)
+    left = _PLACE.sub("", url.replace("$(", "%("))
+    return bool(left) and "%" not in left
 
 
 ROUTES = (

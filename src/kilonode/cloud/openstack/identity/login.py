@@ -1,6 +1,7 @@
 """Getting a token: who it is (password, token, application credential) and what for (project, domain, system, nothing).
 
-Every refusal is the same 401, so that nobody learns what was wrong.
+Refusals are the same 401, so that nobody learns what was wrong, but for what Keystone tells: that the right password is
+too old, and that there is no application credential of an id.
 """
 
 from typing import Final, Literal
