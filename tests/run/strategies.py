@@ -19,6 +19,7 @@ from kilonode.load.models import (
     ThinkTime,
     VuStage,
 )
+from kilonode.run.disruptions import Disruption, Expectation
 from kilonode.run.experiment import (
     Cloud,
     ComputeQuotas,
@@ -114,6 +115,14 @@ auto: Literal["auto"] = "auto"
 workers: st.SearchStrategy[Literal["auto"] | int] = st.one_of(st.just(auto), st.integers(1, 256))
 
 
+disruptions = st.builds(
+    Disruption,
+    fault=st.sampled_from(["kill one scheduler", "freeze api", "restart fleet, then after 1s kill api"]),
+    at=st.just(Duration(0)),
+    expect=st.none() | st.builds(Expectation, found=st.integers(1, 9)),
+) | st.builds(Disruption, fault=st.just("freeze api"), at=st.just(Duration(0)), lasts=some_time.map(Duration))
+
+
 @st.composite
 def experiments(draw: st.DrawFn) -> Experiment:
     """A valid experiment."""
@@ -128,6 +137,7 @@ def experiments(draw: st.DrawFn) -> Experiment:
         setup=draw(setups) if cloud is not None else Setup(),
         workloads=load,
         criteria=tuple(draw(st.lists(items, max_size=3))),
+        disruptions=tuple(draw(st.lists(disruptions, max_size=3))) if cloud is not None else (),
         workers=draw(workers),
         drain=draw(time),
         timeout=draw(st.none() | some_time),

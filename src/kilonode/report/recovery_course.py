@@ -7,10 +7,9 @@ could tell, S the first good answer after the first loss, R recovered. In HTML a
 from collections.abc import Sequence
 from typing import Final
 
-from kilonode.base.units import format_seconds
 from kilonode.check.recovery.records import Episode, Measure, RecoveryGroup
 from kilonode.report.markup import Markup, element, join
-from kilonode.report.recovery_words import measure_words
+from kilonode.report.recovery_words import measure_words, outcome_words
 
 MOST_ROWS: Final = 24
 _TICKS: Final = 6
@@ -48,16 +47,6 @@ def course(groups: Sequence[RecoveryGroup]) -> Markup:
         element("p", f"{left_out} more are in the tables.", class_="lead") if left_out > 0 else None,
         element("p", [_key(kind, words) for kind, words in LEGEND], class_="facts-line legend"),
     )
-
-
-def outcome_words(episode: Episode) -> str:
-    """How it ended, for people."""
-    recovery = episode.recovery_time_s
-    if recovery.value is None:
-        return "recovery is not known"
-    if recovery.at_least:
-        return f"not recovered after {format_seconds(recovery.value)}"
-    return "not impaired" if not episode.impaired else f"recovered after {measure_words(recovery)}"
 
 
 def _until_s(episode: Episode) -> float:

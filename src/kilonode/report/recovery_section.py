@@ -10,12 +10,15 @@ from kilonode.check.results import Results
 from kilonode.report.charts import clock_words
 from kilonode.report.gauge import BOX_PERCENTS, box_of
 from kilonode.report.markup import Markup, element, join
-from kilonode.report.recovery_course import course, outcome_words
+from kilonode.report.recovery_course import course
 from kilonode.report.recovery_words import (
     FIGURE_WORDS,
+    by_disruption,
     control_words,
     is_worth_saying,
+    lost_in,
     measure_words,
+    outcome_words,
     published_measures,
     span_words,
     workload_words,
@@ -34,11 +37,9 @@ def recovery_section(results: Results) -> Markup | None:
     recovery = results.recovery
     if recovery is None or not recovery.groups:
         return None
-    sentences = dict.fromkeys(group.disruption for group in recovery.groups)
     opened = 0
     parts = []
-    for sentence in sentences:
-        groups = [group for group in recovery.groups if group.disruption == sentence]
+    for sentence, groups in by_disruption(recovery.groups).items():
         parts.append(_disruption(sentence, groups, open_=opened < _MOST_OPEN))
         opened += len(groups)
     return section("recovery", "Recovery", element("p", _lead(recovery), class_="lead"), _overview(recovery), *parts)
@@ -61,11 +62,12 @@ def _overview(recovery: RecoveryResults) -> Markup:
                 element("th", group.disruption, scope="row"),
                 element("td", group.workload, title=workload_words(group)),
                 number(count_words(len(group.episodes)), len(group.episodes)),
-                number(count_words(lost := _lost(group.episodes)), lost, class_="number alert" if lost else "number"),
+                number(count_words(lost := lost_in(group.episodes)), lost, class_="number alert" if lost else "number"),
                 [_measured(group, figure) for figure in _SUMMARY],
             ),
         )
-        for group in recovery.groups
+        for groups in by_disruption(recovery.groups).values()
+        for group in groups
     ]
     heads = [("disruption", False), ("workload", False), ("times", True), ("lost", True)]
     return table([*heads, *((FIGURE_WORDS[figure], True) for figure in _SUMMARY)], bodies, "Recovery", "criteria")
@@ -74,10 +76,6 @@ def _overview(recovery: RecoveryResults) -> Markup:
 def _measured(group: RecoveryGroup, figure: str) -> Markup:
     found = next(one.measure for one in group.repeated if one.figure == figure)
     return number(measure_words(found), found.value, title=found.note)
-
-
-def _lost(episodes: Sequence[Episode]) -> int:
-    return sum(count for episode in episodes for count in episode.lost.values())
 
 
 def _disruption(sentence: str, groups: Sequence[RecoveryGroup], *, open_: bool) -> Markup:
@@ -194,7 +192,7 @@ def _repeats_table(group: RecoveryGroup) -> Markup:
             "tr",
             element("th", f"{number_}", scope="row"),
             number(clock_words(episode.effect_s), episode.effect_s),
-            number(count_words(_lost([episode])), _lost([episode])),
+            number(count_words(lost_in([episode])), lost_in([episode])),
             [_figure(episode, figure) for figure in FIGURE_WORDS],
         )
         for number_, episode in enumerate(group.episodes, 1)
@@ -208,7 +206,7 @@ def _repeats_table(group: RecoveryGroup) -> Markup:
         )
         for figure in FIGURE_WORDS
     ]
-    total = _lost(group.episodes)
+    total = lost_in(group.episodes)
     mean = element("tr", element("th", "mean", scope="row"), element("td"), number(count_words(total), total), means)
     heads = [("repeat", False), ("took effect", True), ("lost", True)]
     heads.extend((words, True) for words in FIGURE_WORDS.values())

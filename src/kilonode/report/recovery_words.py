@@ -1,11 +1,11 @@
 """Recovery in words, for the page and the terminal: the names of figures, measured values, their intervals."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from kilonode.base.units import format_seconds
 from kilonode.check.criteria import Unit
-from kilonode.check.recovery.records import Measure, PublishedView, RecoveryGroup
+from kilonode.check.recovery.records import Episode, Measure, PublishedView, RecoveryGroup
 from kilonode.report.words import UNKNOWN, value_words
 
 FIGURE_WORDS: Final = {
@@ -57,6 +57,31 @@ def control_words(group: RecoveryGroup) -> str:
     source = "another run" if control.source == "control run" else "before"
     mean = UNKNOWN if control.mean_s is None else format_seconds(control.mean_s)
     return f"held against {control.samples:,} operations {source}, {mean} on average"
+
+
+def outcome_words(episode: Episode) -> str:
+    """How it ended."""
+    recovery = episode.recovery_time_s
+    if recovery.value is None:
+        return "recovery is not known"
+    if recovery.at_least and not episode.impaired:
+        return "not impaired, as far as seen"
+    if recovery.at_least:
+        return f"not recovered after {format_seconds(recovery.value)}"
+    return f"recovered after {measure_words(recovery)}" if episode.impaired else "not impaired"
+
+
+def by_disruption(groups: Sequence[RecoveryGroup]) -> dict[str, list[RecoveryGroup]]:
+    """The workloads of each disruption, in the order in which disruptions first took effect."""
+    found: dict[str, list[RecoveryGroup]] = {}
+    for group in sorted(groups, key=lambda one: min(episode.effect_s for episode in one.episodes)):
+        found.setdefault(group.disruption, []).append(group)
+    return found
+
+
+def lost_in(episodes: Sequence[Episode]) -> int:
+    """How many operations were lost in some episodes."""
+    return sum(count for episode in episodes for count in episode.lost.values())
 
 
 def is_worth_saying(measure: Measure) -> bool:

@@ -3,6 +3,8 @@
 Lines fit 80 columns; the words are those of `kilonode.check.recovery`, nothing is computed here.
 """
 
+from typing import Final
+
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.padding import Padding
@@ -13,8 +15,10 @@ from kilonode.check.criteria import METRICS
 from kilonode.check.recovery.records import RecoveryGroup, RecoveryResults
 from kilonode.report.recovery_words import (
     FIGURE_WORDS,
+    by_disruption,
     control_words,
     is_worth_saying,
+    lost_in,
     measure_words,
     published_measures,
     span_words,
@@ -22,13 +26,44 @@ from kilonode.report.recovery_words import (
 )
 from kilonode.report.words import printable
 
+MOST_TABLES: Final = 4
+"""With more than so many there is one line for each disruption and workload; the page has all."""
+_NAME_WIDTH: Final = 16
+_NUMBER_WIDTH: Final = 11
+_COLUMNS: Final = {
+    "unavailable": "unavailable",
+    "time_to_detect": "detected",
+    "recovery_time": "recovered",
+    "longest_gap": "gap",
+}
+
 
 def print_recovery(console: Console, results: RecoveryResults) -> None:
-    """A table for every disruption and workload."""
+    """A table for every disruption and workload; of many, a line for each."""
+    if len(results.groups) > MOST_TABLES:
+        _print_lines(console, results)
+        return
     for place, group in enumerate(results.groups):
         if place:
             console.print()
         _print_group(console, group)
+
+
+def _print_lines(console: Console, results: RecoveryResults) -> None:
+    for place, (sentence, groups) in enumerate(by_disruption(results.groups).items()):
+        if place:
+            console.print()
+        console.print(Text(printable(f"after {sentence}"), style="bold"))
+        table = Table(box=SIMPLE, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
+        table.add_column("", no_wrap=True, overflow="ellipsis", width=_NAME_WIDTH)
+        for name in ("lost", *_COLUMNS.values()):
+            table.add_column(name, justify="right", no_wrap=True, width=_NUMBER_WIDTH)
+        for group in groups:
+            measures = {one.figure: one.measure for one in group.repeated}
+            words = [measure_words(measures[figure], METRICS[figure][0]) for figure in _COLUMNS]
+            table.add_row(printable(group.workload), f"{lost_in(group.episodes):,}", *words)
+        console.print(Padding(table, (0, 0, 0, 1), expand=False))
+    console.print(Text("  intervals, and both methods side by side: in the report", style="dim"))
 
 
 def _print_group(console: Console, group: RecoveryGroup) -> None:
@@ -49,7 +84,7 @@ def _print_group(console: Console, group: RecoveryGroup) -> None:
     notes = dict.fromkeys(
         f"{FIGURE_WORDS[one.figure]}: {one.measure.note}" for one in group.repeated if is_worth_saying(one.measure)
     )
-    lost = sum(count for episode in group.episodes for count in episode.lost.values())
+    lost = lost_in(group.episodes)
     relapses = sum(episode.relapses for episode in group.episodes)
     for text in (
         f"{lost:,} operations lost" if lost else "",
