@@ -107,7 +107,14 @@ def do_run(
         ):
             generator = open_generator(clock, target.open_transport)
             around = Surroundings(
-                clock, target.access, connections.connect, generator, watcher, 0, drivers=target.drivers
+                clock,
+                target.access,
+                connections.connect,
+                generator,
+                watcher,
+                0,
+                drivers=target.drivers,
+                upgradable=target.upgradable,
             )
             record = await Conductor(experiment, folder, first, around, interruption).run()
             left = 0

@@ -315,7 +315,7 @@ def _unknown_metric(metric: str, text: str) -> InputError:
     hint = _percentile_hint(metric)
     if not hint and metric.lower() in _OTHER_WORDS:
         hint = f"did you mean {_OTHER_WORDS[metric.lower()]!r}?"
-    words = [f"{name}(99)" if name in PERCENTILES else name for name in METRICS]
+    words = [f"{name}(99)" if name in PERCENTILES else name for name in METRICS if name not in UPGRADE_METRICS]
     return InputError(
         f"{metric!r} is not a metric",
         expected=f"one of {', '.join(words)}",

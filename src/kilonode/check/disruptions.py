@@ -10,11 +10,14 @@ from kilonode.check.facts import RunFacts
 from kilonode.check.operations import OperationTable
 from kilonode.check.results import Reason, Verdict
 from kilonode.check.stages import list_disruptions
+from kilonode.history.upgrades import is_upgrade
 
 
 def reasons_of_disruptions(table: OperationTable, facts: RunFacts) -> Iterator[Reason]:
     """Why the verdict is not better than unknown."""
     for one in list_disruptions(table):
+        if is_upgrade(one.target):
+            continue  # what becomes of those is told by `check.upgrades`
         if not one.happened and facts.abortion is None:
             text = f"The disruption “{one.target or one.name}” did not happen: {one.error}."
             yield Reason(verdict=Verdict.UNKNOWN, about="disruption", text=text)

@@ -79,7 +79,7 @@ def evaluate(
         *_reasons_of_history(history),
         *reasons_of_disruptions(table, facts),
         *_reasons_of_consistency(consistency, facts),
-        *_reasons_of_upgrades(upgrades),
+        *_reasons_of_upgrades(upgrades, facts),
         *(reason for workload in workloads for reason in _reasons_of_workload(workload, facts)),
     ]
     order = list(Verdict)
@@ -227,16 +227,18 @@ def _reasons_of_consistency(consistency: ConsistencyResults | None, facts: RunFa
     ]
 
 
-def _reasons_of_upgrades(upgrades: UpgradeResults | None) -> list[Reason]:
-    """An upgrade that was asked for and did not come about makes a run no good example of one."""
+def _reasons_of_upgrades(upgrades: UpgradeResults | None, facts: RunFacts) -> list[Reason]:
+    """An upgrade that failed makes a run invalid; one that the load's end cut short, or kept from beginning, unknown. A
+    run that was ended early says so itself.
+    """
     return [
         Reason(
-            verdict=Verdict.INVALID,
+            verdict=Verdict.INVALID if one.outcome == Outcome.WRONG_STATE else Verdict.UNKNOWN,
             about="upgrade",
             text=f"{one.sentence[:1].upper()}{one.sentence[1:]} did not come to its end: {one.error}.",
         )
         for one in (upgrades.upgrades if upgrades is not None else ())
-        if not one.done
+        if one.outcome == Outcome.WRONG_STATE or (one.outcome != Outcome.OK and facts.abortion is None)
     ]
 
 

@@ -29,6 +29,8 @@ from kilonode.faults.registry import Drivers
 from kilonode.run.disruption_plans import Occurrence, describe, plan_disruptions
 from kilonode.run.experiment import EmulatedCloud, Experiment
 from kilonode.run.reading import read_experiment
+from kilonode.run.upgrade_serving import Instance, Upgradable
+from kilonode.run.upgrades import Version
 
 HEALED: Final = frozenset({Action.FREEZE})
 
@@ -46,10 +48,12 @@ async def foresee(experiment: Experiment, *, resolve: bool = False) -> tuple[Occ
     if resolve and existing:
         return await plan_disruptions(experiment, seed, drivers_for(existing, RealClock()))
     drivers = list(drivers_for(existing, RealClock()))
+    upgradable: Upgradable | None = None
     if cloud.emulated is not None:
+        upgradable = _UpgradesToCome(cloud.emulated)
         ahead = ServicesToCome(cloud.emulated)
         drivers = [ahead, *(driver for driver in drivers if driver.name != ahead.name)]
-    return await plan_disruptions(experiment, seed, Drivers(drivers), _plan)
+    return await plan_disruptions(experiment, seed, Drivers(drivers), _plan, upgradable)
 
 
 def show_foreseen(file: Path, sets: Sequence[str], *, as_json: bool) -> None:
@@ -152,4 +156,20 @@ class _ToCome:
         return self._members
 
     async def restart(self, name: str) -> None:
+        raise LabError("this cloud is not there yet", where=name)
+
+
+class _UpgradesToCome:
+    """The same processes, as upgrades see them."""
+
+    def __init__(self, cloud: EmulatedCloud) -> None:
+        self._to_come = _ToCome(cloud)
+
+    async def instances(self) -> Sequence[Instance]:
+        return [Instance(one.name, one.services, "", "", serves=False) for one in await self._to_come.members()]
+
+    async def replace(self, name: str, to: Version | None) -> None:
+        raise LabError("this cloud is not there yet", where=name)
+
+    async def take_back(self, name: str) -> None:
         raise LabError("this cloud is not there yet", where=name)

@@ -286,6 +286,7 @@ async def _conduct_on(
                 services=target.services,
                 meters=target.meters,
                 drivers=target.drivers,
+                upgradable=target.upgradable,
                 journals=None if clock.simulated else journal_folder(),
             )
             record = await Conductor(experiment, folder, record, surroundings, interruption).run()

@@ -33,6 +33,8 @@ def check_named_profiles(experiments: Sequence[Experiment]) -> None:
             named[cloud.emulated.stages] = None
         if cloud is not None and cloud.stack is not None and cloud.stack.stages is not None:
             named[cloud.stack.stages] = None
+        versions = [one.upgrade.to for one in experiment.disruptions if one.upgrade is not None]
+        named |= dict.fromkeys(to.stages for to in versions if to is not None and to.stages is not None)
     for name in named:
         load_profile(name, operations())
 

@@ -24,9 +24,11 @@ from kilonode.cli.stacks import (
     stack_name,
 )
 from kilonode.cli.state import state_folder
+from kilonode.cli.upgrade_targets import CloudUpgrades, SimulatedUpgrades
 from kilonode.clients.application import ApplicationTransport
 from kilonode.clients.openstack.access import Access
 from kilonode.clients.openstack.connections import OpenTransport
+from kilonode.clients.transport import Transport
 from kilonode.cloud import launch
 from kilonode.cloud.access import AccessFacts, access_facts
 from kilonode.cloud.context import CloudSettings, Weights
@@ -41,6 +43,7 @@ from kilonode.run.costs import Meter
 from kilonode.run.environment import ServiceFacts
 from kilonode.run.experiment import EmulatedCloud, Experiment, RoleProcesses, StackCloud
 from kilonode.run.interruption import Interruption
+from kilonode.run.upgrade_serving import Upgradable
 from kilonode.stack.content import admin_access
 
 OWN_CLOUD_PREFIX = "run-"
@@ -64,6 +67,8 @@ class Target:
     """What servers of the cloud say of themselves."""
     drivers: Drivers | None = None
     """What can break it; None: nothing can."""
+    upgradable: Upgradable | None = None
+    """Whose processes can be replaced; None: nobody's."""
     software: tuple[ServiceFacts, ...] = ()
     """What the cloud runs on, where that is known."""
     settings: Mapping[str, str | int | bool] = field(default_factory=dict)
@@ -178,6 +183,7 @@ async def _emulated(cloud: EmulatedCloud, run_id: str, seed: int, interruption: 
             nodes=cloud.nodes,
             services=CloudServices(folder),
             drivers=drivers_for(name, RealClock()),
+            upgradable=CloudUpgrades(folder),
         )
     finally:
         with contextlib.suppress(InputError):
@@ -219,7 +225,7 @@ async def _simulated(cloud: EmulatedCloud, seed: int, clock: Clock, *, disrupted
     together = cloud.roles == "together"
     async with SimulatedCloud(settings, clock, apart=disrupted, all_in_one=together) as simulated:
 
-        def door(access: Access) -> SimulatedDoor | ApplicationTransport:
+        def door(access: Access | None) -> Transport:
             return SimulatedDoor(simulated) if disrupted else ApplicationTransport(simulated.application)
 
         yield Target(
@@ -229,6 +235,7 @@ async def _simulated(cloud: EmulatedCloud, seed: int, clock: Clock, *, disrupted
             emulated=True,
             nodes=cloud.nodes,
             drivers=simulated_drivers(simulated, clock) if disrupted else None,
+            upgradable=SimulatedUpgrades(simulated) if disrupted else None,
         )
 
 

@@ -8,10 +8,14 @@ killed again after `AWAY_S`, as a supervisor does. Requests that a life was answ
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
+from importlib.metadata import version
 from typing import Any, Final
 
+import msgspec
+
 from kilonode.base.clock import Clock
-from kilonode.base.errors import LabError
+from kilonode.base.errors import InputError, LabError
+from kilonode.cloud.commands import ProcessChange
 from kilonode.cloud.context import Cloud, CloudSettings
 from kilonode.cloud.cues import Cues
 from kilonode.cloud.layout import API, role_of
@@ -19,6 +23,7 @@ from kilonode.cloud.openstack.application import open_application
 from kilonode.cloud.roles import run_roles
 from kilonode.store.protocol import Change, Commit, Document, Listing, Store
 
+AS_IT_IS: Final = ProcessChange()
 AWAY_S: Final = 0.8
 """From the end of a process to the next one that does its work: what starting Python takes."""
 
@@ -72,8 +77,9 @@ class LifeStore:
 class Life:
     """One life of a process: from its start to its end."""
 
-    def __init__(self, number: int, store: Store, shared: Store | None) -> None:
+    def __init__(self, number: int, store: Store, shared: Store | None, version: str) -> None:
         self.number = number
+        self.version = version
         self.door = LifeStore(store)
         self.shared = None if shared is None else LifeStore(shared)
         self.cues = _Silent()
@@ -125,6 +131,10 @@ class SimulatedProcess:
         self._lives = 0
         self.life: Life | None = None
         """None while it is away."""
+        self.leaving: list[Life] = []
+        """Those in whose place another one is already, and that answer what is under way."""
+        self._version = version("kilonode")
+        self._earlier: list[tuple[str, CloudSettings]] = []
         self._keeper: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
 
@@ -164,14 +174,40 @@ class SimulatedProcess:
         self.life.set_awake(True)
         return True
 
-    async def restart(self) -> None:
-        """Put another life in this one's place in good order: what it answers it answers to its end."""
+    async def restart(self, change: ProcessChange = AS_IT_IS) -> None:
+        """Put another life in this one's place in good order: what it answers it answers to its end.
+
+        Of a change only what it is called and its stage profile matter here. Raises InputError or LabError; then the
+        one that was there goes on.
+        """
         before = self._living()
-        after = await self._begin()
+        earlier = (self._version, self._settings)
+        if change.back and not self._earlier:
+            raise InputError(f"{self.name} was not changed: there is nothing to take back", where=self.name)
+        if change.interpreter is not None or change.environment:
+            raise InputError("a simulated cloud runs in this very process", got="another interpreter or environment")
+        self._version, self._settings = self._earlier[-1] if change.back else self._changed_by(change)
+        try:
+            after = await self._begin()
+        except BaseException:
+            self._version, self._settings = earlier
+            raise
+        if change.back:
+            self._earlier.pop()
+        elif (self._version, self._settings) != earlier:
+            self._earlier.append(earlier)
         self.life = after
+        self.leaving.append(before)
         before.cues.drain.set()
         if before.work is not None:
             await asyncio.wait([before.work])
+        self.leaving.remove(before)
+
+    def _changed_by(self, change: ProcessChange) -> tuple[str, CloudSettings]:
+        settings = self._settings
+        if change.stages is not None:
+            settings = msgspec.structs.replace(settings, stages=change.stages)
+        return change.version or self._version, settings
 
     def _living(self) -> Life:
         if self.life is None:
@@ -180,7 +216,7 @@ class SimulatedProcess:
 
     async def _begin(self) -> Life:
         self._lives += 1
-        life = Life(self._lives, self._store, self._shared)
+        life = Life(self._lives, self._store, self._shared, self._version)
         life.work = asyncio.create_task(
             run_roles(self.roles, life.door, self._clock, self._settings, _answer_as(life), life.shared, life.cues),
             name=f"{self.name} {life.number}",

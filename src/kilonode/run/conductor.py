@@ -141,9 +141,11 @@ class Conductor:
     async def _plan_disruptions(self) -> Disruptor:
         """Find what will be disrupted, before anything is made. Raises InputError when something is not there."""
         around, run = self._around, self._record
-        found = await plan_disruptions(self._experiment, run.seed, around.drivers)
+        found = await plan_disruptions(self._experiment, run.seed, around.drivers, cloud=around.upgradable)
         head = JournalHead(words=f"run {run.run_id}", cloud=run.cloud, announced=around.journals)
-        return Disruptor(found, around.drivers, head, self._clock, self._recorder.record, around.watcher.note)
+        return Disruptor(
+            found, around.drivers, head, self._clock, self._recorder.record, around.watcher.note, around.upgradable
+        )
 
     async def _take_stock(self, prepared: Prepared) -> None:
         """Look what there is on the cloud now, where somebody wants to know; given up when the user wants no more."""

@@ -29,6 +29,8 @@ from kilonode.faults.registry import Drivers
 from kilonode.history.records import Op, OpKind
 from kilonode.run.disruption_plans import Occurrence
 from kilonode.run.interruption import Interruption
+from kilonode.run.upgrade_serving import Upgradable
+from kilonode.run.upgrading import DueUpgrade, Upgrader
 
 ON_TIME_S: Final = 0.01
 """A fault that is healed so much before its time is up was not cut short."""
@@ -55,8 +57,11 @@ class Disruptor:
         clock: Clock,
         record: Callable[[Op], None],
         note: Callable[[str], None],
+        cloud: Upgradable | None = None,
     ) -> None:
         self._occurrences = occurrences
+        self._cloud = cloud
+        self._upgraders: list[Upgrader] = []
         self._drivers = drivers if drivers is not None else Drivers([])
         self._head = head
         self._clock = clock
@@ -70,6 +75,8 @@ class Disruptor:
     def add(self, report: LiveReport) -> None:
         """Take what a worker reports: what waits for it begins."""
         self._totals.add(report)
+        for upgrader in self._upgraders:
+            upgrader.add(report)
         for one in self._occurrences:
             if one.iteration is not None:
                 workload, number = one.iteration
@@ -113,6 +120,12 @@ class Disruptor:
     async def _disrupt(self, one: Occurrence, zero_ns: int, stop: asyncio.Event, journal: Journal) -> None:
         """One time of one disruption, from waiting for it to its Ops."""
         due_ns = await self._wait(one, zero_ns, stop)
+        if one.upgrade is not None and due_ns is not None:
+            upgrade = DueUpgrade(one.upgrade, one.name, one.number, due_ns)
+            upgrader = Upgrader(upgrade, self._cloud, self._clock, self._record, self._note)
+            self._upgraders.append(upgrader)
+            await upgrader.carry_out(stop)
+            return
         injector = Injector(self._drivers, journal, self._clock, self._note)
         failed = ""
         if due_ns is not None:
@@ -124,7 +137,7 @@ class Disruptor:
         done = injector.results
         for each in done:
             self._record(self._op(one, each))
-        planned = [fault.sentence for fault in one.faults]
+        planned = [fault.sentence for fault in one.faults] if one.upgrade is None else [one.sentence]
         for sentence in planned[len(done) :]:
             why = failed or ("the load was over before it was due" if due_ns is None else "the load was over")
             now_ns = self._clock.now_ns()

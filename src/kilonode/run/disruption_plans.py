@@ -24,6 +24,9 @@ from kilonode.run.disruption_times import instants_s, read_at_iteration, when_wo
 from kilonode.run.disruptions import Disruption
 from kilonode.run.experiment import Experiment
 from kilonode.run.facts import workload_facts
+from kilonode.run.upgrade_plans import plan_upgrade
+from kilonode.run.upgrade_serving import Upgradable
+from kilonode.run.upgrades import Upgrade
 
 
 class Occurrence(msgspec.Struct, frozen=True):
@@ -44,6 +47,10 @@ class Occurrence(msgspec.Struct, frozen=True):
     condition: Criterion | None
     """When this holds of what is measured live."""
     parts: tuple[PlannedPart, ...]
+    upgrade: Upgrade | None = None
+    """None: it is a fault."""
+    words: tuple[str, ...] = ()
+    """Of an upgrade: what will be done, for people."""
 
     @property
     def faults(self) -> tuple[PlannedFault, ...]:
@@ -60,11 +67,16 @@ PlanSentence = Callable[[Sentence, Drivers, Randomness], Awaitable[tuple[Planned
 
 
 async def plan_disruptions(
-    experiment: Experiment, seed: int, drivers: Drivers | None, plan: PlanSentence = plan_sentence
+    experiment: Experiment,
+    seed: int,
+    drivers: Drivers | None,
+    plan: PlanSentence = plan_sentence,
+    cloud: Upgradable | None = None,
 ) -> tuple[Occurrence, ...]:
     """All disruptions, resolved on what is there now. Raises InputError with everything that matches nothing.
 
-    `plan`: how a sentence is resolved; with a fault of which nothing was chosen where that is not known yet.
+    `plan`: how a sentence is resolved; with a fault of which nothing was chosen where that is not known yet. `cloud`:
+    what can be upgraded; None: nothing can but by commands.
     """
     drivers = drivers if drivers is not None else Drivers([])
     found: list[Occurrence] = []
@@ -73,6 +85,14 @@ async def plan_disruptions(
         randomness = Randomness(seed, "disruptions", place)
         try:
             for at_s, iteration, condition in _triggers(disruption, experiment, seed, randomness):
+                if disruption.upgrade is not None:
+                    words = await plan_upgrade(disruption.upgrade, cloud)
+                    sentence, when = disruption.upgrade.sentence, when_words(disruption)
+                    found.append(
+                        Occurrence(disruption.name, sentence, len(found), when, at_s, iteration, condition, (),
+                                   disruption.upgrade, words)
+                    )  # fmt: skip
+                    continue
                 child = randomness.child("time", len(found))
                 found.append(await _plan(disruption, len(found), at_s, iteration, condition, plan, drivers, child))
         except InputError as error:
@@ -100,10 +120,14 @@ def _triggers(disruption: Disruption, experiment: Experiment, seed: int, randomn
             return
         due_s = float(asked.start) + float(open_pacer(asked.load, seed, workload).due_s(number))
         if not due_s < load_end_s(experiment):
-            raise InputError(f"{workload} has no iteration {number}", where=print_sentence(sentence_of(disruption)))
+            raise InputError(f"{workload} has no iteration {number}", where=_words_of(disruption))
         yield due_s, None, None
     else:
         yield None, None, parse_criterion(disruption.when)
+
+
+def _words_of(disruption: Disruption) -> str:
+    return disruption.upgrade.sentence if disruption.upgrade is not None else print_sentence(sentence_of(disruption))
 
 
 async def _plan(
@@ -151,6 +175,7 @@ def describe(occurrences: Sequence[Occurrence]) -> Iterator[str]:
     for one in occurrences:
         when = format_seconds(one.at_s) if one.at_s is not None else one.when
         yield f"{when}: {one.name + ': ' if one.name else ''}{one.sentence}"
+        yield from (f"   {line}" for line in one.words)
         for fault in one.faults:
             for step in fault.steps:
                 yield f"   {step.words}" + (f"; heal: {step.heals}" if step.heals else "")

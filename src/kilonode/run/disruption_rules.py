@@ -21,6 +21,7 @@ from kilonode.run.disruption_times import instants_s, read_at_iteration, read_be
 from kilonode.run.disruptions import TIMINGS, Disruption
 from kilonode.run.facts import lasts_s
 from kilonode.run.rules import find, read_quietly
+from kilonode.run.upgrade_rules import check_upgrade
 
 _ONLY_WITH_EVERY = ("start", "times")
 
@@ -43,6 +44,7 @@ def check_disruptions(root: Mapping) -> Iterator[Problem]:
             continue
         path = f"disruptions[{number}]"
         yield from _sentence(item, path)
+        yield from check_upgrade(item, path, names)
         yield from _timing(item, path)
         yield from _trigger(item, path, names)
         yield from _instants(item, path, end_s)

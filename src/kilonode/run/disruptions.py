@@ -12,6 +12,7 @@ from msgspec import Meta
 from kilonode.base.encoding import MORE_THAN_ZERO
 from kilonode.base.expectations import NAME_PATTERN
 from kilonode.base.units import Duration
+from kilonode.run.upgrades import Upgrade
 
 MOST_TIMES: Final = 1_000
 TIMINGS: Final = ("at", "at_iteration", "every", "random", "when")
@@ -39,11 +40,13 @@ class Expectation(_Record, frozen=True, kw_only=True):
 
 
 class Disruption(_Record, frozen=True, kw_only=True):
-    """A fault during the load: what, and exactly one of `at`, `at_iteration`, `every`, `random` and `when`."""
+    """A fault or an upgrade during the load, and exactly one of `at`, `at_iteration`, `every`, `random` and `when`."""
 
-    fault: Annotated[str, Meta(min_length=1)]
+    fault: str = ""
     """What is done, in the language of faults: `kill one scheduler`, `freeze api for 10s`. Without a duration, what can
     be healed lasts until the end of the load."""
+    upgrade: Upgrade | None = None
+    """Instead of a fault: another version is put in the place of what runs."""
     name: Annotated[str, Meta(pattern=rf"^$|{NAME_PATTERN}", max_length=30)] = ""
     """What it is called in the report, beside its sentence."""
     at: Duration | None = None

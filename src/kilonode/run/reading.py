@@ -17,6 +17,7 @@ from kilonode.base.validation import INVALID, Validator
 from kilonode.base.yaml_document import MOST_BYTES, read_document
 from kilonode.base.yaml_nodes import Mapping, describe
 from kilonode.run.disruption_rules import check_disruptions
+from kilonode.run.disruptions import Disruption
 from kilonode.run.experiment import STAGE_PROFILES, Experiment
 from kilonode.run.matrix import Combination, apply_combination, combinations, read_axes
 from kilonode.run.overrides import apply_settings
@@ -129,4 +130,13 @@ def with_absolute_paths(experiment: Experiment, folder: Path) -> Experiment:
     if cloud is not None and cloud.stack is not None and cloud.stack.stages not in (None, *STAGE_PROFILES):
         stages = str((folder / cloud.stack.stages).resolve())
         cloud = msgspec.structs.replace(cloud, stack=msgspec.structs.replace(cloud.stack, stages=stages))
-    return msgspec.structs.replace(experiment, scenarios=scenarios, cloud=cloud)
+    disruptions = tuple(_with_absolute_stages(one, folder) for one in experiment.disruptions)
+    return msgspec.structs.replace(experiment, scenarios=scenarios, cloud=cloud, disruptions=disruptions)
+
+
+def _with_absolute_stages(disruption: Disruption, folder: Path) -> Disruption:
+    upgrade = disruption.upgrade
+    if upgrade is None or upgrade.to is None or upgrade.to.stages in (None, *STAGE_PROFILES):
+        return disruption
+    to = msgspec.structs.replace(upgrade.to, stages=str((folder / upgrade.to.stages).resolve()))
+    return msgspec.structs.replace(disruption, upgrade=msgspec.structs.replace(upgrade, to=to))

@@ -17,6 +17,7 @@ from kilonode.load.progress import Progress
 from kilonode.run.census import ServiceSource
 from kilonode.run.costs import Meter
 from kilonode.run.tenants import Connect
+from kilonode.run.upgrade_serving import Upgradable
 
 
 class Watcher(Protocol):
@@ -83,3 +84,5 @@ class Surroundings:
     """What can break the cloud; None: nothing can."""
     journals: Path | None = None
     """Where `kilonode fault heal` looks for what runs left broken; None: this run's journal is not announced."""
+    upgradable: Upgradable | None = None
+    """Whose processes can be replaced by others; None: nobody's."""

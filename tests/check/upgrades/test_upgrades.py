@@ -254,6 +254,14 @@ def test_an_upgrade_that_did_not_come_to_its_end_makes_the_run_invalid() -> None
     assert set(held(never).values()) == {"unknown"}
 
 
+def test_an_upgrade_that_the_end_of_the_load_cut_short_is_not_known_to_be_good() -> None:
+    ops = [*probes(), *upgrade_ops(outcome=Outcome.CANCELLED, error="the load was over before it was done")]
+    results = results_of(ops)
+    assert results.verdict is Verdict.UNKNOWN
+    assert [reason.about for reason in results.reasons].count("upgrade") == 1
+    assert "disruption" not in [reason.about for reason in results.reasons]
+
+
 def test_words_of_ops_tell_upgrades_their_parts_and_faults_apart() -> None:
     part = UpgradePart("upgrade api to 2026.1", "RegionTwo.api-1", UpgradeAction.REPLACE)
     assert part_of_upgrade(str(part)) == part

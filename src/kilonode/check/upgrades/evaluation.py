@@ -140,7 +140,7 @@ def _evaluate(
         start_s=upgrade.start_s,
         finish_s=upgrade.finish_s,
         observed_s=stretch.observed_s,
-        done=upgrade.outcome == Outcome.OK,
+        outcome=upgrade.outcome,
         error=upgrade.error,
         steps=tuple(
             StepDone(

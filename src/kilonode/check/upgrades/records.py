@@ -66,9 +66,10 @@ class Upgrade(_Record, frozen=True, kw_only=True):
     """When its last step was over; where it was taken back, when that was."""
     observed_s: float
     """Until when what followed can be told to be its doing."""
-    done: bool
-    """It came to its end. False: it did not, and `error` says why."""
+    outcome: str
+    """A value of `kilonode.base.outcomes.Outcome`: `ok` when it came to its end."""
     error: str
+    """Why it did not."""
     steps: tuple[StepDone, ...]
     """In the order in which they began, without those that say who served."""
     assertions: tuple[Assertion, ...]

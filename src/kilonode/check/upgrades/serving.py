@@ -4,7 +4,7 @@ Pure. `accessible` looks at probes where there are any, because they ask by a sc
 else at all workloads of an open model. A closed model stops asking while nobody answers, and shows nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -59,7 +59,7 @@ def rolling(served: Sequence[Served], stretch: Stretch) -> Assertion:
     """In every role, old and new served at the same time, and somebody always did."""
     if not served:
         return _said("rolling", Held.UNKNOWN, "nobody saw which version served when")
-    evidence: dict[str, float | None] = {}
+    evidence: dict[str, float] = {}
     wrong: list[str] = []
     together: list[str] = []
     for role in sorted({role_of(one.what) for one in served}):
@@ -94,5 +94,5 @@ def _first(several: Sequence[str]) -> str:
     return ", ".join(several[:3]) + more
 
 
-def _said(name: str, held: Held, text: str, evidence: dict[str, float | None] | None = None) -> Assertion:
-    return Assertion(name=name, held=held, text=text, evidence=evidence or {})
+def _said(name: str, held: Held, text: str, evidence: Mapping[str, float] | None = None) -> Assertion:
+    return Assertion(name=name, held=held, text=text, evidence=dict(evidence or {}))

@@ -1,0 +1,92 @@
+"""What can be upgraded from the command line: processes of an emulated cloud, real or simulated, as runs see them."""
+
+from collections.abc import Sequence
+
+from kilonode.base.processes import ProcessIdentity, is_alive
+from kilonode.cloud import operating
+from kilonode.cloud.commands import ProcessChange
+from kilonode.cloud.folder import StateFolder
+from kilonode.cloud.layout import role_of
+from kilonode.cloud.simulated import SimulatedCloud
+from kilonode.cloud.simulated_processes import SimulatedProcess
+from kilonode.run.upgrade_serving import Instance
+from kilonode.run.upgrades import Version
+
+
+class CloudUpgrades:
+    """The processes of an emulated cloud, replaced by its supervisor."""
+
+    def __init__(self, folder: StateFolder) -> None:
+        self._folder = folder
+        self._seen: dict[ProcessIdentity, Instance] = {}
+        """Processes that were looked at before; some of them are leaving."""
+
+    async def instances(self) -> Sequence[Instance]:
+        """See `Upgradable`."""
+        now: dict[ProcessIdentity, Instance] = {}
+        away: list[Instance] = []
+        for one in operating.processes(self._folder):
+            if one.identity is None:
+                away.append(Instance(one.name, one.roles, "", one.version, serves=False))
+                continue
+            serves = one.ready and is_alive(one.identity)
+            now[one.identity] = Instance(one.name, one.roles, _words(one.identity), one.version, serves)
+        leaving = {
+            identity: Instance(one.name, one.roles, one.identity, one.version, one.serves, leaving=True)
+            for identity, one in self._seen.items()
+            if identity not in now and is_alive(identity)
+        }
+        self._seen = now | leaving
+        return [*now.values(), *away, *leaving.values()]
+
+    async def replace(self, name: str, to: Version | None) -> None:
+        """See `Upgradable`."""
+        await operating.restart(self._folder, [name], _change(to))
+
+    async def take_back(self, name: str) -> None:
+        """See `Upgradable`."""
+        await operating.restart(self._folder, [name], ProcessChange(back=True))
+
+
+class SimulatedUpgrades:
+    """The processes of a simulated cloud."""
+
+    def __init__(self, cloud: SimulatedCloud) -> None:
+        self._cloud = cloud
+
+    async def instances(self) -> Sequence[Instance]:
+        """See `Upgradable`."""
+        return [
+            Instance(
+                process.name,
+                tuple(dict.fromkeys(map(role_of, process.roles))),
+                f"{process.name} {life.number}",
+                life.version,
+                serves=life.awake.is_set(),
+                leaving=life is not process.life,
+            )
+            for process in self._cloud.processes
+            for life in (*([process.life] if process.life is not None else []), *process.leaving)
+        ]
+
+    async def replace(self, name: str, to: Version | None) -> None:
+        """See `Upgradable`."""
+        change = _change(to)
+        if change.stages is not None:
+            operating.check_stages(change.stages)
+        await self._process(name).restart(change)
+
+    async def take_back(self, name: str) -> None:
+        """See `Upgradable`."""
+        await self._process(name).restart(ProcessChange(back=True))
+
+    def _process(self, name: str) -> SimulatedProcess:
+        return next(process for process in self._cloud.processes if process.name == name)
+
+
+def _change(to: Version | None) -> ProcessChange:
+    return ProcessChange() if to is None else ProcessChange(to.label, to.interpreter, to.environment, to.stages)
+
+
+def _words(identity: ProcessIdentity) -> str:
+    return f"{identity.pid} {identity.started_ticks} {identity.boot}"

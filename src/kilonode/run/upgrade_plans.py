@@ -1,0 +1,20 @@
+"""Upgrades resolved before the load: which processes they will replace, and that something here can."""
+
+from kilonode.base.errors import InputError
+from kilonode.run.upgrade_serving import Upgradable
+from kilonode.run.upgrades import Upgrade
+from kilonode.run.upgrading import describe_upgrade
+
+
+async def plan_upgrade(upgrade: Upgrade, cloud: Upgradable | None) -> tuple[str, ...]:
+    """What would be done, for people. Raises InputError when it names what is not there, or nothing can do it."""
+    if not any(step.replace for step in upgrade.steps):
+        return tuple(describe_upgrade(upgrade, ()))
+    if cloud is None:
+        raise InputError(
+            "nothing here can replace the processes of this cloud",
+            where=upgrade.sentence,
+            expected="an emulated cloud of the run's own",
+            hint="upgrade it by commands: steps with run:",
+        )
+    return tuple(describe_upgrade(upgrade, await cloud.instances()))

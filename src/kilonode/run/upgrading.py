@@ -1,0 +1,289 @@
+"""Carrying one upgrade out: step by step, verified, watched, and taken back where it fails.
+
+Every step is an Op, and the whole is one: *due* when it was planned for, *started* when its first step began,
+*finished* when its last one was over. Outcomes of the whole: `ok`; `wrong_state`: it failed, and the error says why and
+whether it was taken back; `cancelled`: the load ended before it did; `dropped`: it did not begin. What was done stays
+done: an upgrade is not healed.
+
+Nothing of it is in the journal of undo: what becomes of an upgrade when Kilonode is killed is for the cloud to say.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from kilonode.base.clock import NANOSECONDS_PER_SECOND, Clock
+from kilonode.base.errors import FaultError, InputError, KilonodeError, nearest, trim
+from kilonode.base.outcomes import Outcome
+from kilonode.check.criteria import parse_criterion
+from kilonode.check.live import LiveReport
+from kilonode.check.live_conditions import LiveCondition
+from kilonode.history.records import Op, OpKind
+from kilonode.history.upgrades import UpgradeAction, UpgradePart
+from kilonode.run.upgrade_commands import run_command
+from kilonode.run.upgrade_rules import opposite
+from kilonode.run.upgrade_serving import Instance, ServingWatch, Upgradable
+from kilonode.run.upgrades import Upgrade, UpgradeStep, UpgradeWatch
+
+LOOK_EVERY_S: Final = 0.05
+COMMANDS: Final = "commands"
+"""What steps that are commands are about."""
+
+
+@dataclass(frozen=True, slots=True)
+class DueUpgrade:
+    """One upgrade whose time has come."""
+
+    upgrade: Upgrade
+    name: str
+    number: int
+    """Which disruption of the run."""
+    due_ns: int
+
+
+class Upgrader:
+    """Carries out one upgrade. What workers report is given to it by `add`."""
+
+    def __init__(
+        self,
+        due: DueUpgrade,
+        cloud: Upgradable | None,
+        clock: Clock,
+        record: Callable[[Op], None],
+        note: Callable[[str], None],
+    ) -> None:
+        self._due = due
+        self._upgrade = due.upgrade
+        self._cloud = cloud
+        self._clock = clock
+        self._record = record
+        self._note = note
+        self._watching: list[_Watched] = []
+        self._done: list[tuple[str, Callable[[], Awaitable[None]]]] = []
+        """What was done, and what takes it back."""
+        self._before: frozenset[str] = frozenset()
+        """The processes that were there before."""
+
+    def add(self, report: LiveReport) -> None:
+        """Take a report of the load."""
+        for one in self._watching:
+            one.add(report)
+
+    async def carry_out(self, stop: asyncio.Event) -> None:
+        """Do it, and record all of it. `stop`: the load is over."""
+        sentence = self._upgrade.sentence
+        self._note(f"disruption {sentence}: begun")
+        started_ns = self._clock.now_ns()
+        outcome, error = Outcome.OK, ""
+        try:
+            async with self._seeing_who_serves():
+                outcome, error = await self._do_or_take_back(stop)
+        except (KilonodeError, OSError) as failure:
+            outcome, error = Outcome.WRONG_STATE, str(failure)
+        self._note(f"disruption {sentence}: {error or 'done'}")
+        self._op(sentence, min(self._due.due_ns, started_ns), started_ns, outcome, error)
+
+    async def _do_or_take_back(self, stop: asyncio.Event) -> tuple[Outcome, str]:
+        try:
+            for step in self._upgrade.steps:
+                if step.run:
+                    await self._run(step, stop)
+                else:
+                    await self._replace(step, stop)
+        except _LoadOverError:
+            return Outcome.CANCELLED, f"the load was over before it was done{await self._take_back()}"
+        except (KilonodeError, OSError) as failure:
+            self._note(f"disruption {self._upgrade.sentence}: {failure}")
+            return Outcome.WRONG_STATE, f"{_in_short(failure)}{await self._take_back()}"
+        return Outcome.OK, ""
+
+    async def _take_back(self) -> str:
+        """Take back what was done, the last first; what became of that, to be added to the reason."""
+        if not self._upgrade.back or not self._done:
+            return ""
+        failed = []
+        while self._done:
+            what, undo = self._done.pop()
+            try:
+                await self._step(what, UpgradeAction.UNDO, undo())
+            except (KilonodeError, OSError) as failure:
+                failed.append(f"{what}: {_in_short(failure)}")
+        return f"; not all was taken back: {', '.join(failed)}" if failed else "; taken back"
+
+    async def _run(self, step: UpgradeStep, stop: asyncio.Event) -> None:
+        _go_on_unless(stop)
+        timeout_s = float(step.timeout)
+        if step.undo:  # before: half a command may have to be taken back, too
+            self._done.append((COMMANDS, lambda: run_command(step.undo, timeout_s)))
+        await self._step(COMMANDS, UpgradeAction(step.kind), run_command(step.run, timeout_s))
+        await self._watch(COMMANDS, stop)
+
+    async def _replace(self, step: UpgradeStep, stop: asyncio.Event) -> None:
+        if self._cloud is None:
+            raise FaultError("nothing here can replace the processes of this cloud", hint="use steps with run:")
+        names = chosen(step.replace, [one for one in await self._cloud.instances() if not one.leaving])
+        size = len(names) if step.at_once == "all" else step.at_once
+        for place, batch in enumerate(names[at : at + size] for at in range(0, len(names), size)):
+            if place and self._upgrade.pause:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), float(self._upgrade.pause))
+            _go_on_unless(stop)
+            results = await asyncio.gather(
+                *(self._replace_one(name, float(step.timeout), self._cloud) for name in batch), return_exceptions=True
+            )
+            for result in results:
+                if isinstance(result, BaseException):
+                    raise result
+            await self._watch(", ".join(batch), stop)
+
+    async def _replace_one(self, name: str, timeout_s: float, cloud: Upgradable) -> None:
+        await self._step(name, UpgradeAction.REPLACE, cloud.replace(name, self._upgrade.to))
+        self._done.append((name, lambda: cloud.take_back(name)))
+        await self._step(name, UpgradeAction.VERIFY, self._verify(name, timeout_s, cloud))
+
+    async def _verify(self, name: str, timeout_s: float, cloud: Upgradable) -> None:
+        """See that the new process does its work and is of the wanted version. Raises FaultError."""
+        deadline_ns = self._clock.now_ns() + round(timeout_s * NANOSECONDS_PER_SECOND)
+        label = self._upgrade.to.label if self._upgrade.to is not None else None
+        while True:
+            found = [one for one in await cloud.instances() if one.name == name and not one.leaving]
+            if any(one.serves and one.identity not in self._before and label in (None, one.version) for one in found):
+                return
+            if self._clock.now_ns() > deadline_ns:
+                state = ", ".join(f"{one.version}, {'serves' if one.serves else 'does not serve'}" for one in found)
+                raise FaultError(
+                    f"{name} is not what it should be after {timeout_s:g} s",
+                    expected=f"version {label}" if label else "a new process that serves",
+                    got=state or "it is not there",
+                )
+            await self._clock.sleep(LOOK_EVERY_S)
+
+    async def _watch(self, what: str, stop: asyncio.Event) -> None:
+        if self._upgrade.watch is not None:
+            await self._step(what, UpgradeAction.VERIFY, self._look_at_load(self._upgrade.watch, stop))
+
+    async def _look_at_load(self, watch: UpgradeWatch, stop: asyncio.Event) -> None:
+        watched = [_Watched(text) for text in watch.criteria]
+        self._watching += watched
+        failing = [asyncio.create_task(one.failed.wait()) for one in watched]
+        over = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait([*failing, over], timeout=float(watch.lasts), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (*failing, over):
+                task.cancel()
+            self._watching = [one for one in self._watching if one not in watched]
+        for one in watched:
+            if one.failed.is_set():
+                raise FaultError(f"{one.text} does not hold")
+        _go_on_unless(stop)
+        for one in watched:
+            if not one.seen:
+                raise FaultError(f"whether {one.text} holds is not known: nothing was seen of it in {watch.lasts}")
+
+    async def _step(self, what: str, action: UpgradeAction, doing: Awaitable[None]) -> None:
+        """Do one step, and record it whatever becomes of it."""
+        started_ns = self._clock.now_ns()
+        outcome, error = Outcome.OK, ""
+        try:
+            await doing
+        except _LoadOverError:
+            outcome, error = Outcome.CANCELLED, "the load was over"
+            raise
+        except (KilonodeError, OSError) as failure:
+            outcome, error = Outcome.WRONG_STATE, str(failure)
+            raise
+        finally:
+            self._op(str(UpgradePart(self._upgrade.sentence, what, action)), started_ns, started_ns, outcome, error)
+
+    @contextlib.asynccontextmanager
+    async def _seeing_who_serves(self) -> AsyncIterator[None]:
+        """Look meanwhile at who serves, and record that; only of the roles of what is replaced."""
+        names = {name for step in self._upgrade.steps for name in step.replace}
+        if self._cloud is None or not names:
+            yield
+            return
+        found = await self._cloud.instances()
+        self._before = frozenset(one.identity for one in found)
+        roles = {role for one in found if names & {one.name, *one.roles} for role in one.roles}
+        watch = ServingWatch(self._cloud, self._clock, lambda one: bool(roles & {*one.roles}), self._is_new)
+        try:
+            async with watch:
+                yield
+        finally:
+            for one in watch.served:
+                action = UpgradeAction.NEW if one.new else UpgradeAction.OLD
+                step = str(UpgradePart(self._upgrade.sentence, one.name, action))
+                self._op(step, one.start_ns, one.start_ns, Outcome.OK, "", one.finish_ns)
+
+    def _is_new(self, one: Instance) -> bool:
+        wanted = self._upgrade.to
+        return one.identity not in self._before and (wanted is None or one.version == wanted.label)
+
+    def _op(
+        self, step: str, due_ns: int, started_ns: int, outcome: Outcome, error: str, finished_ns: int | None = None
+    ) -> None:
+        finished_ns = self._clock.now_ns() if finished_ns is None else finished_ns
+        kind, due = OpKind.DISRUPTION.value, self._due
+        self._record(Op(kind, due.name, step, due.number, due_ns, started_ns, finished_ns, outcome.value, trim(error)))
+
+
+def chosen(names: Sequence[str], instances: Sequence[Instance]) -> list[str]:
+    """The processes that names of processes and roles mean, in the cloud's order. Raises InputError."""
+    known = list(dict.fromkeys(word for one in instances for word in (*one.roles, one.name)))
+    for name in names:
+        if name not in known:
+            raise InputError(
+                f"the cloud has no process {name!r}", expected=", ".join(known), got=name, hint=nearest(name, known)
+            )
+    return [one.name for one in instances if {one.name, *one.roles} & {*names}]
+
+
+def describe_upgrade(upgrade: Upgrade, instances: Sequence[Instance] | None) -> Iterator[str]:
+    """What would be done, for people. `instances` None: they are not known yet. Raises InputError."""
+    for step in upgrade.steps:
+        undo = f"; undo: {' '.join(step.undo)}" if step.undo else ""
+        if step.run:
+            yield f"{step.kind}: {' '.join(step.run)}{undo}"
+            continue
+        names = list(step.replace) if instances is None else chosen(step.replace, instances)
+        size = len(names) if step.at_once == "all" else step.at_once
+        at_once = "all at once" if size >= len(names) > 1 else f"{size} at once" if size > 1 else "one after the other"
+        yield f"replace {', '.join(names)}{f', {at_once}' if len(names) > 1 else ''}"
+    if upgrade.watch is not None:
+        yield f"after each: {', '.join(upgrade.watch.criteria)} for {upgrade.watch.lasts}"
+
+
+class _LoadOverError(Exception):
+    """The load is over: nothing more is begun."""
+
+
+class _Watched:
+    """One criterion that has to hold while it is looked at the load."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.failed = asyncio.Event()
+        self.seen = False
+        self._criterion = parse_criterion(text)
+        self._broken = LiveCondition(opposite(self._criterion))
+
+    def add(self, report: LiveReport) -> None:
+        about = self._criterion.workload
+        self.seen = self.seen or any(about in ("", one.workload) for one in report.steps)
+        if self._broken.add(report):
+            self.failed.set()
+
+
+def _go_on_unless(stop: asyncio.Event) -> None:
+    if stop.is_set():
+        raise _LoadOverError
+
+
+def _in_short(failure: Exception) -> str:
+    if isinstance(failure, KilonodeError):
+        said = failure.problem
+        return said.what + (f" ({said.got})" if said.got else "")
+    return str(failure)

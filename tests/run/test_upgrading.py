@@ -1,0 +1,246 @@
+"""Upgrades carried out on a cloud that does as the test says, on virtual time; commands for real."""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from kilonode.base.clock import RealClock, SimulatedClock
+from kilonode.base.encoding import from_plain
+from kilonode.base.errors import InputError, LabError
+from kilonode.check.live import LiveReport, LiveStep
+from kilonode.history.records import Op
+from kilonode.history.upgrades import SERVING, part_of_upgrade
+from kilonode.run.upgrade_plans import plan_upgrade
+from kilonode.run.upgrade_serving import Instance
+from kilonode.run.upgrades import Upgrade, Version
+from kilonode.run.upgrading import DueUpgrade, Upgrader
+
+STARTS_S = 1.0
+LEAVES_S = 0.5
+
+
+class Cloud:
+    """Two apis and a fleet. A replacement takes a second to come up; what it replaces ends half a second later."""
+
+    def __init__(self, clock: SimulatedClock, *, wrong: str = "", failing: str = "") -> None:
+        """`wrong`: who is of another version than wanted; `failing`: whose replacement does not come up."""
+        self._clock = clock
+        self._wrong, self._failing = wrong, failing
+        self._number = 0
+        self.now = {name: self._new(name, "A") for name in ("api-1", "api-2", "fleet")}
+        self._earlier: dict[str, str] = {}
+        self._leaving: list[Instance] = []
+        self.busy = self.most_busy = 0
+
+    def _new(self, name: str, version: str) -> Instance:
+        self._number += 1
+        return Instance(name, (name.partition("-")[0],), str(self._number), version, serves=True)
+
+    async def instances(self) -> Sequence[Instance]:
+        return [*self.now.values(), *self._leaving]
+
+    async def replace(self, name: str, to: Version | None) -> None:
+        self.busy += 1
+        self.most_busy = max(self.most_busy, self.busy)
+        await self._clock.sleep(STARTS_S)
+        self.busy -= 1
+        if name == self._failing:
+            raise LabError(f"{name} cannot be replaced")
+        self._earlier[name] = self.now[name].version
+        await self._put(name, "odd" if name == self._wrong else to.label if to is not None else "A")
+
+    async def take_back(self, name: str) -> None:
+        await self._put(name, self._earlier.pop(name))
+
+    async def _put(self, name: str, version: str) -> None:
+        old = msgspec.structs.replace(self.now[name], leaving=True)
+        self._leaving.append(old)
+        self.now[name] = self._new(name, version)
+        await self._clock.sleep(LEAVES_S)
+        self._leaving.remove(old)
+
+
+def upgrade_of(**said: Any) -> Upgrade:
+    value = {"to": {"label": "B"}, "steps": [{"replace": ["api"]}], **said}
+    return from_plain(value, Upgrade)
+
+
+class Done:
+    """What became of one upgrade."""
+
+    def __init__(self, ops: Sequence[Op], cloud: Cloud) -> None:
+        self.whole = ops[-1]
+        self.cloud = cloud
+        parts = [(part_of_upgrade(op.step), op) for op in ops[:-1]]
+        self.steps = [
+            (part.what, part.action.value, op.outcome) for part, op in parts if part and part.action not in SERVING
+        ]
+        self.served = [
+            (part.what, part.action.value, op.started_ns / 1e9, op.finished_ns / 1e9)
+            for part, op in parts
+            if part and part.action in SERVING
+        ]  # fmt: skip
+        self.versions = [one.version for one in cloud.now.values()]
+
+
+def report(at_s: float, **outcomes: int) -> LiveReport:
+    step = LiveStep(
+        workload="probe",
+        step="",
+        outcomes=outcomes,
+        latency={0.01: outcomes.get("ok", 0)},
+        service={},
+        failed_latency={},
+    )
+    return LiveReport(worker=0, at_s=at_s, steps=(step,), workloads=())
+
+
+async def do(
+    upgrade: Upgrade,
+    *,
+    ends_s: float = 1e6,
+    failing_from_s: float = 1e6,
+    silent: bool = False,
+    wrong: str = "",
+    failing: str = "",
+) -> Done:
+    clock = SimulatedClock(asyncio.get_running_loop())
+    cloud = Cloud(clock, wrong=wrong, failing=failing)
+    began_ns = clock.now_ns()
+    ops: list[Op] = []
+
+    def record(op: Op) -> None:
+        moved = {key: getattr(op, key) - began_ns for key in ("due_ns", "started_ns", "finished_ns")}
+        ops.append(msgspec.structs.replace(op, **moved))
+
+    upgrader = Upgrader(DueUpgrade(upgrade, "mine", 3, began_ns), cloud, clock, record, lambda words: None)
+    stop = asyncio.Event()
+
+    async def load() -> None:
+        while not silent:
+            await clock.sleep(1.0)
+            at_s = (clock.now_ns() - began_ns) / 1e9
+            upgrader.add(report(at_s, ok=9, http_5xx=1) if at_s > failing_from_s else report(at_s, ok=10))
+
+    async def end() -> None:
+        await clock.sleep(ends_s)
+        stop.set()
+
+    others = [asyncio.create_task(load()), asyncio.create_task(end())]
+    try:
+        await upgrader.carry_out(stop)
+    finally:
+        for task in others:
+            task.cancel()
+    return Done(ops, cloud)
+
+
+async def test_one_after_the_other_is_replaced_and_verified_and_who_served_is_written_down() -> None:
+    done = await do(upgrade_of())
+    assert done.steps == [(name, action, "ok") for name in ("api-1", "api-2") for action in ("replace", "verify")]
+    assert (done.whole.step, done.whole.workload, done.whole.iteration) == ("upgrade api to B", "mine", 3)
+    assert (done.whole.outcome, done.whole.started_ns) == ("ok", 0)
+    assert done.whole.finished_ns / 1e9 == pytest.approx(3.0)
+    assert done.versions == ["B", "B", "A"]
+    assert done.cloud.most_busy == 1
+    assert [(what, action) for what, action, _, _ in sorted(done.served)] == [
+        ("api-1", "new"), ("api-1", "old"), ("api-2", "new"), ("api-2", "old")
+    ]  # fmt: skip
+    instants = [instant for *_, since, until in sorted(done.served) for instant in (since, until)]
+    assert instants == pytest.approx([1.0, 3.0, 0.0, 1.5, 2.5, 3.0, 0.0, 3.0], abs=0.03)
+
+
+@pytest.mark.parametrize(("at_once", "most"), [(1, 1), (2, 2), ("all", 3)])
+async def test_batches_have_as_many_as_said(at_once: object, most: int) -> None:
+    done = await do(upgrade_of(steps=[{"replace": ["fleet", "api"], "at_once": at_once}], pause="2s"))
+    assert done.cloud.most_busy == most
+    batches = -(-3 // most)
+    assert done.whole.finished_ns / 1e9 == pytest.approx(1.5 * batches + 2 * (batches - 1))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "failing", "error"),
+    [("api-2", "", "api-2 is not what it should be"), ("", "api-2", "api-2 cannot be replaced")],
+)
+async def test_what_fails_ends_the_upgrade_and_is_taken_back(wrong: str, failing: str, error: str) -> None:
+    done = await do(upgrade_of(steps=[{"replace": ["api"]}, {"replace": ["fleet"]}]), wrong=wrong, failing=failing)
+    assert done.whole.outcome == "wrong_state"
+    assert error in done.whole.error
+    assert done.whole.error.endswith("; taken back")
+    assert done.versions == ["A", "A", "A"]
+    assert not any(what == "fleet" for what, _, _ in done.steps)
+    assert done.steps[-1] == ("api-1", "undo", "ok")
+
+
+async def test_without_back_it_stays_half_done() -> None:
+    done = await do(upgrade_of(back=False), failing="api-2")
+    assert done.versions == ["B", "A", "A"]
+    assert done.whole.outcome == "wrong_state"
+    assert "taken back" not in done.whole.error
+
+
+async def test_a_load_that_suffers_while_it_is_watched_ends_the_upgrade() -> None:
+    watch = {"for": "5s", "criteria": ["probe error_rate < 1%"]}
+    good = await do(upgrade_of(watch=watch))
+    assert good.whole.outcome == "ok"
+    assert good.steps.count(("api-1", "verify", "ok")) == 2
+    bad = await do(upgrade_of(watch=watch), failing_from_s=2.5)
+    assert bad.whole.error == "probe error_rate < 1% does not hold; taken back"
+    assert bad.versions == ["A", "A", "A"]
+    unseen = await do(upgrade_of(watch=watch), silent=True)
+    assert "is not known" in unseen.whole.error
+
+
+async def test_a_load_that_ends_before_the_upgrade_has_it_taken_back() -> None:
+    done = await do(upgrade_of(), ends_s=1.2)
+    assert (done.whole.outcome, done.versions) == ("cancelled", ["A", "A", "A"])
+    assert done.whole.error == "the load was over before it was done; taken back"
+
+
+async def test_names_that_the_cloud_does_not_have_are_refused_before() -> None:
+    cloud = Cloud(SimulatedClock(asyncio.get_running_loop()))
+    assert await plan_upgrade(upgrade_of(), cloud) == ("replace api-1, api-2, one after the other",)
+    with pytest.raises(InputError, match="no process 'apis'"):
+        await plan_upgrade(upgrade_of(steps=[{"replace": ["apis"]}]), cloud)
+    with pytest.raises(InputError, match="nothing here can replace"):
+        await plan_upgrade(upgrade_of(), None)
+
+
+def command(text: str) -> list[str]:
+    return [sys.executable, "-c", text]
+
+
+@pytest.mark.real_loop
+@pytest.mark.parametrize("last", ["pass", "import sys; print('no room'); sys.exit(4)", "import time; time.sleep(60)"])
+async def test_commands_are_run_in_order_and_taken_back_from_the_last(last: str, tmp_path: Path) -> None:
+    said = tmp_path / "said"
+
+    def say(word: str) -> list[str]:
+        return command(f"open({str(said)!r}, 'a').write({word + ' '!r})")
+
+    steps = [
+        {"run": say("stop"), "kind": "stop", "undo": say("start")},
+        {"run": say("migrate"), "undo": say("back")},
+        {"run": command(last), "kind": "verify", "timeout": "1s"},
+    ]
+    upgrade = from_plain({"steps": steps}, Upgrade)
+    ops: list[Op] = []
+    clock = RealClock()
+    await Upgrader(DueUpgrade(upgrade, "", 0, clock.now_ns()), None, clock, ops.append, lambda words: None).carry_out(
+        asyncio.Event()
+    )
+    whole = ops[-1]
+    assert whole.step == "upgrade by commands"
+    if last == "pass":
+        assert (whole.outcome, said.read_text()) == ("ok", "stop migrate ")
+        return
+    assert (whole.outcome, said.read_text()) == ("wrong_state", "stop migrate back start ")
+    assert ("no room" if "room" in last else "did not end within 1 s") in whole.error
+    assert [part.action.value for op in ops[:-1] if (part := part_of_upgrade(op.step))] == [
+        "stop", "migrate", "verify", "undo", "undo"
+    ]  # fmt: skip
