@@ -50,7 +50,7 @@ def happened(run: Run) -> list[Happened]:
         "select workload, step, due_ns, started_ns, finished_ns, outcome, error from ops "
         "where kind = 'disruption' order by due_ns, step",
     )
-    return [Happened(str(a), str(b), c / 1e9, d / 1e9, e / 1e9, str(f), str(g)) for a, b, c, d, e, f, g in rows]  # type: ignore[operator]
+    return [Happened(str(a), str(b), c / 1e9, d / 1e9, e / 1e9, str(f), str(g)) for a, b, c, d, e, f, g in rows]
 
 
 def nothing_is_open(run: Run) -> bool:
@@ -81,7 +81,8 @@ def test_what_is_killed_is_away_for_a_while_and_refuses(tmp_path: Path) -> None:
 def test_a_node_without_power_is_turned_on_again(tmp_path: Path) -> None:
     run = disrupted(tmp_path, "at: 10s, fault: poweroff one of 5 nodes for 5s")
     (off,) = happened(run)
-    assert (off.started, off.finished, off.outcome) == (pytest.approx(10.0, abs=0.1), pytest.approx(15, abs=0.3), "ok")
+    assert off.outcome == "ok"
+    assert (off.started, off.finished) == pytest.approx((10.0, 15.0), abs=0.3)
 
 
 def test_a_restart_in_good_order_loses_nothing(tmp_path: Path) -> None:
