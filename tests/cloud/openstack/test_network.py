@@ -308,3 +308,14 @@ async def test_many_are_made_at_once_or_none() -> None:
         assert (await refusal(cloud, "POST", "/ports", {"ports": [one, {"network_id": "nowhere"}]}))[0] == 400
         left = await cloud.good("GET", f"{V2}/ports?network_id={network['id']}", token=cloud.demo)
         assert len(left["ports"]) == 3
+
+
+async def test_limits_that_are_truth_values_are_numbers_and_those_that_are_too_large_are_refused() -> None:
+    async with openstack() as cloud:
+        project_id, _ = await cloud.new_project("alice")
+        place = f"{V2}/quotas/{project_id}"
+        found = await cloud.good("PUT", place, {"quota": {"port": False, "network": True, "force": True}})
+        assert (found["quota"]["port"], found["quota"]["network"]) == (0, 1)
+        for number in (2**31, 2**70):
+            assert (await cloud.ask("PUT", place, {"quota": {"port": number}})).status == 400
+        assert (await cloud.good("GET", place))["quota"]["port"] == 0

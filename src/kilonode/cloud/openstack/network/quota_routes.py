@@ -23,6 +23,7 @@ class QuotaBody(msgspec.Struct, frozen=True):
     """Limits by name; clients also put `force` and `check_limit` here, which change nothing."""
 
 
+LARGEST_LIMIT: Final = 2**31 - 1
 _WORDS: Final = ("force", "check_limit", "tenant_id", "project_id", "router_route")
 """What clients may say beside the limits that there are."""
 
@@ -65,8 +66,11 @@ async def update_quota(request: Request) -> Response:
             raise bad(f"Unrecognized attribute(s) '{name}'")
         if value is not None and value < UNLIMITED:
             raise bad(f"Invalid input for {name}. Reason: '{value}' is too small - must be at least '{UNLIMITED}'.")
+        if value is not None and value > LARGEST_LIMIT:
+            raise bad(f"Invalid input for {name}. Reason: '{value}' is too large - must be no larger than "
+                      f"'{LARGEST_LIMIT}'.")  # fmt: skip
         if name in NAMES and value is not None:
-            limits[name] = max(UNLIMITED, value)
+            limits[name] = int(value)
     expected = entry.revision if entry is not None else 0
     await request.cloud.mirror.commit([Put(NETWORK_QUOTA, NetworkQuota(limits), project_id, expected)])
     return reply({"quota": limits_of(request.cloud, project_id)})
