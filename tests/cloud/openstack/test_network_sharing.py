@@ -223,6 +223,33 @@ async def test_a_port_that_goes_while_it_is_changed_leaves_no_address_taken_and_
         await view.close()
 
 
+async def test_what_is_bound_to_a_policy_or_has_a_routers_interface_does_not_go_at_the_same_instant() -> None:
+    async with openstack() as cloud:
+        for kind in ("network", "port", "floatingip"):
+            network_id = await _network(cloud, **{"router:external": True})
+            wanted = {
+                "network": {},
+                "port": {"network_id": network_id},
+                "floatingip": {"floating_network_id": network_id},
+            }
+            policy = await cloud.good("POST", f"{PLACE}/qos/policies", {"policy": {"name": kind}})
+            policy_id = policy["policy"]["id"]
+            made, gone = await asyncio.gather(
+                cloud.ask("POST", f"{PLACE}/{kind}s", {kind: {**wanted[kind], "qos_policy_id": policy_id}}),
+                cloud.ask("DELETE", f"{PLACE}/qos/policies/{policy_id}"),
+            )
+            assert (made.status, gone.status) in ((201, 409), (404, 204)), kind
+        for what in ("subnet", "network"):
+            network_id = await _network(cloud)
+            subnet_id = (await cloud.good("GET", f"{PLACE}/networks/{network_id}"))["network"]["subnets"][0]
+            router = (await cloud.good("POST", f"{PLACE}/routers", {"router": {}}))["router"]["id"]
+            made, gone = await asyncio.gather(
+                cloud.ask("PUT", f"{PLACE}/routers/{router}/add_router_interface", {"subnet_id": subnet_id}),
+                cloud.ask("DELETE", f"{PLACE}/{what}s/{subnet_id if what == 'subnet' else network_id}"),
+            )
+            assert (made.status, gone.status) in ((200, 409), (404, 204)), what
+
+
 async def test_many_who_change_one_thing_at_one_instant_all_come_to_it() -> None:
     async with openstack() as cloud:
         group = (await cloud.good("GET", f"{PLACE}/security-groups", token=cloud.demo))["security_groups"][0]

@@ -37,7 +37,7 @@ from kilonode.cloud.openstack.network.model import (
 from kilonode.cloud.openstack.network.networks import NETWORKS
 from kilonode.cloud.openstack.network.plugging import WantedAddress, new_port, remove_port
 from kilonode.cloud.openstack.network.port_routes import PORTS
-from kilonode.cloud.openstack.network.qos import wanted_policy
+from kilonode.cloud.openstack.network.qos import held_policy, wanted_policy
 from kilonode.cloud.openstack.web.access import Access
 from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.cloud.openstack.web.fields import Fields
@@ -218,13 +218,15 @@ def _new_floating_ip(request: Request, wanted: WantedFloatingIp) -> tuple[Floati
         tags=wanted.tags,
     )
     floating_ip, more = _with_wishes(request, floating_ip, wanted)
-    return floating_ip, [*changes, *more, Put(FLOATING_IP, floating_ip, floating_ip.id, 0)]
+    held = held_policy(cloud, floating_ip.qos_policy_id)
+    return floating_ip, [*changes, *more, *held, Put(FLOATING_IP, floating_ip, floating_ip.id, 0)]
 
 
 def _changed_floating_ip(
     request: Request, floating_ip: FloatingIp, wanted: WantedFloatingIp
 ) -> tuple[FloatingIp, Changes]:
-    return _with_wishes(request, floating_ip, wanted)
+    changed, changes = _with_wishes(request, floating_ip, wanted)
+    return changed, [*changes, *held_policy(request.cloud, changed.qos_policy_id, floating_ip.qos_policy_id)]
 
 
 def _with_wishes(request: Request, floating_ip: FloatingIp, wanted: WantedFloatingIp) -> tuple[FloatingIp, Changes]:

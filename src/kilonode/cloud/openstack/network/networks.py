@@ -25,7 +25,7 @@ from kilonode.cloud.openstack.network.model import (
 )
 from kilonode.cloud.openstack.network.plugging import remove_port
 from kilonode.cloud.openstack.network.pool_model import SUBNET_POOL
-from kilonode.cloud.openstack.network.qos import default_policy, wanted_policy
+from kilonode.cloud.openstack.network.qos import default_policy, held_policy, wanted_policy
 from kilonode.cloud.openstack.network.topology_model import without_topology
 from kilonode.cloud.openstack.web.access import Access
 from kilonode.cloud.openstack.web.faults import Fault
@@ -178,7 +178,7 @@ def _new_network(request: Request, wanted: WantedNetwork) -> tuple[Network, Chan
     if wanted.qos_policy_id is UNSET:
         network = msgspec.structs.replace(network, qos_policy_id=default_policy(cloud, network.project_id))
     group = default_group_changes(cloud, network.project_id) if network.project_id else []
-    return network, [Put(NETWORK, network, network.id, 0), *group]
+    return network, [Put(NETWORK, network, network.id, 0), *group, *held_policy(cloud, network.qos_policy_id)]
 
 
 def _changed_network(request: Request, network: Network, wanted: WantedNetwork) -> tuple[Network, Changes]:
@@ -194,7 +194,7 @@ def _changed_network(request: Request, network: Network, wanted: WantedNetwork) 
                 "since it has existing gateway ports.",
                 type="ExternalNetworkInUse",
             )
-    return changed, []
+    return changed, held_policy(request.cloud, changed.qos_policy_id, network.qos_policy_id)
 
 
 def _with_wishes(request: Request, network: Network, wanted: WantedNetwork) -> Network:

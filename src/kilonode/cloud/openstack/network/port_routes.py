@@ -39,7 +39,7 @@ from kilonode.cloud.openstack.network.plugging import (
     remove_port,
     take_addresses,
 )
-from kilonode.cloud.openstack.network.qos import wanted_policy
+from kilonode.cloud.openstack.network.qos import held_policy, wanted_policy
 from kilonode.cloud.openstack.network.security_groups import GROUPS
 from kilonode.cloud.openstack.network.trunk_model import SUB_PORT_OWNER, TRUNK, trunks_by_parent, trunks_by_sub_port
 from kilonode.cloud.openstack.web.access import Access
@@ -290,7 +290,7 @@ def _new_port(request: Request, wanted: WantedPort) -> tuple[Port, Changes]:
         addresses=None if wanted.fixed_ips is UNSET else wanted.fixed_ips,
         mac=None if wanted.mac_address is UNSET else wanted.mac_address,
     )
-    return port, [*changes, *port_changes]
+    return port, [*changes, *port_changes, *held_policy(cloud, port.qos_policy_id)]
 
 
 def _changed_port(request: Request, port: Port, wanted: WantedPort) -> tuple[Port, Changes]:
@@ -321,7 +321,7 @@ def _changed_port(request: Request, port: Port, wanted: WantedPort) -> tuple[Por
             "removed.",
             type="PortSecurityPortHasSecurityGroup",
         )
-    changes: Changes = []
+    changes = held_policy(cloud, changed.qos_policy_id, port.qos_policy_id)
     if wanted.fixed_ips is not UNSET:
         fixed_ips = choose_addresses(
             cloud, network, wanted.fixed_ips or (), kept=port.fixed_ips, owner=port.device_owner

@@ -83,6 +83,12 @@ def wanted_policy(request: Request, policy_id: str | UnsetType | None, known: st
     return QOS_POLICIES.find(request, policy_id).value.id if policy_id else ""
 
 
+def held_policy(cloud: Cloud, policy_id: str, known: str = "") -> Changes:
+    """The change that keeps a policy while something is being bound to it: written unchanged, it cannot go meanwhile."""
+    entry = cloud.mirror.get(QOS_POLICY, policy_id) if policy_id and policy_id != known else None
+    return [Put(QOS_POLICY, entry.value, policy_id, entry.revision)] if entry is not None else []
+
+
 def default_policy(cloud: Cloud, project_id: str) -> str:
     """The policy of new networks of a project, or an empty string."""
     table = cloud.mirror.all(QOS_POLICY)

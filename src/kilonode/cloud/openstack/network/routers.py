@@ -308,7 +308,8 @@ def _interfaces(cloud: Cloud, router_id: str) -> list[Port]:
 
 def _interface_on(request: Request, router: Router, subnet_id: str) -> tuple[Port, Changes]:
     cloud = request.cloud
-    subnet: Subnet = SUBNETS.find(request, subnet_id).value
+    found = SUBNETS.find(request, subnet_id)
+    subnet: Subnet = found.value
     if not subnet.gateway_ip:
         raise Fault(400, "Bad router request: Subnet for router interface must have a gateway IP.", type="BadRequest")
     _refuse_second_interface(cloud, router, subnet)
@@ -325,7 +326,10 @@ def _interface_on(request: Request, router: Router, subnet_id: str) -> tuple[Por
         status="ACTIVE",
         port_security_enabled=False,
     )
-    return new_port(cloud, entry.value, port, addresses=[WantedAddress(subnet.id, subnet.gateway_ip)])
+    port, changes = new_port(cloud, entry.value, port, addresses=[WantedAddress(subnet.id, subnet.gateway_ip)])
+    # Both are written too, so that neither can go at the same instant.
+    held = [Put(SUBNET, subnet, subnet.id, found.revision), Put(NETWORK, entry.value, entry.value.id, entry.revision)]
+    return port, [*changes, *held]
 
 
 def _adopted_port(request: Request, router: Router, port_id: str) -> tuple[Port, Changes]:
