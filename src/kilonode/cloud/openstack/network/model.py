@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from kilonode.cloud.kinds import document
-from kilonode.cloud.openstack.network.part_model import ConntrackHelper, PortForwarding
+from kilonode.cloud.openstack.network.part_model import ConntrackHelper, NetworkSegment, PortForwarding
 from kilonode.control.index import Index
 from kilonode.control.mirror import Mirror
 
@@ -70,6 +70,8 @@ class Network(Resource, frozen=True, omit_defaults=True, kw_only=True):
     availability_zone_hints: tuple[str, ...] = ()
     qos_policy_id: str = ""
     subnet_ids: tuple[str, ...] = ()
+    segments: tuple[NetworkSegment, ...] = ()
+    """Those that somebody made or named; none: the one that it began with (`segments`)."""
     external_for: tuple[str, ...] = ()
     """Projects that a policy makes it external for; all, when it is external."""
     dhcp_agents: tuple[str, ...] | None = None

@@ -1,4 +1,4 @@
-"""What is kept inside another resource's document: forwarded ports of a floating IP, connection helpers of a router."""
+"""What is kept inside another resource's document: forwarded ports of a floating IP, helpers of a router, segments."""
 
 from typing import Annotated
 
@@ -32,3 +32,13 @@ class ConntrackHelper(Part, frozen=True, omit_defaults=True, kw_only=True):
     protocol: str
     port: PortNumber
     helper: str
+
+
+class NetworkSegment(Part, frozen=True, omit_defaults=True, kw_only=True):
+    """A part of the wire that a network is made of."""
+
+    network_type: str
+    name: str | None = None
+    description: str | None = None
+    physical_network: str | None = None
+    segmentation_id: int | None = None

@@ -81,7 +81,6 @@ EXTENSIONS: Final = {
 }
 """Alias and name of what is emulated."""
 EMPTY: Final = {
-    "segments": "segments",
     "service-providers": "service_providers",
     "flavors": "flavors",
 }
