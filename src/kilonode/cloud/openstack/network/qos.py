@@ -84,7 +84,7 @@ def wanted_policy(request: Request, policy_id: str | UnsetType | None, known: st
 
 
 def held_policy(cloud: Cloud, policy_id: str, known: str = "") -> Changes:
-    """The change that keeps a policy while something is being bound to it: written unchanged, it cannot go meanwhile."""
+    """The change that keeps a policy while something is being bound to it: it is written, so it cannot go meanwhile."""
     entry = cloud.mirror.get(QOS_POLICY, policy_id) if policy_id and policy_id != known else None
     return [Put(QOS_POLICY, entry.value, policy_id, entry.revision)] if entry is not None else []
 
