@@ -235,7 +235,7 @@ async def test_what_is_bound_to_a_policy_or_has_a_routers_interface_does_not_go_
             policy = await cloud.good("POST", f"{PLACE}/qos/policies", {"policy": {"name": kind}})
             policy_id = policy["policy"]["id"]
             made, gone = await asyncio.gather(
-                cloud.ask("POST", f"{PLACE}/{kind}s", {kind: {**wanted, "qos_policy_id": policy_id}}),
+                cloud.ask("POST", f"{PLACE}/{kind}s", {kind: {**wanted[kind], "qos_policy_id": policy_id}}),
                 cloud.ask("DELETE", f"{PLACE}/qos/policies/{policy_id}"),
             )
             assert (made.status, gone.status) in ((201, 409), (404, 204)), kind
