@@ -69,8 +69,8 @@ def _removal(request: Request, topology: Topology) -> list[Put | Delete]:
     changes: list[Put | Delete] = []
     for port in of_router:
         changes += remove_port(request.cloud, port)
-    changes += [Delete(SUBNET, key) for key in subnets_by_network(mirror).keys(topology.network_id)]
-    for kind, key in ((NETWORK, topology.network_id), (ROUTER, topology.router_id)):
+    gone = [(SUBNET, key) for key in subnets_by_network(mirror).keys(topology.network_id)]
+    for kind, key in (*gone, (NETWORK, topology.network_id), (ROUTER, topology.router_id)):
         found = mirror.get(kind, key)
         if found is not None:
             changes.append(Delete(kind, key, found.revision))
