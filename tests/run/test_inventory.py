@@ -176,7 +176,8 @@ async def test_snapshots_take_of_the_quota_of_volumes_too(tmp_path: Path) -> Non
 async def test_one_answer_that_does_not_come_does_not_hide_the_servers_of_others(tmp_path: Path) -> None:
     async with lab(tmp_path) as around:
         await around.boot(await around.connect(), 0)
-        admin, answers, failed = await around.connect(noted=False), around.transport.request, []
+        admin, answers = await around.connect(noted=False), around.transport.request
+        failed: list[str] = []
 
         async def request(method: str, url: str, **options: Any) -> Response:
             if "limit=1" in url and not url.endswith("limit=1000") and not failed:

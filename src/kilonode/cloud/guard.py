@@ -142,7 +142,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A request begins."""
         super().on_message_begin()
-        self.scope["extensions"] = {RESET: self.reset}
+        self.scope["extensions"] = {RESET: self.reset}  # type: ignore[dict-item]  # whoever knows the name knows the kind
         self._begin(_Phase.HEAD)
 
     def on_url(self, url: bytes) -> None:

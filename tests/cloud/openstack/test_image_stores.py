@@ -224,6 +224,7 @@ async def test_what_was_read_from_the_web_when_the_api_died_is_taken_up_again(me
             image_id = await make(cloud)
         view = await Cloud.open(store, clock, told, "killed", (IMAGE, IMAGE_TASK))
         entry = view.mirror.all(IMAGE)[image_id]
+        given: dict[str, Any]
         if method == "locations":
             kind, given = "location_import", {"loc_url": url, "validation_data": None}
             image = replace(entry.value, status="importing", locations=(Location(url),))

@@ -226,8 +226,9 @@ async def test_a_port_that_goes_while_it_is_changed_leaves_no_address_taken_and_
 async def test_what_is_bound_to_a_policy_or_has_a_routers_interface_does_not_go_at_the_same_instant() -> None:
     async with openstack() as cloud:
         for kind in ("network", "port", "floatingip"):
-            network_id = await _network(cloud, **{"router:external": True})
-            wanted = {
+            options: dict[str, Any] = {"router:external": True}
+            network_id = await _network(cloud, **options)
+            wanted: dict[str, dict[str, str]] = {
                 "network": {},
                 "port": {"network_id": network_id},
                 "floatingip": {"floating_network_id": network_id},
