@@ -7,7 +7,7 @@ from typing import Final
 
 from kilonode.base.clock import Clock
 from kilonode.base.errors import InputError
-from kilonode.cli.fault_endpoints import EmulatedEndpoints, EmulatedLocations
+from kilonode.cli.fault_endpoints import ENDPOINT_NAMES, EmulatedEndpoints, EmulatedLocations
 from kilonode.cli.fault_stacks import StacksHere
 from kilonode.cli.node_targets import NodesOfCloud
 from kilonode.cli.state import state_folder
@@ -22,6 +22,7 @@ from kilonode.faults.machine_faults import MachineFaults
 from kilonode.faults.members import Member, Members
 from kilonode.faults.model import Kind
 from kilonode.faults.network_faults import NetworkFaults
+from kilonode.faults.power import HostPower
 from kilonode.faults.powered_nodes import PoweredNodes
 from kilonode.faults.registry import Drivers
 from kilonode.faults.request_faults import RequestFaults
@@ -69,6 +70,7 @@ def drivers_for(cloud: str, clock: Clock, hosts: Path | None = None) -> Drivers:
         [
             *services,
             HostFaults(hosts or hosts_file(), clock),
+            HostPower(hosts or hosts_file(), clock),
             LocalProcesses(clock),
             Containers(clock),
             PoweredNodes(NodesOfCloud(folder), clock, lambda name: NodesOfCloud(StateFolder(state_folder(), name))),
@@ -95,11 +97,14 @@ def _runs(folder: StateFolder) -> bool:
 def names_in(cloud: str) -> Names:
     """What can be named in a sentence about that cloud; nothing when it is down."""
     try:
-        found = operating.processes(StateFolder(state_folder(), cloud))
+        folder = StateFolder(state_folder(), cloud)
+        found = operating.processes(folder)
+        record = folder.read_record()
     except InputError:
         return {}
     names = dict.fromkeys(name for each in found for name in (*each.roles, each.name))
-    return {Kind.SERVICE: tuple(names)}
+    regions = tuple(site.region for site in record.settings.sites) if record else ()
+    return {Kind.SERVICE: tuple(names), Kind.SITE: regions, Kind.ENDPOINT: ENDPOINT_NAMES}
 
 
 def journal_folder() -> Path:

@@ -55,13 +55,15 @@ class Login(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
 class Power(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """How a host is switched off and on."""
 
-    by: Literal["ipmi", "libvirt"]
+    by: Literal["redfish", "ipmi", "libvirt"]
     address: str
-    """Of the management controller, or the connection URI of libvirt."""
+    """Of the management controller, for Redfish also its URL or that of the machine; the connection URI of libvirt."""
     user: str | None = None
     password_variable: str | None = None
     name: str | None = None
-    """Of the machine in libvirt."""
+    """Of the machine in libvirt; its identifier in Redfish, where the controller has more than one."""
+    ca_file: str | None = None
+    """What the controller's certificate is checked against; None: what the system trusts."""
 
 
 class Host(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -124,16 +126,17 @@ def read_hosts(path: Path) -> Hosts:
 def login_of(hosts: Hosts, name: str, folder: Path) -> Login:
     """How to log in to a host, with paths that hold everywhere; `folder` is that of the hosts file."""
     login = hosts.hosts[name].login or hosts.login or Login()
-    jump = login.jump and msgspec.structs.replace(login.jump, key_file=_absolute(login.jump.key_file, folder))
+    jump = login.jump and msgspec.structs.replace(login.jump, key_file=absolute(login.jump.key_file, folder))
     return msgspec.structs.replace(
         login,
-        key_file=_absolute(login.key_file, folder),
-        known_hosts=_absolute(login.known_hosts, folder),
+        key_file=absolute(login.key_file, folder),
+        known_hosts=absolute(login.known_hosts, folder),
         jump=jump,
     )
 
 
-def _absolute(path: str | None, folder: Path) -> str | None:
+def absolute(path: str | None, folder: Path) -> str | None:
+    """A path of a hosts file, which begins where the file is."""
     return None if path is None else str(folder.absolute() / Path(path).expanduser())
 
 

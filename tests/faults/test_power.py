@@ -1,0 +1,239 @@
+"""Power by Redfish, against the emulator that OpenStack's bare metal people test with: its own process, real HTTP."""
+
+import asyncio
+import importlib.util
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kilonode.base.clock import RealClock
+from kilonode.base.errors import FaultError, InputError
+from kilonode.base.randomness import Randomness
+from kilonode.faults.driver import State
+from kilonode.faults.healing import heal_left
+from kilonode.faults.hosts import Power
+from kilonode.faults.injecting import Injector
+from kilonode.faults.journal import journals, new_journal
+from kilonode.faults.language import parse
+from kilonode.faults.model import Kind, Target
+from kilonode.faults.planning import PlannedFault, plan_sentence
+from kilonode.faults.power import HostPower
+from kilonode.faults.redfish import open_controller
+from kilonode.faults.registry import Drivers
+
+CLOCK = RealClock()
+PATIENCE_S = 30.0
+PASSWORD = "open sesame"
+needs_emulator = pytest.mark.skipif(
+    importlib.util.find_spec("sushy_tools") is None, reason="sushy-tools is not installed: it is a dependency of tests"
+)
+
+pytestmark = pytest.mark.real_loop
+
+
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A controller of two machines, which wants a password; a hosts file for them."""
+    import bcrypt
+
+    folder = tmp_path_factory.mktemp("redfish")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    systems = [
+        {"uuid": str(uuid.uuid4()), "name": f"machine-{number}", "power_state": "On", "nics": []} for number in (1, 2)
+    ]
+    (folder / "passwords").write_text("admin:" + bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode() + "\n")
+    (folder / "emulator.conf").write_text(
+        f"SUSHY_EMULATOR_STATE_DIR = {str(folder / 'state')!r}\nSUSHY_EMULATOR_FAKE_SYSTEMS = {systems!r}\n"
+        f"SUSHY_EMULATOR_AUTH_FILE = {str(folder / 'passwords')!r}\n"
+    )
+    (folder / "state").mkdir()
+    hosts = "".join(
+        f"  node-{number}:\n    address: 192.0.2.{number}\n"
+        f"    power: {{by: redfish, address: 'http://127.0.0.1:{port}', "
+        f"name: {system['uuid']}, user: admin, password_variable: BMC_PASSWORD}}\n"
+        for number, system in enumerate(systems, 1)
+    )
+    (folder / "hosts.yaml").write_text(
+        f"hosts:\n{hosts}  node-3:\n    address: 192.0.2.3\n    power: {{by: ipmi, address: 192.0.2.13}}\n"
+    )
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [str(Path(sys.executable).with_name("sushy-emulator")), "--fake", "-i", "127.0.0.1", "-p", str(port),
+             "--config", str(folder / "emulator.conf")],
+            stdout=log, stderr=log,
+        )  # fmt: skip
+    os.environ["BMC_PASSWORD"] = PASSWORD
+    try:
+        deadline_s = time.monotonic() + PATIENCE_S
+        while not _answers(f"http://127.0.0.1:{port}/redfish/v1/"):
+            assert process.poll() is None, (folder / "log").read_text()
+            assert time.monotonic() < deadline_s, (folder / "log").read_text()
+            time.sleep(0.05)
+        yield folder / "hosts.yaml"
+    finally:
+        del os.environ["BMC_PASSWORD"]
+        process.kill()
+        process.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5):  # noqa: S310
+            return True
+    except OSError:
+        return False
+
+
+def said_in(folder: Path) -> str:
+    return "".join(path.read_text() for path in folder.iterdir())
+
+
+def pressed(file: Path) -> int:
+    """How often the emulator was told to switch something."""
+    return (file.parent / "log").read_text().count("POST /redfish/v1/Systems/")
+
+
+async def plan(text: str, drivers: Drivers) -> PlannedFault:
+    (part,) = await plan_sentence(parse(text), drivers, Randomness(1))
+    return part.fault
+
+
+async def state(file: Path, host: str) -> str | None:
+    power = HostPower(file, CLOCK)._powers()[host]
+    async with open_controller(power, CLOCK) as controller:
+        return (await controller.system()).power
+
+
+@needs_emulator
+async def test_a_host_is_off_until_it_is_healed_and_no_other_is(emulator: Path, tmp_path: Path) -> None:
+    drivers = Drivers([HostPower(emulator, CLOCK)])
+    fault = await plan("poweroff node node-1 for 1s", drivers)
+    with new_journal(tmp_path, "off", CLOCK) as journal:
+        injector = Injector(drivers, journal, CLOCK)
+        injection = await injector.inject(fault)
+        assert (await state(emulator, "node-1"), await state(emulator, "node-2")) == ("Off", "On")
+        await injector.heal(injection)
+    assert await state(emulator, "node-1") == "On"
+    assert PASSWORD not in said_in(tmp_path)
+
+
+@needs_emulator
+async def test_a_reset_leaves_a_host_on_and_nothing_to_heal(emulator: Path, tmp_path: Path) -> None:
+    drivers = Drivers([HostPower(emulator, CLOCK)])
+    fault = await plan("reset node node-2", drivers)
+    assert not fault.lasting
+    before = pressed(emulator)
+    with new_journal(tmp_path, "reset", CLOCK) as journal:
+        await Injector(drivers, journal, CLOCK).inject(fault)
+    assert pressed(emulator) == before + 1
+    assert await state(emulator, "node-2") == "On"
+
+
+INJECTS = """
+import asyncio, pathlib, sys
+from kilonode.faults.injecting import Injector
+from kilonode.faults.journal import new_journal
+from kilonode.faults.power import HostPower
+from kilonode.faults.registry import Drivers
+from tests.faults.test_power import CLOCK, plan
+
+async def main():
+    drivers = Drivers([HostPower(pathlib.Path(sys.argv[1]), CLOCK)])
+    with new_journal(pathlib.Path(sys.argv[2]), "off", CLOCK) as journal:
+        await Injector(drivers, journal, CLOCK).inject(await plan("poweroff node node-2", drivers))
+        print("done", flush=True)
+        await asyncio.sleep(600)
+
+asyncio.run(main())
+"""
+
+
+@needs_emulator
+async def test_a_host_that_a_killed_process_left_off_is_switched_on_by_another(emulator: Path, tmp_path: Path) -> None:
+    injector = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", INJECTS, str(emulator), str(tmp_path), stdout=asyncio.subprocess.PIPE
+    )
+    assert injector.stdout is not None
+    assert (await injector.stdout.readline()).strip() == b"done"
+    injector.kill()
+    await injector.wait()
+    assert await state(emulator, "node-2") == "Off"
+    await heal_left(tmp_path, Drivers([HostPower(None, CLOCK)]), CLOCK, lambda words: None)
+    assert not any(record.open for record in journals(tmp_path))
+    assert await state(emulator, "node-2") == "On"
+
+
+@needs_emulator
+async def test_what_each_controller_can_do_is_told_without_its_password(
+    emulator: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = {each.name: each for each in await HostPower(emulator, CLOCK).capabilities()}
+    assert found["node-1"].state is State.WORKS
+    assert found["node-3"].state is State.MISSING
+    assert "no driver for ipmi" in found["node-3"].why
+    monkeypatch.setenv("BMC_PASSWORD", "wrong words")
+    refused = {each.name: each for each in await HostPower(emulator, CLOCK).capabilities()}["node-1"]
+    assert refused.state is State.MISSING
+    assert "401" in refused.why
+    assert "wrong words" not in refused.why
+
+
+@needs_emulator
+async def test_a_host_that_no_driver_can_switch_is_refused(emulator: Path) -> None:
+    with pytest.raises(InputError, match="nothing here can switch host node-3 by ipmi"):
+        await plan("poweroff node node-3", Drivers([HostPower(emulator, CLOCK)]))
+
+
+async def test_a_controller_that_is_not_there_is_a_fault_that_was_not_done() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    async with open_controller(Power("redfish", address), CLOCK) as controller:
+        with pytest.raises(FaultError, match="the controller does not answer"):
+            await controller.system()
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (b'{"Members": []}', "has not exactly one machine"),
+        (b'{"Members": [{"@odata.id": "//192.0.2.9/x"}]}', "sends us to another machine"),
+        (b"<html>", "answers something else"),
+    ],
+)
+async def test_a_controller_that_answers_nonsense_is_not_believed(answer: bytes, words: str) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(answer), answer))
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        async with open_controller(Power("redfish", f"http://127.0.0.1:{port}"), CLOCK) as controller:
+            with pytest.raises(FaultError, match=words):
+                await controller.system()
+
+
+async def test_a_password_never_crosses_the_network_in_the_clear(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BMC_PASSWORD", PASSWORD)
+    power = Power("redfish", "http://192.0.2.1", user="admin", password_variable="BMC_PASSWORD")
+    with pytest.raises(InputError, match="in the clear"):
+        async with open_controller(power, CLOCK):
+            pass
+
+
+async def test_without_a_hosts_file_no_host_has_power() -> None:
+    driver = HostPower(None, CLOCK)
+    assert not driver.handles(parse("poweroff node a").parts[0].fault)
+    assert await driver.find(Target(Kind.NODE)) == []
