@@ -101,3 +101,30 @@ async def test_a_subnet_for_one_kind_of_ports_gives_addresses_to_no_other() -> N
         await _make(cloud, "subnet", cidr="10.2.0.0/24", **wanted)
         port = await _make(cloud, "port", network_id=network)
         assert port["fixed_ips"][0]["ip_address"].startswith("10.2.0.")
+
+
+async def test_subnets_that_are_there_become_a_pools_all_or_none() -> None:
+    async with openstack() as cloud:
+        network = (await _make(cloud, "network"))["id"]
+        for cidr in ("10.50.0.0/24", "10.50.1.0/24"):
+            await _make(cloud, "subnet", network_id=network, ip_version=4, cidr=cidr)
+        await _make(cloud, "subnet", network_id=network, ip_version=6, cidr="fd00::/64")
+        pool = (await _make(cloud, "subnetpool", prefixes=["10.60.0.0/24"], min_prefixlen=24))["id"]
+        place = f"{PLACE}/subnetpools/{pool}/onboard_network_subnets"
+        found = await cloud.good("PUT", place, {"network_id": network})
+        assert sorted(one["cidr"] for one in found) == ["10.50.0.0/24", "10.50.1.0/24"]
+        shown = (await cloud.good("GET", f"{PLACE}/subnetpools/{pool}"))["subnetpool"]
+        assert sorted(shown["prefixes"]) == ["10.50.0.0/23", "10.60.0.0/24"]
+        other = (await _make(cloud, "network"))["id"]
+        wanted = {"network_id": other, "ip_version": 4, "subnetpool_id": pool}
+        assert (await _make(cloud, "subnet", **wanted))["cidr"] == "10.60.0.0/24"
+        third = (await _make(cloud, "network"))["id"]
+        for cidr in ("10.70.0.0/24", "10.50.1.0/25"):
+            await _make(cloud, "subnet", network_id=third, ip_version=4, cidr=cidr)
+        refused = await cloud.ask("PUT", place, {"network_id": third})
+        assert (refused.status, refused.body["NeutronError"]["type"]) == (400, "IllegalSubnetPoolUpdate")
+        assert (await cloud.good("GET", f"{PLACE}/subnetpools/{pool}"))["subnetpool"]["prefixes"] == shown["prefixes"]
+        bodies: tuple[dict[str, Any], ...] = ({}, {"network_id": 7})
+        for body in bodies:
+            assert (await cloud.ask("PUT", place, body)).status == 400
+        assert (await cloud.ask("PUT", place, {"network_id": network}, token=cloud.demo)).status == 404

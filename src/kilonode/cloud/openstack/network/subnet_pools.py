@@ -13,6 +13,7 @@ from kilonode.cloud.openstack.network.collection import Changes, Collection, own
 from kilonode.cloud.openstack.network.cutting import Range, is_inside
 from kilonode.cloud.openstack.network.faults import disallowed, invalid
 from kilonode.cloud.openstack.network.model import SUBNET, by_project
+from kilonode.cloud.openstack.network.networks import NETWORKS
 from kilonode.cloud.openstack.network.pool_model import (
     SUBNET_POOL,
     SubnetPool,
@@ -131,6 +132,36 @@ async def change_prefixes(request: Request) -> Response:
     changed = touched(request.cloud, msgspec.structs.replace(pool, prefixes=_prefixes(left)[0]))
     await request.cloud.mirror.commit([Put(SUBNET_POOL, changed, pool.id, entry.revision)])
     return reply({"prefixes": changed.prefixes})
+
+
+async def onboard_network_subnets(request: Request) -> Response:
+    """`PUT /subnetpools/{id}/onboard_network_subnets`: the subnets of a network become the pool's, all or none."""
+    entry = POOLS.find_own(request, request.params["id"], "onboard_network_subnets")
+    network_id = request.json_object().get("network_id")
+    if not isinstance(network_id, str) or not network_id:
+        raise invalid("Invalid input for operation: network_id must be specified.")
+    network = NETWORKS.find_own(request, network_id, "onboard_network_subnets").value
+    pool, mirror = entry.value, request.cloud.mirror
+    table = mirror.all(SUBNET)
+    given = [
+        table[key] for key in network.subnet_ids if key in table and table[key].value.ip_version == pool.ip_version
+    ]
+    taken = [ip_network(table[key].value.cidr) for key in subnets_by_pool(mirror).keys(pool.id)]
+    for subnet in given:
+        cidr = subnet.value.cidr
+        if any(ip_network(cidr).overlaps(one) for one in taken):
+            words = f"{subnet.value.id}: {cidr} conflicts with allocated prefixes in subnet pool {pool.id}"
+            raise Fault(400, f"Illegal subnetpool update : Onboarding subnet {words}.", type="IllegalSubnetPoolUpdate")
+    ranges = [ip_network(text) for text in (*pool.prefixes, *(one.value.cidr for one in given))]
+    grown = touched(request.cloud, msgspec.structs.replace(pool, prefixes=_prefixes(ranges)[0]))
+    if grown.address_scope_id:
+        _check_scope(request, grown)
+    changes: Changes = [Put(SUBNET_POOL, grown, pool.id, entry.revision)]
+    for subnet in given:
+        moved = touched(request.cloud, msgspec.structs.replace(subnet.value, pool_id=pool.id))
+        changes.append(Put(SUBNET, moved, moved.id, subnet.revision))
+    await mirror.commit(changes)
+    return reply([{"id": subnet.value.id, "cidr": subnet.value.cidr} for subnet in given])
 
 
 def _new_pool(request: Request, wanted: WantedPool) -> tuple[SubnetPool, Changes]:
@@ -272,5 +303,6 @@ ROUTES: Final = (
     Route("PUT", "/subnetpools/{id}", update_subnet_pool, Access.MEMBER),
     Route("DELETE", "/subnetpools/{id}", delete_subnet_pool, Access.MEMBER),
     Route("PUT", "/subnetpools/{id}/add_prefixes", change_prefixes, Access.MEMBER, "add_prefixes"),
+    Route("PUT", "/subnetpools/{id}/onboard_network_subnets", onboard_network_subnets, Access.MEMBER),
     Route("PUT", "/subnetpools/{id}/remove_prefixes", change_prefixes, Access.MEMBER, "remove_prefixes"),
 )

@@ -74,6 +74,7 @@ EXTENSIONS: Final = {
     "revision-if-match": "If-Match constraints based on revision_number",
     "service-type": "Neutron Service Type Management",
     "subnet-service-types": "Subnet service types",
+    "subnet_onboard": "Subnet Onboard",
     "subnet_allocation": "Subnet Allocation",
     "subnetpool-prefix-ops": "Subnet Pool Prefix Operations",
     "trunk": "Trunk Extension",
