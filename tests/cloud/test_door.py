@@ -1,6 +1,7 @@
 """The door of an api: what the rules in a folder say becomes of requests, over a real connection and in memory."""
 
 import asyncio
+import errno
 import os
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,25 @@ async def test_a_rule_holds_from_the_first_request_on_and_until_its_file_is_gone
                 assert await caller.ask("POST", "/servers") == (200, b"ok")
         serving.cancel()
         await asyncio.gather(serving, return_exceptions=True)
+
+
+async def test_a_look_that_fails_leaves_the_rules_as_they_are_and_is_not_the_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = put(tmp_path, RequestRule("a", True, 503))
+    door, looks, listdir = Door(answer, tmp_path, "api", "", RealClock()), [], os.listdir
+
+    def no_more_files(folder: Path) -> list[str]:
+        looks.append(folder)
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with watched(door):
+        monkeypatch.setattr(os, "listdir", no_more_files)
+        await see("looked", lambda: len(looks) > 1, RealClock(), 20)
+        assert seen(tmp_path).tokens == ("a",)
+        monkeypatch.setattr(os, "listdir", listdir)
+        file.unlink()
+        await until_seen(tmp_path)
 
 
 async def test_without_a_status_the_client_sees_a_reset_and_others_go_on(tmp_path: Path) -> None:

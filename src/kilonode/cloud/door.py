@@ -47,6 +47,7 @@ class Door:
         self._region = region
         self._clock = clock
         self._names: list[str] = []
+        self._blind = False
         self._rules: RequestRules | None = None
         self._look()
 
@@ -69,13 +70,18 @@ class Door:
 
     def _look(self) -> None:
         try:
-            names = sorted(name for name in os.listdir(self._folder) if name.endswith(RULE_SUFFIX))  # noqa: PTH208
-        except FileNotFoundError:
-            names = []
-        if names == self._names:
+            names = self._there()
+            if names == self._names:
+                self._blind = False
+                return
+            read = [rule for name in names if (rule := self._read(name)) is not None]
+        except OSError as error:  # too many open files, say: the next look may see more
+            if not self._blind:
+                _log.warning("the rules for requests cannot be looked at, and stay as they are: %s", error)
+            self._blind = True
             return
+        self._blind = False
         self._names = names
-        read = [rule for name in names if (rule := self._read(name)) is not None]
         rules = [rule for rule in read if rule.region in ("", self._region)]
         self._rules = RequestRules(rules) if rules else None
         try:
@@ -85,12 +91,18 @@ class Door:
         except OSError as error:  # whoever waits for the word will say that it did not come
             _log.warning("the rules for requests are followed, but that cannot be written down: %s", error)
 
+    def _there(self) -> list[str]:
+        try:
+            return sorted(name for name in os.listdir(self._folder) if name.endswith(RULE_SUFFIX))  # noqa: PTH208
+        except FileNotFoundError:
+            return []
+
     def _read(self, name: str) -> RequestRule | None:
         try:
             return decode_json((self._folder / name).read_bytes(), RequestRule)
         except FileNotFoundError:
             return None
-        except (OSError, msgspec.DecodeError) as error:
+        except msgspec.DecodeError as error:
             _log.warning("a rule for requests cannot be read: %s: %s", name, error)
             return None
 
