@@ -19,11 +19,14 @@ from kilonode.cli.output import give_json, say
 from kilonode.cli.target import settings_of
 from kilonode.cloud.folder import CloudRecord
 from kilonode.cloud.layout import process_names, role_of, roles_of
+from kilonode.cloud.resources import node_name
 from kilonode.faults import process_faults
 from kilonode.faults.driver import Capability, Effect, Found, Keep, Step
+from kilonode.faults.hosts import read_hosts
 from kilonode.faults.members import NAME, Member, Members
 from kilonode.faults.model import Action, Fault, Sentence, Target
 from kilonode.faults.planning import PlannedFault, PlannedPart, plan_fault
+from kilonode.faults.powered_nodes import Button, PoweredNode, PoweredNodes
 from kilonode.faults.printing import print_fault
 from kilonode.faults.registry import Drivers
 from kilonode.run.disruption_plans import Occurrence, describe, plan_disruptions
@@ -45,14 +48,17 @@ async def foresee(experiment: Experiment, *, resolve: bool = False) -> tuple[Occ
         return ()
     seed = experiment.seed or 0
     existing = cloud.openstack or (cloud.stack.name if cloud.stack is not None else "")
+    hosts = Path(experiment.hosts) if experiment.hosts else None
     if resolve and existing:
-        return await plan_disruptions(experiment, seed, drivers_for(existing, RealClock()))
-    drivers = list(drivers_for(existing, RealClock()))
+        return await plan_disruptions(experiment, seed, drivers_for(existing, RealClock(), hosts))
+    if hosts is not None:
+        read_hosts(hosts)
+    drivers = list(drivers_for(existing, RealClock(), hosts))
     upgradable: Upgradable | None = None
     if cloud.emulated is not None:
         upgradable = _UpgradesToCome(cloud.emulated)
-        ahead = ServicesToCome(cloud.emulated)
-        drivers = [ahead, *(driver for driver in drivers if driver.name != ahead.name)]
+        ahead = [ServicesToCome(cloud.emulated), NodesToCome(cloud.emulated)]
+        drivers = [*ahead, *(driver for driver in drivers if driver.name not in {each.name for each in ahead})]
     return await plan_disruptions(experiment, seed, Drivers(drivers), _plan, upgradable)
 
 
@@ -92,11 +98,18 @@ async def _plan(sentence: Sentence, drivers: Drivers, randomness: Randomness) ->
 
 async def _plan_one(fault: Fault, drivers: Drivers, randomness: Randomness) -> PlannedFault:
     driver = await drivers.for_fault(fault)
-    if isinstance(driver, ServicesToCome):
+    if isinstance(driver, ServicesToCome | NodesToCome):
         return await plan_fault(fault, drivers, randomness)
     words = f"{print_fault(fault)}: found by the driver {driver.name!r} when the cloud is there"
     step = Step(driver.name, fault.action, "", words)
     return PlannedFault(print_fault(fault), driver.name, fault, (), (), (step,), 0)
+
+
+class NodesToCome(PoweredNodes):
+    """The driver for the nodes of a cloud that is not there yet."""
+
+    def __init__(self, cloud: EmulatedCloud) -> None:
+        super().__init__(_ToCome(cloud), RealClock(), lambda name: _ToCome(cloud))
 
 
 class ServicesToCome:
@@ -145,7 +158,7 @@ class _ToCome:
     cloud = "to come"
 
     def __init__(self, cloud: EmulatedCloud) -> None:
-        settings = settings_of(cloud, 0)
+        self._settings = settings = settings_of(cloud, 0)
         record = CloudRecord(0, settings, "sqlite", cloud.roles == "together", "", 0)
         self._members = [
             Member(name, tuple(dict.fromkeys(map(role_of, roles_of(name, settings.roles)))), None)
@@ -156,6 +169,14 @@ class _ToCome:
         return self._members
 
     async def restart(self, name: str) -> None:
+        raise LabError("this cloud is not there yet", where=name)
+
+    async def nodes(self) -> Sequence[PoweredNode]:
+        names = map(node_name, range(self._settings.nodes))
+        regions = [f"{site.region}." for site in self._settings.sites] or [""]
+        return [PoweredNode(f"{region}{name}", on=True) for name in names for region in regions]
+
+    async def press(self, name: str, button: Button) -> None:
         raise LabError("this cloud is not there yet", where=name)
 
 

@@ -3,7 +3,8 @@
 import contextlib
 import os
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import msgspec
 
@@ -100,7 +101,7 @@ async def target_of(
             yield target
     elif cloud.emulated is not None:
         async with _emulated(cloud.emulated, run_id, seed, interruption) as target:
-            yield target
+            yield _breakable(target, experiment)
     elif clock.simulated:
         raise InputError(
             "a real cloud cannot be simulated",
@@ -110,11 +111,18 @@ async def target_of(
         )
     elif cloud.stack is not None:
         async with _stack(cloud.stack, run_id, clock, interruption, note, keeper) as target:
-            yield target
+            yield _breakable(target, experiment)
     else:
         access = real_access(cloud.openstack)
-        name = cloud.openstack or access.cloud
-        yield Target(access, name=name, drivers=drivers_for(name, clock))
+        yield _breakable(Target(access, name=cloud.openstack or access.cloud), experiment)
+
+
+def _breakable(target: Target, experiment: Experiment) -> Target:
+    """The same cloud with what can break it, where the experiment wants that."""
+    if not experiment.disruptions:
+        return target
+    hosts = Path(experiment.hosts) if experiment.hosts else None
+    return replace(target, drivers=drivers_for(target.name, RealClock(), hosts))
 
 
 def cloud_name(experiment: Experiment, run_id: str, keeper: StackKeeper | None, *, simulated: bool) -> str:
@@ -182,7 +190,6 @@ async def _emulated(cloud: EmulatedCloud, run_id: str, seed: int, interruption: 
             emulated=True,
             nodes=cloud.nodes,
             services=CloudServices(folder),
-            drivers=drivers_for(name, RealClock()),
             upgradable=CloudUpgrades(folder),
         )
     finally:
@@ -204,7 +211,6 @@ async def _stack(
                 nodes=site.settings.nodes,
                 services=StackServices(site),
                 meters=meters,
-                drivers=drivers_for(site.folder.name, clock),
                 software=service_facts(site),
                 settings=stack_facts(site),
             )

@@ -335,6 +335,9 @@ class Experiment(_Record, frozen=True, kw_only=True):
     """What must hold for the verdict to be valid."""
     disruptions: tuple[Disruption, ...] = ()
     """What is broken on purpose during the load, and healed at its end at the latest."""
+    hosts: str = ""
+    """A hosts file: machines that disruptions reach by ssh, and what runs on them. The path is relative to the
+    experiment file. Empty: the one that KILONODE_HOSTS names, if any."""
     costs: Literal["unmeasured"] | Costs = Costs()
     """How it is measured what the cloud's services use; `unmeasured`: not at all."""
     consistency: bool | Consistency = False

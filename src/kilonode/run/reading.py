@@ -131,7 +131,8 @@ def with_absolute_paths(experiment: Experiment, folder: Path) -> Experiment:
         stages = str((folder / cloud.stack.stages).resolve())
         cloud = msgspec.structs.replace(cloud, stack=msgspec.structs.replace(cloud.stack, stages=stages))
     disruptions = tuple(_with_absolute_stages(one, folder) for one in experiment.disruptions)
-    return msgspec.structs.replace(experiment, scenarios=scenarios, cloud=cloud, disruptions=disruptions)
+    hosts = str((folder / experiment.hosts).resolve()) if experiment.hosts else ""
+    return msgspec.structs.replace(experiment, scenarios=scenarios, cloud=cloud, disruptions=disruptions, hosts=hosts)
 
 
 def _with_absolute_stages(disruption: Disruption, folder: Path) -> Disruption:
