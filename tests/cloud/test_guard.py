@@ -180,6 +180,25 @@ async def test_who_connects_and_says_nothing_is_ended() -> None:
         assert await silent.ended()
 
 
+async def test_a_connection_that_cannot_be_looked_at_is_ended_and_the_others_are_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with serving() as served:
+        odd = await served.connect()
+        await served.until(1)
+        (connection,) = served.guard._open
+        silent = await served.connect()
+        await served.until(2)
+
+        def look(now_s: float) -> None:
+            raise RuntimeError(f"at {now_s}")
+
+        monkeypatch.setattr(connection, "look", look)
+        served.pass_time(61)
+        assert (await silent.answer())[0] == 408
+        assert await odd.ended()
+
+
 async def test_who_drips_a_body_is_ended_and_its_handler_is_told() -> None:
     async with serving() as served:
         slow = await served.connect()

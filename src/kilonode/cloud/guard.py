@@ -7,6 +7,7 @@ not yet known to be for any service: it is answered in the words of the token ch
 
 import asyncio
 import contextlib
+import logging
 import resource
 import socket
 import struct
@@ -25,6 +26,7 @@ LOOK_EVERY_S: Final = 1.0
 SPARE_FILES: Final = 128
 """Open files that are not for clients: the store, logs, image data."""
 RETRY_AFTER_S: Final = 1
+_log = logging.getLogger(__name__)
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
 """What is not yet sent is thrown away, and the client is told that the connection is no more."""
 
@@ -77,7 +79,11 @@ class Guard:
     def sweep(self, now_s: float) -> None:
         """End the connections that are too slow. `now_s` is the event loop's time."""
         for connection in list(self._open):
-            connection.look(now_s)
+            try:
+                connection.look(now_s)
+            except Exception:  # one odd connection must not be the end of looking
+                _log.exception("a connection cannot be looked at, and is ended")
+                connection.transport.abort()
 
     async def watch(self) -> None:
         """Sweep once a second until cancelled."""
