@@ -1,8 +1,10 @@
 """`kilonode fault` as a user meets it: against an emulated cloud of real processes, and without any."""
 
 import contextlib
+import http.client
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -53,13 +55,13 @@ def identity(state: Path, name: str) -> ProcessIdentity:
 
 
 @contextlib.contextmanager
-def begun(state: Path, sentence: str) -> Iterator[subprocess.Popen[str]]:
+def begun(state: Path, sentence: str, seen: str = " is stopped") -> Iterator[subprocess.Popen[str]]:
     """The command while its fault is in effect."""
     command = subprocess.Popen([*COMMAND, "fault", sentence], env=environment(state), stderr=subprocess.PIPE, text=True)
     try:
         assert command.stderr is not None
         for line in command.stderr:
-            if " is stopped" in line:
+            if seen in line:
                 break
         yield command
     finally:
@@ -128,6 +130,40 @@ def test_what_a_killed_command_left_is_listed_and_healed(cloud: Path) -> None:
     assert "nothing is left to heal" in run(cloud, "fault", "heal").stderr
 
 
+def status(state: Path, path: str) -> int:
+    """Of the answer to a POST."""
+    record = StateFolder(state, "kilonode").read_record()
+    assert record is not None
+    connection = http.client.HTTPConnection("127.0.0.1", record.port, timeout=20)
+    try:
+        connection.request("POST", path, body=b"{}")
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def test_requests_to_a_service_are_refused_at_its_door_until_they_are_healed(cloud: Path) -> None:
+    sentence = "abort POST requests to nova under /servers with status 503"
+    with begun(cloud, sentence, "go by the rule") as command:
+        assert status(cloud, "/compute/v2.1/servers") == 503
+        assert status(cloud, "/compute/v2.1/flavors") == 401
+        assert run(cloud, "fault", "kill api").returncode == 0
+        assert run(cloud, "cloud", "restart", "scheduler").returncode == 0
+        command.kill()
+        command.wait(60)
+        healed = run(cloud, "fault", "heal")
+        assert (healed.returncode, "requests to compute pass" in healed.stderr) == (0, True), healed.stderr
+    assert status(cloud, "/compute/v2.1/servers") == 401
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("nft") is None, reason="needs root and nft")
+def test_the_api_is_cut_off_and_answers_again(cloud: Path) -> None:
+    with begun(cloud, "unplug api for 10 minutes", "none answered") as command:
+        command.send_signal(signal.SIGINT)
+        assert command.wait(60) == 4
+    assert status(cloud, "/compute/v2.1/servers") == 401
+
+
 @pytest.mark.parametrize(
     ("sentence", "words"),
     [
@@ -135,7 +171,8 @@ def test_what_a_killed_command_left_is_listed_and_healed(cloud: Path) -> None:
         ("kill 7 of 9 api", "not as many as the sentence says"),
         ("freez api", "nearest right sentence: freeze api"),
         ("kill api for 10s", "freeze it for 10s instead"),
-        ("partition api from the rest", "nothing here can partition a service"),
+        ("skew clock by -5s on node localhost", "everybody's"),
+        ("abort requests to nowa with status 503", "did you mean 'nova'"),
     ],
 )
 def test_what_cannot_be_done_is_refused_with_a_way_out(cloud: Path, sentence: str, words: str) -> None:
@@ -161,6 +198,7 @@ def test_sentences_complete_in_the_shell(cloud: Path) -> None:
     assert "freeze" in offered("kilonode fault fr")
     assert "heal" in offered("kilonode fault he")
     assert offered("kilonode fault freeze sch") == ["scheduler"]
+    assert offered("kilonode fault delay requests to key") == ["keystone"]
     assert "for" in offered("kilonode fault freeze scheduler ")
 
 

@@ -24,6 +24,8 @@ _PROJECTS: Final = {
     "volume": "cinder",
 }
 """Services by the names of the projects that others run them as."""
+ENDPOINT_NAMES: Final = (*_PROJECTS.values(), "placement", *_PROJECTS)
+"""What requests go to, for whoever completes a sentence."""
 
 
 class EmulatedEndpoints:

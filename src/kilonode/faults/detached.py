@@ -71,7 +71,7 @@ async def end(token: str, clock: Clock) -> int:
     raise FaultError("a helper process does not end", where=token)
 
 
-async def wait_for_word(token: str, word: str, clock: Clock, timeout_s: float = 15.0) -> str:
+async def wait_for_word(token: str, word: str, clock: Clock, timeout_s: float = 30.0) -> str:
     """The line of a helper's words that begins so, without it. Raises FaultError with what it said instead."""
     words = words_of(token)
     deadline_ns = clock.now_ns() + int(timeout_s * 1e9)
