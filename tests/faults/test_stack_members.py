@@ -203,3 +203,19 @@ async def test_what_one_process_killed_before_it_was_killed_itself_is_started_by
         await heal_left(tmp_path / "faults", others, CLOCK, lambda words: None)
         assert is_alive(stacks.table()["keystone"])
         assert not any(record.open for record in journals(tmp_path / "faults"))
+
+
+async def test_what_nobody_finds_is_told_by_a_driver_that_could_look(tmp_path: Path) -> None:
+    class NoStacks(StandIn):
+        async def members(self, stack: str) -> Sequence[StackMember]:
+            raise InputError("there is no stack")
+
+    class Another(StackMembers):
+        name = "another"
+
+    none, some = StackMembers(NoStacks(tmp_path), "a", CLOCK), Another(StandIn(tmp_path), "stack", CLOCK)
+    with pytest.raises(InputError, match="there is no service 'keystoen'") as raised:
+        await plan("kill keystoen", Drivers([none, some]))
+    assert "keystone" in str(raised.value)
+    with pytest.raises(InputError, match="there is no stack"):
+        await plan("kill keystone", Drivers([none]))

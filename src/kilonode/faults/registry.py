@@ -22,7 +22,7 @@ class Drivers:
         return iter(self._drivers)
 
     async def for_fault(self, fault: Fault) -> Driver:
-        """Of those that handle it, the first that finds something; when none does, the first, which says why.
+        """Of those that handle it, the first that finds something; else the first that can look, or says why it cannot.
 
         Raises InputError when none handles it, or the only ones that do cannot look.
         """
@@ -33,11 +33,13 @@ class Drivers:
                 where=print_fault(fault),
                 hint="see what can be done here with: kilonode doctor --faults",
             )
+        looked = []
         for driver in able if len(able) > 1 else ():
             with contextlib.suppress(InputError):
                 if await driver.find(fault.target):
                     return driver
-        return able[0]
+                looked.append(driver)
+        return (looked or able)[0]
 
     async def nodes_with(self, service: str) -> frozenset[str]:
         """The nodes that have a service, as all drivers of services know them."""
