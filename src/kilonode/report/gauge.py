@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from kilonode.check.criteria import Comparison, parse_criterion
+from kilonode.check.criteria import Comparison, Unit, parse_criterion
 from kilonode.check.results import CriterionResult, Latency
 from kilonode.report.markup import Markup, element
 from kilonode.report.words import percentile_at, seconds_words, value_words
@@ -16,7 +16,7 @@ BOX_PERCENTS: Final = (5.0, 25.0, 50.0, 75.0, 95.0)
 
 def gauge(result: CriterionResult) -> Markup | None:
     """A bar up to the measured value, a whisker for its interval, a line at the bound; shaded: where it holds."""
-    if result.measured is None:
+    if result.measured is None or result.unit is Unit.HELD:
         return None
     interval = result.interval
     ends = [result.measured, result.bound]

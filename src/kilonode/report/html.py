@@ -18,6 +18,7 @@ from kilonode.report.sections import (
     verdict_section,
 )
 from kilonode.report.services_section import services_section
+from kilonode.report.upgrades_section import upgrades_section
 from kilonode.report.words import SYMBOLS
 from kilonode.report.workload_section import workload_section
 
@@ -25,7 +26,7 @@ from kilonode.report.workload_section import workload_section
 def report_html(results: Results, metadata: RunMetadata) -> str:
     """The page."""
     sections: list[Markup | None] = [verdict_section(results, metadata), overview_section(results)]
-    sections.extend([disruptions_section(results), recovery_section(results)])
+    sections.extend([disruptions_section(results), upgrades_section(results), recovery_section(results)])
     charts: list[Chart] = []
     for place, workload in enumerate(results.workloads):
         body, drawn = workload_section(workload, place)

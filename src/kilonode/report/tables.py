@@ -16,9 +16,11 @@ from kilonode.check.results import (
     Verdict,
     WorkloadResults,
 )
+from kilonode.history.upgrades import is_upgrade
 from kilonode.report.charts import clock_words, part_names
 from kilonode.report.gauge import box, gauge
 from kilonode.report.markup import Child, Markup, element, join
+from kilonode.report.upgrade_words import end_words
 from kilonode.report.words import (
     SYMBOLS,
     count_words,
@@ -96,7 +98,7 @@ def criteria_table(criteria: Sequence[CriterionResult]) -> Markup:
                 element("th", element("code", one.criterion), scope="row"),
                 number(value_words(one.measured, one.unit, at_least=one.at_least), one.measured),
                 element("td", gauge(one), class_="gauge"),
-                number(count_words(one.samples), one.samples),
+                number(count_words(one.samples) if one.unit is not Unit.HELD else "", one.samples),
                 element("td", _criterion_words(one), class_="words"),
             ),
         )
@@ -269,6 +271,8 @@ def disruption_outcome_words(one: DisruptionResults) -> str:
     """How a disruption went."""
     if not one.happened:
         return "did not happen"
+    if is_upgrade(one.target):
+        return end_words(one.outcome)
     at_once = "took effect; nothing to heal" if one.finish_s == one.start_s else "healed"
     words = {"ok": at_once, "cancelled": "healed early, with the load", "wrong_state": "NOT healed"}
     return words.get(one.outcome, outcome_words(one.outcome))

@@ -16,6 +16,7 @@ from kilonode.report.metadata import RunMetadata
 from kilonode.report.terminal_consistency import print_consistency
 from kilonode.report.terminal_costs import print_costs
 from kilonode.report.terminal_recovery import print_recovery
+from kilonode.report.terminal_upgrades import print_upgrades
 from kilonode.report.words import (
     SYMBOLS,
     count_words,
@@ -71,6 +72,9 @@ def print_summary(console: Console, results: Results, metadata: RunMetadata) -> 
     if results.consistency is not None:
         console.print()
         print_consistency(console, results.consistency)
+    if results.upgrades is not None:
+        console.print()
+        print_upgrades(console, results.upgrades)
     if results.recovery is not None:
         console.print()
         print_recovery(console, results.recovery)

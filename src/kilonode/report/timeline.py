@@ -7,8 +7,10 @@ from typing import Final
 
 from kilonode.base.units import format_seconds
 from kilonode.check.results import DisruptionResults, Results, StageResults
+from kilonode.history.upgrades import is_upgrade
 from kilonode.report.charts import clock_words
 from kilonode.report.markup import Markup, element, join
+from kilonode.report.upgrade_words import end_words
 from kilonode.report.words import count_words
 
 TICKS: Final = 8
@@ -79,6 +81,8 @@ def _disruption_rows(results: Results) -> list[Row]:
 
 
 def _words_of(one: DisruptionResults) -> str:
+    if is_upgrade(one.target):
+        return f"{one.target}, {end_words(one.outcome)}"
     end = {"ok": "", "cancelled": ", healed early", "wrong_state": ", NOT healed"}.get(one.outcome, f", {one.outcome}")
     return f"{one.target or one.name}{end}"
 
