@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import uvloop
 
 from benchmarks import _clouds
@@ -41,6 +42,8 @@ class Figures(msgspec.Struct, frozen=True):
     cpu_s: dict[str, float]
     """Of each of the cloud's processes."""
     generator_cpu_s: float
+    answer_ms: tuple[float, float]
+    """The median and the 99th percentile of what a POST took."""
 
     @property
     def cloud_cpu_s(self) -> float:
@@ -54,10 +57,13 @@ async def measure(folder: Path, arguments: argparse.Namespace, settings: dict[st
         wanted = await _clouds.wanted_server(connected, plugged=arguments.networks == "port")
         numbers = iter(range(arguments.servers))
         compute = connected.compute
+        answers_ms: list[float] = []
 
         async def boot() -> None:
             for number in numbers:
+                asked_s = time.perf_counter()
                 await compute.request("POST", "/servers", json={"server": {"name": f"s-{number}", **wanted}})
+                answers_ms.append((time.perf_counter() - asked_s) * 1e3)
 
         processes = _clouds.processes(folder, supervisor=False)
         before_s = {name: _clouds.cpu_s(process) for name, process in processes.items()}
@@ -75,6 +81,7 @@ async def measure(folder: Path, arguments: argparse.Namespace, settings: dict[st
             arguments.servers / active_s,
             {name: _clouds.cpu_s(process) - before_s[name] for name, process in processes.items()},
             time.process_time() - generator_s,
+            (float(np.percentile(answers_ms, 50)), float(np.percentile(answers_ms, 99))),
         )
         booted = await compute.list_all("/servers", "servers", query=[("status", "ACTIVE")])
         if len(booted) != arguments.servers:
@@ -88,13 +95,15 @@ async def run(arguments: argparse.Namespace, layouts: list[str]) -> dict[str, li
     for repeat in range(arguments.repeats):
         for layout in layouts:
             settings = LAYOUTS.get(layout) or {"roles": read_role_counts(layout)}
+            settings = {**settings, "synchronous": arguments.synchronous}
             with _clouds.state_folder() as folder:
                 figures = await measure(folder, arguments, settings)
             found[layout].append(figures)
             each = ", ".join(f"{name} {value:.2f}" for name, value in figures.cpu_s.items())
             print(
                 f"  {repeat + 1}, {layout:>8}: {figures.active_per_s:6,.0f} boots/s "
-                f"({figures.accepted_per_s:,.0f}/s accepted); CPU s: cloud {figures.cloud_cpu_s:.2f} ({each}), "
+                f"({figures.accepted_per_s:,.0f}/s accepted); answers p50 {figures.answer_ms[0]:.0f} ms, "
+                f"p99 {figures.answer_ms[1]:.0f} ms; CPU s: cloud {figures.cloud_cpu_s:.2f} ({each}), "
                 f"generator {figures.generator_cpu_s:.2f}",
                 flush=True,
             )
@@ -114,6 +123,9 @@ def main() -> int:
         help="processes: all roles in one, one for each role, or as many as ROLES says, such as api=2,scheduler=2; "
         "may be given several times, and is by default one, each and api=2",
     )
+    parser.add_argument(
+        "--synchronous", choices=("normal", "full"), default="normal", help="full: the disk has what was answered"
+    )
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="a smoke test: fewer servers and repeats")
     arguments = parser.parse_args()
@@ -128,9 +140,11 @@ def main() -> int:
         rates = sorted(figures.active_per_s for figures in found)
         median = statistics.median(rates)
         cpu_ms = statistics.median(figures.cloud_cpu_s for figures in found) / arguments.servers * 1e3
+        answers = [statistics.median(figures.answer_ms[place] for figures in found) for place in (0, 1)]
         print(
             f"{layout:>8}: median {median:,.0f} boots/s (from {rates[0]:,.0f} to {rates[-1]:,.0f}), "
-            f"{cpu_ms:.2f} ms of CPU for each boot; {median / PUBLISHED_PER_S:.1f} × CIAO's published "
+            f"{cpu_ms:.2f} ms of CPU for each boot, answers p50 {answers[0]:.0f} ms, p99 {answers[1]:.0f} ms; "
+            f"{median / PUBLISHED_PER_S:.1f} × CIAO's published "
             f"{PUBLISHED_PER_S:g}/s; required {REQUIRED_PER_S:,g}/s, aimed {AIMED_PER_S:,g}/s"
         )
     return 0
