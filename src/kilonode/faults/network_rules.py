@@ -69,7 +69,10 @@ def separations(places: dict[str, Place], cuts: Cuts) -> dict[str, str]:
 
 
 def leaving(place: Place, to: Sequence[Place]) -> tuple[tuple[str, ...], ...]:
-    """What it sends, to some or to all, as arguments of iptables: each a rule of its own. IPv4."""
+    """What it sends, to some or to all, as arguments of iptables: each a rule of its own. IPv4.
+
+    Raises InputError where there is none.
+    """
     ports = ("-p", "tcp", "-m", "multiport", "--sports", ",".join(map(str, place.ports))) if place.ports else ()
     interface = () if place.ports else ("-o", place.interface) if place.interface else ("!", "-o", "lo")
     sources = _options("-s", place.addresses if place.ports else ())
@@ -78,8 +81,12 @@ def leaving(place: Place, to: Sequence[Place]) -> tuple[tuple[str, ...], ...]:
 
 
 def _options(option: str, addresses: Sequence[str]) -> list[tuple[str, ...]]:
+    if not addresses:
+        return [()]
     found: list[tuple[str, ...]] = [(option, address) for address in addresses if ":" not in address]
-    return found or [()]
+    if not found:
+        raise InputError("only what goes by IPv4 can be degraded", got=", ".join(addresses))
+    return found
 
 
 def _ports(place: Place, address: str, port: str) -> tuple[str, ...]:
