@@ -11,10 +11,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from kilonode.base.errors import FaultError
-from kilonode.faults import netfilter
+from kilonode.faults import detached, netfilter
 
 _TABLE: Final = "mangle"
-_PROBE: Final = "kilonode-probe"
 
 
 def queue_of(token: str) -> int:
@@ -74,14 +73,14 @@ def missing() -> str:
 async def refused() -> str:
     """Why the kernel refuses such rules; empty where it takes them. It tries, in a chain that leads nowhere."""
     queue = ("-j", "NFQUEUE", "--queue-num", "0", "--queue-bypass")
-    why = ""
+    why, chain = "", detached.new_token()
     try:
-        await _run(("-N", _PROBE), "")
-        await _run(("-A", _PROBE, *queue), "")
+        await _run(("-N", chain), "")
+        await _run(("-A", chain, *queue), "")
     except FaultError as error:
         why = f"the kernel refuses: {error.problem.got}"
     with contextlib.suppress(FaultError):
-        await remove(_PROBE, "")
+        await remove(chain, "")
     return why
 
 
