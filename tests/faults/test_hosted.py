@@ -248,6 +248,20 @@ async def test_what_cannot_be_done_to_hosts_is_refused_before_anything_is_touche
     assert len(states(hosts[0], "sleep 504")) == 2
 
 
+@needs_hosts
+async def test_a_host_that_is_down_hides_nothing_of_the_others(hosts: list[SshHost], tmp_path: Path) -> None:
+    text = file_of(hosts).read_text().replace("host-", f"{hosts[0].folder.parent}/host-")
+    down = "hosts:\n  node-0: {address: 127.0.0.1, login: {port: 1, known_hosts: known}}\n"
+    (tmp_path / "known").write_text("")
+    (tmp_path / "hosts.yaml").write_text(text.replace("hosts:\n", down, 1))
+    driver = HostFaults(tmp_path / "hosts.yaml", CLOCK)
+    assert {each.node for each in await driver.find(Target(Kind.SERVICE))} == {"node-1", "node-2"}
+    (found,) = await driver.find(parse("kill naps on node node-1").parts[0].fault.target)
+    assert found.node == "node-1"
+    with pytest.raises(InputError, match="host node-0 cannot be reached"):
+        await driver.find(Target(Kind.SERVICE, ("demo",)))
+
+
 async def test_an_unreachable_host_is_said_before_a_run(tmp_path: Path) -> None:
     (tmp_path / "known").write_text("")
     (tmp_path / "hosts.yaml").write_text(

@@ -6,7 +6,7 @@ login (never a secret), so it can be healed when the hosts file is gone.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -126,18 +126,11 @@ class HostFaults:
         if target.kind is Kind.PROCESS:
             per_host = [self._processes(name, target.names) for name in only] if target.names else []
         else:
-            services = {
-                name: service
-                for name, service in self.hosts.services.items()
-                if not target.names or name in target.names
-            }
-            per_host = [
-                self._service(host, name, service)
-                for name, service in services.items()
-                for host in only
-                if not service.hosts or {host, self.hosts.hosts[host].address} & set(service.hosts)
-            ]
-        return [each for found in await asyncio.gather(*per_host) for each in found]
+            wanted = {host: self._services_on(host, target.names) for host in only}
+            per_host = [self._services(host, services) for host, services in wanted.items() if services]
+        found = await asyncio.gather(*per_host, return_exceptions=not target.names)
+        # A list of all there is has what can be seen: a host that is down has nothing.
+        return [each for of_host in found if not isinstance(of_host, BaseException) for each in of_host]
 
     def plan(
         self, fault: Fault, found: Sequence[Found], peers: Sequence[Found], randomness: Randomness
@@ -240,18 +233,33 @@ class HostFaults:
         found = await self._look(host, lambda helper: helper.ask("find", _Processes, names=list(names)))
         return [_found(Kind.PROCESS, each.name, host, each, found.boot) for each in found.processes]
 
-    async def _service(self, host: str, name: str, service: HostedService) -> list[Found]:
+    def _services_on(self, host: str, names: Sequence[str]) -> dict[str, HostedService]:
+        called = {host, self.hosts.hosts[host].address}
+        return {
+            name: service
+            for name, service in self.hosts.services.items()
+            if (not names or name in names) and (not service.hosts or called & set(service.hosts))
+        }
+
+    async def _services(self, host: str, services: Mapping[str, HostedService]) -> list[Found]:
+        async def do(helper: ssh.Helper) -> list[Found]:
+            found = []
+            for name, service in services.items():
+                found += await self._service(helper, host, name, service)
+            return found
+
+        return await self._look(host, do)
+
+    async def _service(self, helper: ssh.Helper, host: str, name: str, service: HostedService) -> list[Found]:
         if service.unit is not None:
-            asked = service.unit
-            unit = await self._look(host, lambda helper: helper.ask("unit", _Unit, unit=asked))
+            unit = await helper.ask("unit", _Unit, unit=service.unit)
             if not unit.loaded:
                 return []
             identity = ProcessIdentity(*unit.member, unit.boot) if unit.member else None
             return [Found(Kind.SERVICE, name, node=host, identity=identity, words=f"{service.unit} is {unit.active}")]
         if service.process is None:
             raise InputError(f"service {name} has neither a unit nor a process", where=str(self._file))
-        pattern = service.process
-        found = await self._look(host, lambda helper: helper.ask("find", _Processes, patterns=[pattern]))
+        found = await helper.ask("find", _Processes, patterns=[service.process])
         if not found.processes and service.hosts:
             return [Found(Kind.SERVICE, name, node=host, words="does not run")]
         return [_found(Kind.SERVICE, name, host, each, found.boot) for each in found.processes]
