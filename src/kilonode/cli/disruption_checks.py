@@ -21,7 +21,7 @@ from kilonode.cloud.folder import CloudRecord
 from kilonode.cloud.layout import process_names, role_of, roles_of
 from kilonode.cloud.resources import node_name
 from kilonode.faults import process_faults
-from kilonode.faults.driver import Capability, Effect, Found, Keep, Step
+from kilonode.faults.driver import Capability, Driver, Effect, Found, Keep, Step
 from kilonode.faults.hosts import read_hosts
 from kilonode.faults.members import NAME, Member, Members
 from kilonode.faults.model import Action, Fault, Sentence, Target
@@ -57,7 +57,7 @@ async def foresee(experiment: Experiment, *, resolve: bool = False) -> tuple[Occ
     upgradable: Upgradable | None = None
     if cloud.emulated is not None:
         upgradable = _UpgradesToCome(cloud.emulated)
-        ahead = [ServicesToCome(cloud.emulated), NodesToCome(cloud.emulated)]
+        ahead: list[Driver] = [ServicesToCome(cloud.emulated), NodesToCome(cloud.emulated)]
         drivers = [*ahead, *(driver for driver in drivers if driver.name not in {each.name for each in ahead})]
     return await plan_disruptions(experiment, seed, Drivers(drivers), _plan, upgradable)
 
