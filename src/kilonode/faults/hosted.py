@@ -126,11 +126,16 @@ class HostFaults:
         if target.kind is Kind.PROCESS:
             per_host = [self._processes(name, target.names) for name in only] if target.names else []
         else:
-            wanted = {host: self._services_on(host, target.names) for host in only}
-            per_host = [self._services(host, services) for host, services in wanted.items() if services]
-        found = await asyncio.gather(*per_host, return_exceptions=not target.names)
-        # A list of all there is has what can be seen: a host that is down has nothing.
-        return [each for of_host in found if not isinstance(of_host, BaseException) for each in of_host]
+            on_hosts = {host: self._services_on(host, target.names) for host in only}
+            per_host = [self._services(host, services) for host, services in on_hosts.items() if services]
+        found: list[Found] = []
+        for of_host in await asyncio.gather(*per_host, return_exceptions=True):
+            if not isinstance(of_host, BaseException):
+                found += of_host
+            elif target.names or not isinstance(of_host, InputError):
+                raise of_host
+            # A list of all there is has what can be seen: a host that is down has nothing.
+        return found
 
     def plan(
         self, fault: Fault, found: Sequence[Found], peers: Sequence[Found], randomness: Randomness
