@@ -5,7 +5,6 @@ is (uvloop, httptools, no access log). Prints its port, then serves until it is 
 """
 
 import socket
-import sys
 from functools import lru_cache
 from typing import Any
 
@@ -37,4 +36,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
