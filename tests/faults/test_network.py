@@ -290,6 +290,17 @@ async def test_whatever_a_killed_injector_left_is_healed(net: Net, tmp_path: Pat
     assert await net.seen() == EVERYBODY
 
 
+async def test_a_namespace_that_is_just_being_made_or_removed_is_passed_over(
+    net: Net, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = netfilter.namespaces()
+    monkeypatch.setattr(netfilter, "namespaces", lambda: (*here, "kn-gone"))
+    a = net.nodes[0]
+    assert len(await planned(f"disconnect eth0 network on node {a}", NetworkFaults(OneService(), CLOCK))) == 1
+    with pytest.raises(InputError, match="there is no node"):
+        await planned("isolate node kn-gone", NetworkFaults(OneService(), CLOCK))
+
+
 async def _datagram_arrives(net: Net, one: str, other: str) -> bool:
     (sending,) = link_probe.made_in(one, socket.SOCK_DGRAM)
     (receiving,) = link_probe.made_in(other, socket.SOCK_DGRAM)

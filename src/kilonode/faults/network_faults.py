@@ -107,7 +107,7 @@ class NetworkFaults:
         place = self._place(found)
         friends = [self._place(each) for each in together if each != found]
         chains = network_rules.isolation(place, friends, one_way=one_way)
-        probes = ()
+        probes: tuple[Probe, ...] = ()
         if place.ports:
             address = next((each for each in place.addresses if ":" not in each), "127.0.0.1")
             probes = tuple(Probe("", address, port) for port in place.ports[:_MOST_PROBES])

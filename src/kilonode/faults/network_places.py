@@ -10,7 +10,7 @@ from typing import Protocol
 
 import msgspec
 
-from kilonode.base.errors import InputError
+from kilonode.base.errors import FaultError, InputError
 from kilonode.faults import netfilter
 from kilonode.faults.driver import Found
 from kilonode.faults.model import Kind, Target
@@ -36,7 +36,7 @@ async def locate(target: Target, locations: Locations) -> list[Location]:
     """All that the target's kind and names mean here."""
     if target.kind is Kind.NODE:
         names = target.nodes.names if target.nodes else ()
-        there = await _nodes() if netfilter.namespaces() else []
+        there = await _nodes()
     elif target.kind is Kind.NETWORK:
         names = target.names
         there = await _networks()
@@ -57,21 +57,30 @@ async def locate(target: Target, locations: Locations) -> list[Location]:
 async def _nodes() -> list[Location]:
     found = []
     for name in netfilter.namespaces():
-        interfaces = await netfilter.addresses(name)
-        own = tuple(_plain(address) for some in interfaces.values() for address in some)
-        words = f"network namespace {name}: {', '.join(own) or 'no address'}"
-        found.append(Location(Found(Kind.NODE, name, node=name, words=words), Place(name, own)))
+        interfaces = await _interfaces(name)
+        if interfaces is not None:
+            own = tuple(_plain(address) for some in interfaces.values() for address in some)
+            words = f"network namespace {name}: {', '.join(own) or 'no address'}"
+            found.append(Location(Found(Kind.NODE, name, node=name, words=words), Place(name, own)))
     return found
 
 
 async def _networks() -> list[Location]:
     found = []
     for node in netfilter.namespaces():
-        for interface, own in (await netfilter.addresses(node)).items():
+        for interface, own in (await _interfaces(node) or {}).items():
             subnets = tuple(str(ipaddress.ip_interface(address).network) for address in own)
             place = Place(node, tuple(_plain(address) for address in own), interface=interface)
             found.append(Location(Found(Kind.NETWORK, interface, subnets, node), place))
     return found
+
+
+async def _interfaces(namespace: str) -> dict[str, tuple[str, ...]] | None:
+    """None: it is just being made or removed, or may not be looked into."""
+    try:
+        return await netfilter.addresses(namespace)
+    except FaultError:
+        return None
 
 
 def _listening(names: Sequence[str], kind: Kind) -> list[Location]:
