@@ -4,6 +4,7 @@ systemd is a stand-in there (`tests/faults/sshd.py`), as few machines that test 
 """
 
 import asyncio
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -269,6 +270,22 @@ async def test_an_unreachable_host_is_said_before_a_run(tmp_path: Path) -> None:
     )
     with pytest.raises(InputError, match="host a cannot be reached"):
         await HostFaults(tmp_path / "hosts.yaml", CLOCK).find(Target(Kind.SERVICE, ("s",)))
+
+
+@needs_hosts
+@pytest.mark.skipif(shutil.which("sudo") is None, reason="sudo is not installed: apt-get install sudo")
+@pytest.mark.parametrize("secret", ["", ", password_variable: KILONODE_SUDO"])
+async def test_the_helper_runs_as_whom_the_login_says(
+    hosts: list[SshHost], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, secret: str
+) -> None:
+    """With a password that sudo has no need of, too: then the helper meets it, and passes it over."""
+    monkeypatch.setenv("KILONODE_SUDO", "open sesame")
+    text = file_of(hosts).read_text().replace("host-", f"{hosts[0].folder.parent}/host-")
+    text = text.replace("{user: root,", f"{{user: root, become: {{user: nobody{secret}}},")
+    (tmp_path / "hosts.yaml").write_text(text)
+    found = {each.name: each for each in await HostFaults(tmp_path / "hosts.yaml", CLOCK).capabilities()}
+    assert found["node-1"].state is State.PARTLY
+    assert "not root" in found["node-1"].why
 
 
 def test_a_password_is_told_to_sudo_on_its_standard_input_alone() -> None:
