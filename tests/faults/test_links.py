@@ -105,9 +105,10 @@ def test_friends_of_who_is_isolated_are_let_through_first() -> None:
 
 
 def test_what_leaves_is_told_by_port_or_by_target() -> None:
-    (ports,) = leaving(Place("", ("127.0.0.1",), (80, 81)), [])
-    assert ports == ("-s", "127.0.0.1", "-p", "tcp", "-m", "multiport", "--sports", "80,81")
-    assert leaving(A, [B]) == (("!", "-o", "lo", "-d", "10.0.0.2"),)
+    ports = ("-s", "127.0.0.1", "-p", "tcp", "-m", "multiport", "--sports", "80,81")
+    outside = ("!", "-o", "lo", "!", "-i", "lo")
+    assert leaving(Place("", ("127.0.0.1",), (80, 81)), []) == (("-i", "lo", *ports), (*outside, *ports))
+    assert leaving(A, [B]) == ((*outside, "-d", "10.0.0.2"),)
     assert leaving(Place("a", ("10.0.0.1",), interface="eth0"), []) == (("-o", "eth0"),)
     with pytest.raises(InputError, match="IPv4"):
         leaving(A, [Place("b", ("fd00::2",))])

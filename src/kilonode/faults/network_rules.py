@@ -13,6 +13,7 @@ import msgspec
 from kilonode.base.errors import InputError
 from kilonode.faults.shapes import Cuts
 
+_OUTSIDE: Final = ("!", "-o", "lo", "!", "-i", "lo")
 _CHAINS: Final = {"input": "arriving", "output": "leaving"}
 
 
@@ -71,13 +72,17 @@ def separations(places: dict[str, Place], cuts: Cuts) -> dict[str, str]:
 def leaving(place: Place, to: Sequence[Place]) -> tuple[tuple[str, ...], ...]:
     """What it sends, to some or to all, as arguments of iptables: each a rule of its own. IPv4.
 
-    Raises InputError where there is none.
+    What ports send by the loopback is met where it arrives: while a packet is held before it has left, the kernel keeps
+    its connection from sending much more. Raises InputError where there is no IPv4.
     """
-    ports = ("-p", "tcp", "-m", "multiport", "--sports", ",".join(map(str, place.ports))) if place.ports else ()
-    interface = () if place.ports else ("-o", place.interface) if place.interface else ("!", "-o", "lo")
-    sources = _options("-s", place.addresses if place.ports else ())
     targets = _options("-d", [address for other in to for address in other.addresses])
-    return tuple((*interface, *source, *target, *ports) for source in sources for target in targets)
+    if not place.ports:
+        interface = ("-o", place.interface) if place.interface else _OUTSIDE
+        return tuple((*interface, *target) for target in targets)
+    ports = ("-p", "tcp", "-m", "multiport", "--sports", ",".join(map(str, place.ports)))
+    sources = _options("-s", place.addresses)
+    ways = (("-i", "lo"), _OUTSIDE) if not to else (_OUTSIDE,)
+    return tuple((*way, *source, *target, *ports) for way in ways for source in sources for target in targets)
 
 
 def _options(option: str, addresses: Sequence[str]) -> list[tuple[str, ...]]:

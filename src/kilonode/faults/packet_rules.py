@@ -22,10 +22,11 @@ def queue_of(token: str) -> int:
 
 
 async def add(token: str, rules: Sequence[Sequence[str]], namespace: str) -> None:
-    """Make the chain with these rules, and lead what leaves into it. Raises FaultError."""
+    """Make the chain; what leaves, and what arrives by the loopback, is led into it. Raises FaultError."""
     await _run(("-N", token), namespace)
     await lead(token, rules, namespace)
     await _run(("-A", "OUTPUT", "-j", token), namespace)
+    await _run(("-A", "INPUT", "-i", "lo", "-j", token), namespace)
 
 
 async def lead(token: str, rules: Sequence[Sequence[str]], namespace: str) -> None:
@@ -39,7 +40,8 @@ async def remove(token: str, namespace: str) -> None:
     """Remove the chain, or the half of it that is there. Raises FaultError when it is still there."""
     if namespace and not (netfilter.NAMESPACES / namespace).exists():
         return
-    for rule in (("-D", "OUTPUT", "-j", token), ("-F", token), ("-X", token)):
+    led = (("-D", "OUTPUT", "-j", token), ("-D", "INPUT", "-i", "lo", "-j", token))
+    for rule in (*led, ("-F", token), ("-X", token)):
         try:
             await _run(rule, namespace)
         except FaultError:
@@ -57,9 +59,9 @@ async def _tidy(namespace: str) -> None:
         there = await netfilter.run(["nft", "list", "table", "ip", _TABLE], "", namespace)
     except FaultError:
         return
-    empty = {"", f"table ip {_TABLE} {{", "chain OUTPUT {", "}"}
+    empty = {"", f"table ip {_TABLE} {{", "chain OUTPUT {", "chain INPUT {", "}"}
     lines = [line.strip() for line in there.splitlines()]
-    if all(line in empty or line.startswith(("#", "type route hook output")) for line in lines):
+    if all(line in empty or line.startswith(("#", "type route hook", "type filter hook")) for line in lines):
         await netfilter.run(["nft", "delete", "table", "ip", _TABLE], "", namespace)
 
 
