@@ -165,7 +165,10 @@ def steps_of(record: Record) -> dict[int, Step]:
 
 
 def journals(folder: Path) -> tuple[Record, ...]:
-    """All journals of a folder, and those announced in it, the oldest first. One that cannot be read raises InputError: it may hold a cure."""
+    """All journals of a folder, and those announced in it, the oldest first.
+
+    One that cannot be read raises InputError: it may hold a cure.
+    """
     return tuple(record for path in _whole_paths(folder) if (record := read_journal(path)) is not None)
 
 
