@@ -52,7 +52,9 @@ class OneService:
 
     async def located(self, kind: Kind) -> Sequence[Location]:
         place = Place("", ("127.0.0.1",), (self.port,))
-        return [Location(Found(kind, "thing"), place)] if self.port else []
+        if not self.port:
+            raise InputError("there is no cloud")
+        return [Location(Found(kind, "thing"), place)]
 
 
 class Net:
@@ -195,7 +197,7 @@ async def test_an_unplugged_service_answers_nobody_and_goes_on_afterwards() -> N
 
 async def test_whoever_listens_is_found_by_the_name_of_its_process() -> None:
     async with serving() as service:
-        driver = NetworkFaults(OneService(), CLOCK)
+        driver = NetworkFaults(OneService(), CLOCK)  # also without a cloud
         (part,) = await plan_sentence(parse(f"unplug '{os.getpid()}'"), Drivers([driver]), Randomness(1))
         (step,) = part.fault.steps
         assert str(service.port) in recall(step, NetworkMemory).chains

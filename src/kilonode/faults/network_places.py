@@ -48,7 +48,7 @@ async def locate(target: Target, locations: Locations) -> list[Location]:
         try:
             there = [*await locations.located(target.kind), *listening]
         except InputError:
-            if not listening:
+            if names and not listening:
                 raise
             there = listening
     return [each for each in there if not names or {each.found.name, *each.found.groups} & set(names)]

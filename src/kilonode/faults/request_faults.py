@@ -95,7 +95,11 @@ class RequestFaults:
         names = {name for name in target.names if "://" not in name}
         of_cloud: Sequence[Endpoint] = ()
         if names or not addresses:
-            of_cloud = await self._endpoints.endpoints()
+            try:
+                of_cloud = await self._endpoints.endpoints()
+            except InputError:  # without a cloud there are addresses still
+                if names:
+                    raise
         meant = [each for each in of_cloud if not target.names or {each.name, *each.groups} & names]
         self._found.update({each.name: each for each in (*meant, *addresses)})
         return [Found(Kind.ENDPOINT, each.name, each.groups, words=each.url) for each in (*meant, *addresses)]
