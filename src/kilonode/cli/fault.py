@@ -38,7 +38,8 @@ commands = typer.Typer(
     "machine (`--cloud stack`: to the services of that stack), and heals it at its end, and at Ctrl-C.\n\n"
     "More sentences: kill one api · restart scheduler · terminate 2 of 3 api · freeze api by cgroup for 1m · "
     "kill one mysqld process · kill api, then after 10s restart scheduler · "
-    "abort 10% of POST requests to nova with status 503 for 1m · isolate RegionTwo site for 10s · degrade api with delay 50ms for 1m. What cannot be done here is said before "
+    "abort 10% of POST requests to nova with status 503 for 1m · isolate RegionTwo site for 10s · "
+    "degrade api with delay 50ms for 1m. What cannot be done here is said before "
     "anything is touched: --dry-run shows what would be. docs/faults.md has the whole language.\n\n"
     "If this command was killed itself: kilonode fault heal",
     no_args_is_help=True,
