@@ -12,13 +12,15 @@ from kilonode.cloud.folder import StateFolder
 from kilonode.cloud.launch import UpSettings, down, up
 from kilonode.run.upgrade_serving import Instance
 from kilonode.run.upgrades import Version
+from tests.owning import these_tests
 
 pytestmark = [pytest.mark.real_loop, pytest.mark.processes]
 NAME = "lab"
 
 
 async def test_old_and_new_are_both_seen_while_one_takes_over_from_the_other(tmp_path: Path) -> None:
-    await up(UpSettings(state=tmp_path, name=NAME, nodes=2, stages="instant", port=0), lambda line: None)
+    wanted = UpSettings(state=tmp_path, name=NAME, nodes=2, stages="instant", port=0, owner=these_tests())
+    await up(wanted, lambda line: None)
     try:
         cloud = CloudUpgrades(StateFolder(tmp_path, NAME))
         before = {one.name: one for one in await cloud.instances()}

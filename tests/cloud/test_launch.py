@@ -19,6 +19,7 @@ from kilonode.base.processes import ProcessIdentity, is_alive, send, wait_until_
 from kilonode.cloud.folder import ProcessRecord, ProcessState, ProcessTable, StateFolder
 from kilonode.cloud.launch import CloudStatus, UpSettings, describe, down, status, up
 from tests.cloud.plain_client import NoAnswer, PlainClient
+from tests.owning import these_tests
 
 pytestmark = [pytest.mark.real_loop, pytest.mark.processes]
 
@@ -28,7 +29,9 @@ AUTHORS = 4
 
 
 def wanted(state: Path, **wishes: Any) -> UpSettings:
-    return UpSettings(state=state, name=NAME, **{"nodes": 20, "stages": "instant", "port": 0, **wishes})
+    return UpSettings(
+        state=state, name=NAME, **{"nodes": 20, "stages": "instant", "port": 0, "owner": these_tests(), **wishes}
+    )
 
 
 @asynccontextmanager

@@ -17,6 +17,7 @@ from kilonode.cloud.launch import CloudStatus, UpSettings, describe, down, statu
 from kilonode.cloud.operating import CloudProcess, ProcessChange, processes, restart
 from tests.cloud.plain_client import PlainClient
 from tests.cloud.strict_client import StrictConnection
+from tests.owning import these_tests
 
 pytestmark = [pytest.mark.real_loop, pytest.mark.processes]
 
@@ -27,7 +28,9 @@ USERS = 3
 
 @asynccontextmanager
 async def running(state: Path, **wishes: Any) -> AsyncIterator[CloudStatus]:
-    wanted = UpSettings(state=state, name=NAME, **{"nodes": 20, "stages": "instant", "port": 0, **wishes})
+    wanted = UpSettings(
+        state=state, name=NAME, **{"nodes": 20, "stages": "instant", "port": 0, "owner": these_tests(), **wishes}
+    )
     try:
         yield await up(wanted, lambda _: None)
     finally:

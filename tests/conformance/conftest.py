@@ -10,6 +10,7 @@ import pytest
 from kilonode.base.errors import InputError
 from kilonode.cloud.launch import CloudStatus, UpSettings, down, up
 from tests.conformance.commands import OpenStackCommands
+from tests.owning import these_tests
 
 NAME = "conformance"
 
@@ -19,7 +20,9 @@ def running_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudSta
     """The cloud, up; it is down when the session ends."""
     state = tmp_path_factory.mktemp("state")
     try:
-        yield asyncio.run(up(UpSettings(state=state, name=NAME, nodes=1_000, port=0), lambda _: None))
+        yield asyncio.run(
+            up(UpSettings(state=state, name=NAME, nodes=1_000, port=0, owner=these_tests()), lambda _: None)
+        )
     finally:
         with suppress(InputError):
             asyncio.run(down(state, NAME, lambda _: None))

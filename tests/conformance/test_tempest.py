@@ -16,6 +16,7 @@ from tests.conformance.tempest import environment
 from tests.conformance.tempest.configuration import STAGES, service_settings, write_configuration
 from tests.conformance.tempest.image_server import image_server
 from tests.conformance.tempest.running import run, write_workspace
+from tests.owning import these_tests
 
 pytestmark = [pytest.mark.processes, pytest.mark.filterwarnings("ignore")]
 
@@ -76,7 +77,13 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     write_workspace(folder)
     with image_server() as images_at:
         settings = UpSettings(
-            state=state, name=NAME, nodes=NODES, stages=STAGES, services=service_settings(images_at), port=0
+            state=state,
+            name=NAME,
+            nodes=NODES,
+            stages=STAGES,
+            services=service_settings(images_at),
+            port=0,
+            owner=these_tests(),
         )
         try:
             cloud = asyncio.run(up(settings, lambda _: None))

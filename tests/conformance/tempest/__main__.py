@@ -22,6 +22,7 @@ from tests.conformance.tempest.configuration import STAGES, service_settings, wr
 from tests.conformance.tempest.image_server import image_server
 from tests.conformance.tempest.running import SERVICES, Outcome, run, write_workspace
 from tests.conformance.tempest.variants import VARIANTS, together
+from tests.owning import these_tests
 
 CLOUD = "tempest"
 NODES = 20
@@ -87,7 +88,9 @@ def _run_all(chosen: argparse.Namespace, temporary: Path) -> None:
 def _cloud(state: Path, services: ServiceSettings) -> Iterator[Path]:
     """A cloud with services like that, and where its clouds.yaml is."""
     try:
-        settings = UpSettings(state=state, name=CLOUD, nodes=NODES, stages=STAGES, services=services, port=0)
+        settings = UpSettings(
+            state=state, name=CLOUD, nodes=NODES, stages=STAGES, services=services, port=0, owner=these_tests()
+        )
         yield Path(asyncio.run(up(settings, print)).clouds_file)
     finally:
         with suppress(InputError):
