@@ -49,9 +49,7 @@ class LiveCriteria:
 
     def __init__(self, rules: Sequence[CriterionRule], workloads: Sequence[WorkloadFacts]) -> None:
         self._watched = [
-            _Watched(rule, workloads)
-            for rule in rules
-            if rule.abort and rule.criterion.metric not in AFTERWARDS
+            _Watched(rule, workloads) for rule in rules if rule.abort and rule.criterion.metric not in AFTERWARDS
         ]
 
     def add(self, report: LiveReport) -> Broken | None:
