@@ -46,7 +46,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_role_was_sampled_in_every_phase(folder: Path) -> None:
     services = json.loads((folder / "verdict.json").read_text())["results"]["services"]
-    assert {one["service"] for one in services["services"]} == {"supervisor", "api", "scheduler", "controllers", "fleet"}
+    sampled = {one["service"] for one in services["services"]}
+    assert sampled == {"supervisor", "api", "scheduler", "controllers", "fleet"}
     assert [one["phase"] for one in services["stretches"]] == ["idle", "setup", "load", "drain", "cleanup"]
     assert services["idle_s"] == pytest.approx(1.0, abs=0.5)
     assert services["problems"] == []

@@ -128,7 +128,19 @@ class Keeper:
                 passed_s = (self._clock.now_ns() - began_ns) / NANOSECONDS_PER_SECOND
                 said += f", pid {old.pid} ended {passed_s:.1f} s later"
             new.tell(GO)
+            await self._until_ready(new)
             return said
+
+    async def _until_ready(self, new: Child) -> None:
+        """Whoever replaced a process may count on the new one. Raises LabError when it does not begin its work."""
+        try:
+            async with asyncio.timeout(READY_TIMEOUT_S):
+                if await new.said(READY):
+                    return
+            why = "it ended; it is started again"
+        except TimeoutError:
+            why = f"it was not ready after {READY_TIMEOUT_S:g} s"
+        raise LabError(f"{self.name} was replaced by a process that does no work", got=why, where=str(self._log))
 
     def _changed(self, change: ProcessChange) -> ProcessCommand:
         if not change.back:

@@ -21,7 +21,7 @@ class OpKind(StrEnum):
     CLEANUP = "cleanup"
     """One action after the load, named as in setup."""
     PHASE = "phase"
-    """A phase of the run as a whole: `step` is `idle`, `setup`, `load`, `drain`, `settle` or `cleanup`, `workload` is empty."""
+    """A phase of the run as a whole: `step` is `idle`, `setup`, `load`, `drain`, `settle` or `cleanup`; no workload."""
     DISRUPTION = "disruption"
     """A fault or upgrade: *started* when it was injected, *finished* when it was healed."""
 
