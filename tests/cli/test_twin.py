@@ -95,8 +95,8 @@ def test_steps_are_known_by_names_of_operations_and_stages_that_there_are() -> N
     assert {stage for wait in WAITS.values() for stage in wait.stages} <= stages
 
 
-WITHOUT_MEANING = {"get", "create_image.active"}
-"""Any web page; and an image, which has no stage: it is there when its data is."""
+WITHOUT_MEANING = {"get", "answer", "create_image.active"}
+"""Any web page; whatever a probe asks; and an image, which has no stage: it is there when its data is."""
 
 
 def test_every_step_of_the_library_is_fitted_or_a_whole_of_steps_that_are() -> None:
