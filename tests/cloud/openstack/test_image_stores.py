@@ -254,7 +254,12 @@ async def test_an_image_whose_location_is_wrong_can_be_given_another() -> None:
             assert (await cloud.ask("POST", place, {"url": f"{address}images/no"}, token=cloud.demo)).status == 202
             assert (await ended_task(cloud, image_id))["status"] == "failure"
             image = await show(cloud, image_id)
-            assert (image["status"], image["locations"]) == ("queued", [])
+            wrong = [one["url"] for one in image["locations"]]
+            assert (image["status"], wrong) == ("queued", [f"{address}images/no"]), "as with Glance, it is still named"
+            right = f"{address}images/disk"
+            assert (await cloud.ask("POST", place, {"url": right}, token=cloud.demo)).status == 202
+            image = await show(cloud, image_id)
+            assert [one["url"] for one in image["locations"]] == [right]
 
 
 async def test_digests_are_believed_where_the_settings_say_that_none_are_worked_out() -> None:

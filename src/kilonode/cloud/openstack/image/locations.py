@@ -182,7 +182,8 @@ async def register(cloud: Cloud, image_id: str, url: str, validation: Validation
     except FetchError as error:
         failure = f"The data cannot be read: {error}"
     if failure and not _is_registered(cloud, image_id):
-        await write_facts(cloud, image_id, status=QUEUED, locations=(), size_bytes=None, hash_algorithm="")
+        # The location stays until there is another, as Glance's store of the web deletes none (Launchpad 2076648).
+        await write_facts(cloud, image_id, status=QUEUED, size_bytes=None, hash_algorithm="")
     await end_task(cloud, task, failure, f"Registered {url}")
 
 
