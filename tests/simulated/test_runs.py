@@ -146,6 +146,12 @@ SMALLER = {
         "workloads.boots.load.duration=15s",
     ),
     "own-scenario": (),
+    # On virtual time there is nothing to cut: the fault itself is done for real in tests/faults and tests/cli.
+    "partition-site": ("cloud.emulated.nodes=5", "disruptions=[]", "criteria=[there-new error_rate == 0%]"),
+    "reliability-stack": (
+        "cloud={emulated: {nodes: 10}}",
+        "disruptions=[{name: kill-api, at: 40s, fault: kill api}, {name: restart-api, at: 85s, fault: restart api}]",
+    ),
     "rolling-upgrade": ("cloud.emulated.nodes=10",),
     "rolling-upgrade-bad": ("cloud.emulated.nodes=10",),
     "thousand-nodes": (
