@@ -5,17 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kilonode.base.errors import InputError
-from kilonode.check.criteria import (
+from kilonode.check.criteria import Comparison, Criterion, parse_criterion, unknown_name
+from kilonode.check.metrics import (
     CONSISTENCY_METRICS,
     ITERATION_METRICS,
     METRICS,
     RECOVERY_METRICS,
     UPGRADE_METRICS,
-    Comparison,
-    Criterion,
     Unit,
-    parse_criterion,
-    unknown_name,
 )
 
 words = st.builds(

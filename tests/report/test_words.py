@@ -1,6 +1,6 @@
 import pytest
 
-from kilonode.check.criteria import Unit
+from kilonode.check.metrics import Unit
 from kilonode.check.results import Interval
 from kilonode.report.words import (
     bytes_words,

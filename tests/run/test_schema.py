@@ -16,7 +16,7 @@ from kilonode.run.printing import print_experiment
 from kilonode.run.reading import read_text
 from kilonode.run.schema import experiment_schema
 from tests.run.strategies import experiments
-from tests.scenarios.library import library
+from tests.scenarios.shipped import library
 
 LIBRARY = library()
 SCHEMA = experiment_schema(LIBRARY)

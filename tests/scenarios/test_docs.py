@@ -13,7 +13,7 @@ from kilonode.scenarios.describe import ScenarioDescription, describe
 from kilonode.scenarios.registry import load_file
 from tests.run.golden import check_golden
 from tests.scenarios.emulated import emulated_cloud
-from tests.scenarios.library import library
+from tests.scenarios.shipped import library
 
 PAGE = Path("docs/scenarios.md")
 BEGIN = "<!-- generated from the registry by tests/scenarios/test_docs.py; KILONODE_GOLDEN=write makes it anew -->\n"

@@ -9,8 +9,8 @@ from kilonode.base.outcomes import Outcome
 from kilonode.base.simulation import run_coroutine_simulated
 from kilonode.scenarios.registry import find
 from tests.scenarios.emulated import emulated_cloud
-from tests.scenarios.library import library
 from tests.scenarios.recording import Recorded
+from tests.scenarios.shipped import library
 
 SERVER = {"flavor": "m1.tiny", "image": "cirros"}
 ARGUMENTS: dict[str, dict[str, Any]] = {

@@ -11,13 +11,13 @@ from kilonode.base.errors import InputError
 from kilonode.scenarios import registry
 from kilonode.scenarios.declaration import DECLARED
 from kilonode.scenarios.registry import all_scenarios, find, load_file
-from tests.scenarios.library import library
+from tests.scenarios.shipped import library
 
 GOOD = '''
 from dataclasses import dataclass
 
 from kilonode.scenarios import FlavorName, Iteration, scenario
-from tests.scenarios.library import library
+from tests.scenarios.shipped import library
 
 
 @dataclass

@@ -14,13 +14,7 @@ from kilonode.base.units import format_seconds
 from kilonode.check.buckets import MOST_POINTS, buckets_between, usual_width_s
 from kilonode.check.consistency import ConsistencyResults, Evidence, check_consistency
 from kilonode.check.costs import evaluate_costs
-from kilonode.check.criteria import (
-    CONSISTENCY_METRICS,
-    ITERATION_METRICS,
-    RECOVERY_METRICS,
-    UPGRADE_METRICS,
-    CriterionRule,
-)
+from kilonode.check.criteria import CriterionRule
 from kilonode.check.disruptions import reasons_of_disruptions
 from kilonode.check.distribution import curve, heat, histogram
 from kilonode.check.facts import RunFacts, WorkloadFacts, asked_between
@@ -28,6 +22,7 @@ from kilonode.check.failures import group_failures
 from kilonode.check.generator import judge_generator, lateness_p99_s
 from kilonode.check.judgement import Measured, judge, measure, worst
 from kilonode.check.latency import summarise_step
+from kilonode.check.metrics import CONSISTENCY_METRICS, ITERATION_METRICS, RECOVERY_METRICS, UPGRADE_METRICS
 from kilonode.check.operations import OperationTable
 from kilonode.check.phases import StepTree
 from kilonode.check.recovery.evaluation import evaluate_recovery

@@ -13,7 +13,7 @@ import msgspec
 
 from kilonode.base.outcomes import Outcome
 from kilonode.base.units import format_seconds
-from kilonode.check.criteria import AFTERWARDS, Comparison, Criterion, CriterionRule
+from kilonode.check.criteria import Comparison, Criterion, CriterionRule
 from kilonode.check.facts import WorkloadFacts
 from kilonode.check.live import (
     RESOLUTION,
@@ -26,6 +26,7 @@ from kilonode.check.live import (
     merged,
     timed_out,
 )
+from kilonode.check.metrics import AFTERWARDS
 from kilonode.check.statistics import wilson_interval
 
 FEWEST_FOR_A_MEAN: Final = 30

@@ -11,8 +11,8 @@ import msgspec
 from kilonode.base.outcomes import Outcome
 from kilonode.check.consistency import ConsistencyResults
 from kilonode.check.cost_results import ServicesResults
-from kilonode.check.criteria import Unit
 from kilonode.check.facts import Abortion, WorkloadFacts
+from kilonode.check.metrics import Unit
 from kilonode.check.recovery.records import RecoveryResults
 from kilonode.check.upgrades.records import UpgradeResults
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from kilonode.check.criteria import Unit
+from kilonode.check.metrics import Unit
 from kilonode.check.results import Interval
 from kilonode.check.scaling import CampaignResults, Scaling, Trend, ViewResults, more_is_better
 from kilonode.check.sweep import SweepPoint, Together

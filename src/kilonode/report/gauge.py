@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
-from kilonode.check.criteria import Comparison, Unit, parse_criterion
+from kilonode.check.criteria import Comparison, parse_criterion
+from kilonode.check.metrics import Unit
 from kilonode.check.results import CriterionResult, Latency
 from kilonode.report.markup import Markup, element
 from kilonode.report.words import percentile_at, seconds_words, value_words

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from kilonode.check.criteria import METRICS, Unit
+from kilonode.check.metrics import METRICS, Unit
 from kilonode.check.recovery.records import Episode, RecoveryGroup, RecoveryResults, Spread
 from kilonode.check.recovery.repeats import FIGURES
 from kilonode.check.results import Results

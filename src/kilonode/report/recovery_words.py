@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from kilonode.base.units import format_seconds
-from kilonode.check.criteria import Unit
+from kilonode.check.metrics import Unit
 from kilonode.check.recovery.records import Episode, Measure, PublishedView, RecoveryGroup
 from kilonode.report.words import UNKNOWN, value_words
 

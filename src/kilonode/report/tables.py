@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from kilonode.base.units import format_seconds
-from kilonode.check.criteria import Unit
+from kilonode.check.metrics import Unit
 from kilonode.check.results import (
     CriterionResult,
     DisruptionResults,

@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from kilonode.check.criteria import METRICS
+from kilonode.check.metrics import METRICS
 from kilonode.check.recovery.records import RecoveryGroup, RecoveryResults
 from kilonode.report.recovery_words import (
     FIGURE_WORDS,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from kilonode.base.units import format_seconds
-from kilonode.check.criteria import Unit
+from kilonode.check.metrics import Unit
 from kilonode.check.results import CriterionResult, Interval, Latency, Percentile, Results, Verdict
 
 LEAST_CORES: Final = 0.001

@@ -16,8 +16,9 @@ from kilonode.base.errors import InputError, OperationError
 from kilonode.base.files import write_atomically
 from kilonode.base.formats import decode_versioned_json
 from kilonode.check.consistency import Evidence
-from kilonode.check.criteria import CONSISTENCY_METRICS, parse_criterion
+from kilonode.check.criteria import parse_criterion
 from kilonode.check.inventory import FORMAT_VERSION, Inventory
+from kilonode.check.metrics import CONSISTENCY_METRICS
 from kilonode.clients.openstack.connection import Connection
 from kilonode.history.asked import read_asked
 from kilonode.run.experiment import Consistency, Experiment

@@ -12,7 +12,8 @@ from kilonode.base.randomness import Randomness
 from kilonode.base.units import Duration
 from kilonode.base.validation import join
 from kilonode.base.yaml_nodes import Mapping, Node, Scalar, Sequence, describe
-from kilonode.check.criteria import AFTERWARDS, parse_criterion, unknown_name
+from kilonode.check.criteria import parse_criterion, unknown_name
+from kilonode.check.metrics import AFTERWARDS
 from kilonode.faults.language import parse
 from kilonode.faults.model import Sentence
 from kilonode.faults.printing import print_sentence

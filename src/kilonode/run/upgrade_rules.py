@@ -5,7 +5,8 @@ from collections.abc import Collection, Iterator
 from kilonode.base.errors import InputError, Problem
 from kilonode.base.validation import join
 from kilonode.base.yaml_nodes import Mapping, Node, Scalar, Sequence
-from kilonode.check.criteria import AFTERWARDS, Comparison, Criterion, parse_criterion, unknown_name
+from kilonode.check.criteria import Comparison, Criterion, parse_criterion, unknown_name
+from kilonode.check.metrics import AFTERWARDS
 from kilonode.run.rules import find
 
 ONE_TIME = ("every", "random")

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from kilonode.base.outcomes import Outcome
-from kilonode.check.criteria import Unit
 from kilonode.check.evaluation import evaluate
 from kilonode.check.facts import RunFacts, WorkloadFacts
+from kilonode.check.metrics import Unit
 from kilonode.check.recovery.durations import lasted
 from kilonode.check.recovery.records import Measure, RecoveryGroup
 from kilonode.check.recovery.repeats import mean_of
