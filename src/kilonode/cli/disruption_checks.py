@@ -25,7 +25,7 @@ from kilonode.faults.driver import Capability, Driver, Effect, Found, Keep, Step
 from kilonode.faults.hosts import read_hosts
 from kilonode.faults.members import NAME, Member, Members
 from kilonode.faults.model import Action, Fault, Sentence, Target
-from kilonode.faults.planning import PlannedFault, PlannedPart, plan_fault
+from kilonode.faults.planning import PlannedFault, PlannedPart, plan_fault, plan_sentence
 from kilonode.faults.powered_nodes import Button, PoweredNode, PoweredNodes
 from kilonode.faults.printing import print_fault
 from kilonode.faults.registry import Drivers
@@ -86,14 +86,7 @@ def describe_foreseen(experiment: Experiment, occurrences: Sequence[Occurrence])
 
 
 async def _plan(sentence: Sentence, drivers: Drivers, randomness: Randomness) -> tuple[PlannedPart, ...]:
-    parts = []
-    for number, part in enumerate(sentence.parts):
-        faults = [
-            await _plan_one(fault, drivers, randomness.child(number, place))
-            for place, fault in enumerate((part.fault, *part.during))
-        ]
-        parts.append(PlannedPart(faults[0], tuple(faults[1:]), part.after))
-    return tuple(parts)
+    return await plan_sentence(sentence, drivers, randomness, _plan_one)
 
 
 async def _plan_one(fault: Fault, drivers: Drivers, randomness: Randomness) -> PlannedFault:

@@ -4,7 +4,7 @@ The same seed and the same things found give the same choice. Whatever matches n
 is refused here, before a run begins; so this is also all that a dry run does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
@@ -51,12 +51,18 @@ class PlannedPart(msgspec.Struct, frozen=True):
     after: Duration = Duration(0)
 
 
-async def plan_sentence(sentence: Sentence, drivers: Drivers, randomness: Randomness) -> tuple[PlannedPart, ...]:
-    """Resolve all targets as they are now. Raises InputError."""
+PlanOne = Callable[[Fault, Drivers, Randomness], Awaitable[PlannedFault]]
+
+
+async def plan_sentence(
+    sentence: Sentence, drivers: Drivers, randomness: Randomness, plan_one: PlanOne | None = None
+) -> tuple[PlannedPart, ...]:
+    """Resolve all targets as they are now, each fault by `plan_one`: without one by `plan_fault`. Raises InputError."""
+    plan_one = plan_one or plan_fault
     parts = []
     for number, part in enumerate(sentence.parts):
         faults = [
-            await plan_fault(fault, drivers, randomness.child(number, place))
+            await plan_one(fault, drivers, randomness.child(number, place))
             for place, fault in enumerate((part.fault, *part.during))
         ]
         parts.append(PlannedPart(faults[0], tuple(faults[1:]), part.after))
