@@ -12,7 +12,8 @@ from kilonode.cloud.openstack.network.bodies import bad, body_of, item_of, read
 from kilonode.cloud.openstack.network.collection import touched
 from kilonode.cloud.openstack.network.model import COMPUTE_OWNER, PORT, Port, WaitingBinding
 from kilonode.cloud.openstack.network.plugging import bound_to
-from kilonode.cloud.openstack.network.port_routes import PORTS, VIF_DETAILS
+from kilonode.cloud.openstack.network.port_fields import VIF_DETAILS
+from kilonode.cloud.openstack.network.port_routes import PORTS
 from kilonode.cloud.openstack.web.access import Access
 from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.cloud.openstack.web.request import Request
