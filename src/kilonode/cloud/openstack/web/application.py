@@ -68,12 +68,14 @@ class Application:
         self._rates = Rates(self._limits.rates)
         self._router: Router[_Target] = Router()
         self._services: dict[str, ServiceApp] = {}
+        self._own_headers: dict[str, EncodedHeaders] = {}
         self._version_headers: dict[tuple[str, Microversion], EncodedHeaders] = {}
         self._request_prefix = f"req-{cloud.new_id()[:24]}".encode()
         self._request_number = 0
         self._turns = Turns()
         self._thinking = Randomness(cloud.settings.seed, "service", cloud.role)
         for service in services:
+            self._own_headers[service.name] = _encoded(service.headers)
             root = service.root or service.prefix
             self._services[root.split("/")[1]] = service
             for place, routes in ((service.prefix, service.routes), (root, service.discovery)):
@@ -138,7 +140,7 @@ class Application:
     ) -> Response:
         service, route = target.service, target.route
         given = dict(scope["headers"])
-        headers += _encoded(service.headers)
+        headers += self._own_headers[service.name]
         if target.service_time is not None and target.service_time.before is not None:
             await self._cloud.clock.sleep(self._thinking_s(target.operation, target.service_time.before))
         try:
