@@ -1,8 +1,6 @@
 """`/subnets`. A subnet that comes or goes is written together with its network, so two never overlap on one network."""
 
-from collections.abc import Iterable
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from itertools import pairwise
+from ipaddress import IPv4Network, IPv6Network
 from typing import Final
 
 import msgspec
@@ -21,7 +19,6 @@ from kilonode.cloud.openstack.network.model import (
     SUBNET,
     HostRoute,
     Network,
-    Pool,
     Subnet,
     addresses_by_subnet,
     by_project,
@@ -32,6 +29,15 @@ from kilonode.cloud.openstack.network.model import (
 )
 from kilonode.cloud.openstack.network.networks import NETWORKS
 from kilonode.cloud.openstack.network.pool_model import SubnetPool
+from kilonode.cloud.openstack.network.subnet_checks import (
+    WantedPool,
+    check_modes,
+    checked_gateway,
+    checked_pools,
+    refuse_gateway_in,
+    refuse_overlap,
+    space_of,
+)
 from kilonode.cloud.openstack.network.subnet_pools import POOLS
 from kilonode.cloud.openstack.web.access import Access
 from kilonode.cloud.openstack.web.faults import Fault
@@ -40,15 +46,6 @@ from kilonode.cloud.openstack.web.request import Request
 from kilonode.cloud.openstack.web.response import Response, reply
 from kilonode.cloud.openstack.web.service import Route
 from kilonode.control.mirror import Delete, Entry, Put
-
-_MODES: Final = ("slaac", "dhcpv6-stateful", "dhcpv6-stateless")
-
-
-class WantedPool(msgspec.Struct, frozen=True):
-    """One range of addresses that may be given."""
-
-    start: str
-    end: str
 
 
 class WantedSubnet(msgspec.Struct, frozen=True):
@@ -200,10 +197,10 @@ def _new_subnet(request: Request, wanted: WantedSubnet) -> tuple[Subnet, Changes
         words = f"cidr '{space}' does not match the ip_version '{wanted.ip_version}'."
         raise invalid(f"Invalid input for operation: {words}")
     cidr = str(space)
-    gateway_ip = default_gateway(cidr) if wanted.gateway_ip is UNSET else _gateway(space, wanted.gateway_ip)
+    gateway_ip = default_gateway(cidr) if wanted.gateway_ip is UNSET else checked_gateway(wanted.gateway_ip)
     pools = default_pools(cidr, gateway_ip)
     if wanted.allocation_pools is not UNSET:
-        pools = _checked_pools(space, wanted.allocation_pools, gateway_ip)
+        pools = checked_pools(space, wanted.allocation_pools, gateway_ip)
     now_us = cloud.now_us()
     subnet = Subnet(
         id=cloud.new_id(),
@@ -219,8 +216,8 @@ def _new_subnet(request: Request, wanted: WantedSubnet) -> tuple[Subnet, Changes
         pool_id=pool.value.id if pool is not None else "",
     )
     subnet = _with_wishes(subnet, wanted)
-    _check_modes(subnet)
-    _check_overlap(cloud, network, space)
+    check_modes(subnet)
+    refuse_overlap(cloud, network, space)
     with_subnet = touched(cloud, msgspec.structs.replace(network, subnet_ids=(*network.subnet_ids, subnet.id)))
     more = [] if pool is None else [taken_from(pool)]
     return subnet, [Put(SUBNET, subnet, subnet.id, 0), Put(NETWORK, with_subnet, network.id, entry.revision), *more]
@@ -238,7 +235,7 @@ def _wanted_space(
         pool = default_pool(request.cloud, project_id, version)
         if pool is None:
             raise Fault(400, f"No default subnet pool is defined for IPv{version}.", type="NoDefaultSubnetpool")
-    asked = None if wanted.cidr is UNSET or not wanted.cidr else _space(wanted.cidr)
+    asked = None if wanted.cidr is UNSET or not wanted.cidr else space_of(wanted.cidr)
     if pool is None:
         if asked is None:
             words = "Bad subnets request: a subnetpool must be specified in the absence of a cidr."
@@ -248,28 +245,6 @@ def _wanted_space(
         raise invalid("Invalid input for operation: subnet IP version and subnet pool IP version differ.")
     length = wanted.prefixlen if isinstance(wanted.prefixlen, int) else None
     return cut(request.cloud, pool.value, project_id, length, asked), pool
-
-
-def _check_modes(subnet: Subnet) -> None:
-    """How ports come to their IPv6 addresses makes sense. Raises Fault 400."""
-    modes = (subnet.ipv6_ra_mode, subnet.ipv6_address_mode)
-    if modes == (None, None):
-        return
-    if subnet.ip_version == 4:
-        name = "ipv6_ra_mode" if subnet.ipv6_ra_mode else "ipv6_address_mode"
-        raise invalid(f"Invalid input for operation: {name} is not valid when ip_version is 4.")
-    for mode in modes:
-        if mode not in (None, *_MODES):
-            raise invalid(f"Invalid input for ipv6_address_mode. Reason: '{mode}' is not in {list(_MODES)}.")
-    if not subnet.enable_dhcp:
-        raise invalid("Invalid input for operation: ipv6_ra_mode or ipv6_address_mode cannot be set when enable_dhcp "
-                      "is set to False.")  # fmt: skip
-    if None not in modes and modes[0] != modes[1]:
-        raise invalid(f"Invalid input for operation: ipv6_ra_mode set to '{modes[0]}' with ipv6_address_mode set to "
-                      f"'{modes[1]}' is not valid. If both attributes are set, they must be the same "
-                      "value.")  # fmt: skip
-    if subnet.is_automatic and ip_network(subnet.cidr).prefixlen != 64:
-        raise invalid("Invalid input for operation: Invalid CIDR for IPv6 address mode: the prefix length must be 64.")
 
 
 def _without_addresses(cloud: Cloud, subnet: Subnet) -> list[Put | Delete]:
@@ -295,14 +270,14 @@ def _without_addresses(cloud: Cloud, subnet: Subnet) -> list[Put | Delete]:
 
 
 def _changed_subnet(request: Request, subnet: Subnet, wanted: WantedSubnet) -> tuple[Subnet, Changes]:
-    space = _space(subnet.cidr)
+    space = space_of(subnet.cidr)
     changed = _with_wishes(subnet, wanted)
     if wanted.gateway_ip is not UNSET:
-        changed = msgspec.structs.replace(changed, gateway_ip=_gateway(space, wanted.gateway_ip))
+        changed = msgspec.structs.replace(changed, gateway_ip=checked_gateway(wanted.gateway_ip))
         if wanted.allocation_pools is UNSET:
-            _refuse_gateway_in(subnet.allocation_pools, changed.gateway_ip)
+            refuse_gateway_in(subnet.allocation_pools, changed.gateway_ip)
     if wanted.allocation_pools is not UNSET:
-        pools = _checked_pools(space, wanted.allocation_pools, changed.gateway_ip)
+        pools = checked_pools(space, wanted.allocation_pools, changed.gateway_ip)
         changed = msgspec.structs.replace(changed, allocation_pools=pools)
     return changed, []
 
@@ -323,79 +298,6 @@ def _with_wishes(subnet: Subnet, wanted: WantedSubnet) -> Subnet:
         if getattr(wanted, name) is not UNSET
     }
     return msgspec.structs.replace(subnet, **wishes)
-
-
-def _space(cidr: str) -> IPv4Network | IPv6Network:
-    try:
-        return ip_network(cidr, strict=False)
-    except ValueError as error:
-        raise invalid(f"Invalid input for operation: {cidr} is not in a CIDR format.") from error
-
-
-def _check_overlap(cloud: Cloud, network: Network, space: IPv4Network | IPv6Network) -> None:
-    for key in network.subnet_ids:
-        other = ip_network(cloud.mirror.all(SUBNET)[key].value.cidr)
-        if space.version == other.version and space.overlaps(other):
-            raise invalid(
-                f"Invalid input for operation: Requested subnet with cidr: {space} for network: {network.id} overlaps "
-                "with another subnet."
-            )
-
-
-def _gateway(space: IPv4Network | IPv6Network, gateway_ip: str | None) -> str | None:
-    if gateway_ip is None:
-        return None
-    try:
-        gateway = ip_address(gateway_ip)
-    except ValueError as error:
-        raise bad(f"Invalid input for gateway_ip. Reason: '{gateway_ip}' is not a valid IP address.") from error
-    return str(gateway)
-
-
-def _checked_pools(
-    space: IPv4Network | IPv6Network, pools: tuple[WantedPool, ...], gateway_ip: str | None
-) -> tuple[Pool, ...]:
-    """Ranges inside the subnet that neither overlap nor hold the gateway. Raises Fault 400 or 409."""
-    found: list[tuple[int, int, Pool]] = []
-    for pool in pools:
-        try:
-            start, end = ip_address(pool.start), ip_address(pool.end)
-        except ValueError as error:
-            raise invalid(f"Invalid input for allocation_pools: {error}.") from error
-        if int(start) > int(end):
-            words = f"The allocation pool {{'start': '{start}', 'end': '{end}'}} is not valid."
-            raise Fault(400, words, type="InvalidAllocationPool")
-        if start not in space or end not in space:
-            raise Fault(
-                400,
-                f"The allocation pool {start}-{end} spans beyond the subnet cidr {space}.",
-                type="OutOfBoundsAllocationPool",
-            )
-        found.append((int(start), int(end), Pool(str(start), str(end))))
-    ordered = sorted(found, key=lambda item: item[0])
-    for first, second in pairwise(ordered):
-        if first[1] >= second[0]:
-            both = f"{first[2].start}-{first[2].end} {second[2].start}-{second[2].end}"
-            words = f"Found overlapping allocation pools: {both} for subnet {space}."
-            raise Fault(409, words, type="OverlappingAllocationPools")
-    checked = tuple(pool for _, _, pool in found)
-    _refuse_gateway_in(checked, gateway_ip)
-    return checked
-
-
-def _refuse_gateway_in(pools: Iterable[Pool], gateway_ip: str | None) -> None:
-    """Raises Fault 409 when the gateway's address would be given to ports."""
-    if gateway_ip is None:
-        return
-    gateway = ip_address(gateway_ip)
-    for pool in pools:
-        start, end = ip_address(pool.start), ip_address(pool.end)
-        if start.version == gateway.version and int(start) <= int(gateway) <= int(end):
-            raise Fault(
-                409,
-                f"Gateway ip {gateway_ip} conflicts with allocation pool {pool.start}-{pool.end}.",
-                type="GatewayConflictWithAllocationPools",
-            )
 
 
 ROUTES: Final = (
