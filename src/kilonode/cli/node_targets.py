@@ -1,14 +1,17 @@
 """The nodes of emulated clouds, as faults turn them off and on: of clouds of processes, and of simulated ones."""
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from kilonode.base.errors import InputError
 from kilonode.cloud import powering
 from kilonode.cloud.context import Cloud
 from kilonode.cloud.folder import StateFolder
 from kilonode.cloud.powering import NodePower
-from kilonode.cloud.simulated import SimulatedCloud
 from kilonode.faults.powered_nodes import Button, PoweredNode
+
+if TYPE_CHECKING:  # it is the whole emulator, which no command about processes needs
+    from kilonode.cloud.simulated import SimulatedCloud
 
 _OF_SITE = "."
 
@@ -41,7 +44,7 @@ class NodesOfSimulatedCloud:
 
     cloud = "simulated"
 
-    def __init__(self, cloud: SimulatedCloud) -> None:
+    def __init__(self, cloud: "SimulatedCloud") -> None:
         self._cloud = cloud
 
     async def nodes(self) -> Sequence[PoweredNode]:
