@@ -34,9 +34,18 @@ class ProcessIdentity(msgspec.Struct, frozen=True):
     """The identifier of that boot."""
 
 
+def stat_fields(pid: int | str) -> list[str] | None:
+    """What /proc/<pid>/stat says after the command's name in brackets; None: there is no such process."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:  # noqa: PTH123 (a path would cost more than it reads)
+            return file.read(2048).decode("latin-1").rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
 def identify(pid: int) -> ProcessIdentity | None:
     """Who has this process identifier now; None when nobody has, or only the remains of one that ended."""
-    fields = _stat(pid)
+    fields = stat_fields(pid)
     if fields is None or fields[_STATE_FIELD] in "ZX":
         return None
     return ProcessIdentity(pid, int(fields[_START_FIELD]), _BOOT.read_text().strip())
@@ -49,7 +58,7 @@ def is_alive(identity: ProcessIdentity) -> bool:
 
 def is_stopped(identity: ProcessIdentity) -> bool:
     """Whether this very process runs, and a signal holds it still. One that a cgroup holds is not told from others."""
-    fields = _stat(identity.pid)
+    fields = stat_fields(identity.pid)
     return fields is not None and fields[_STATE_FIELD] == "T" and int(fields[_START_FIELD]) == identity.started_ticks
 
 
@@ -124,10 +133,3 @@ async def start_child(
             env={**os.environ, **(variables or {})},
             pass_fds=descriptors,
         )
-
-
-def _stat(pid: int) -> list[str] | None:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return None

@@ -8,7 +8,7 @@ network namespace. What may not be seen (another user's descriptors) is None; a 
 It keeps no history: rates and sums over restarts are made by who asks again and again.
 """
 
-# ruff: noqa: PTH123, PTH208  (paths as objects would cost more than what is read by them)
+# ruff: noqa: PTH208  (paths as objects would cost more than what is read by them)
 
 import os
 import time
@@ -19,7 +19,7 @@ import msgspec
 
 from kilonode.base.clock import NANOSECONDS_PER_SECOND, Clock
 from kilonode.base.connections import established_sockets
-from kilonode.base.processes import ProcessIdentity
+from kilonode.base.processes import ProcessIdentity, stat_fields
 
 SHORT_LOOK_S: Final = 0.2
 """How long `look` watches: at a hundred clock ticks a second it tells 5 % of a processor from none."""
@@ -63,7 +63,7 @@ def read_usages(identities: Iterable[ProcessIdentity]) -> dict[ProcessIdentity, 
     established: frozenset[int] | None = None
     found = {}
     for identity in identities:
-        fields = _stat(str(identity.pid))
+        fields = stat_fields(identity.pid)
         if fields is None or fields[_STATE] in _ENDED or int(fields[_START]) != identity.started_ticks:
             continue
         if established is None:
@@ -88,7 +88,7 @@ def families(heads: Mapping[str, Sequence[ProcessIdentity]]) -> dict[str, tuple[
     parents: dict[int, int] = {}
     started: dict[int, int] = {}
     for name in os.listdir("/proc"):
-        fields = _stat(name) if name.isdecimal() else None
+        fields = stat_fields(name) if name.isdecimal() else None
         if fields is not None and fields[_STATE] not in _ENDED:
             parents[int(name)], started[int(name)] = int(fields[_PARENT]), int(fields[_START])
     owners = {
@@ -147,14 +147,6 @@ def uptime_s(identity: ProcessIdentity) -> float:
 def ticks_since_boot() -> int:
     """Now, as `ProcessIdentity.started_ticks` counts: a process with more started later."""
     return int(time.clock_gettime(time.CLOCK_BOOTTIME) * _TICKS_PER_SECOND)
-
-
-def _stat(pid: str) -> list[str] | None:
-    try:
-        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
-            return file.read(2048).decode("latin-1").rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
 
 
 def _descriptors(pid: int, established: frozenset[int]) -> tuple[int | None, int | None]:

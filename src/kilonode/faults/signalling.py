@@ -4,7 +4,7 @@ Only processes that are known by pid, start time and boot get a signal. A freeze
 before it is stopped, so that what stops is always written down; what was stopped before is left alone and stays so.
 """
 
-# ruff: noqa: PTH123, PTH208  (paths as objects would cost more than what is read by them)
+# ruff: noqa: PTH208  (paths as objects would cost more than what is read by them)
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ from typing import Final
 
 from kilonode.base.clock import Clock
 from kilonode.base.errors import FaultError, InputError
-from kilonode.base.processes import ProcessIdentity, is_alive, is_stopped, send
+from kilonode.base.processes import ProcessIdentity, is_alive, is_stopped, send, stat_fields
 from kilonode.faults.driver import Effect
 from kilonode.faults.watching import see
 
@@ -40,7 +40,7 @@ def family_of(head: ProcessIdentity) -> Family:
     parents: dict[int, int] = {}
     sessions: dict[int, int] = {}
     for name in os.listdir("/proc"):
-        fields = _stat(name) if name.isdecimal() else None
+        fields = stat_fields(name) if name.isdecimal() else None
         if fields is not None and fields[_STATE] not in _ENDED:
             found[int(name)] = ProcessIdentity(int(name), int(fields[_START]), head.boot)
             parents[int(name)], sessions[int(name)] = int(fields[_PARENT]), int(fields[_SESSION])
@@ -134,14 +134,6 @@ def _send(member: ProcessIdentity, number: signal.Signals, name: str) -> None:
         send(member, number)
     except PermissionError:
         raise FaultError(f"{name} belongs to another user", where=f"pid {member.pid}") from None
-
-
-def _stat(pid: str) -> list[str] | None:
-    try:
-        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
-            return file.read(2048).decode("latin-1").rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
 
 
 def _many(family: Iterable[ProcessIdentity]) -> str:
