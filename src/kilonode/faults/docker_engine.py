@@ -5,7 +5,6 @@ machine are: an engine that is reached over a network wants certificates, and is
 """
 
 import asyncio
-import json
 import os
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -13,6 +12,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from kilonode.base.encoding import decode_json, encode_json
 from kilonode.base.errors import FaultError, InputError
 
 SOCKET: Final = Path("/var/run/docker.sock")
@@ -106,14 +106,14 @@ class Engine:
 
     async def connect(self, network_id: str, container_id: str, endpoint: Endpoint) -> None:
         """Connect a container to a network as it was connected before."""
-        known = msgspec.to_builtins(msgspec.structs.replace(endpoint, network_id=""))
+        known = msgspec.structs.replace(endpoint, network_id="")
         body = {"Container": container_id, "EndpointConfig": known}
         await self.request("POST", f"/networks/{quote(network_id)}/connect", body)
 
     async def request(self, method: str, path: str, document: Any = None, body: bytes = b"") -> bytes:
         """One request; the answer's body. What is so already (304) is no refusal."""
         kind = "application/x-tar" if body else "application/json"
-        body = body or (json.dumps(document).encode() if document is not None else b"")
+        body = body or (encode_json(document) if document is not None else b"")
         head = (
             f"{method} /{VERSION}{path} HTTP/1.0\r\nHost: docker\r\nContent-Type: {kind}\r\n"
             f"Content-Length: {len(body)}\r\n\r\n"
@@ -142,7 +142,7 @@ class Engine:
     async def _get(self, path: str, kind: type[Answer]) -> Answer:
         content = await self.request("GET", path)
         try:
-            return msgspec.json.decode(content, type=kind)
+            return decode_json(content, kind)
         except msgspec.DecodeError as error:
             raise FaultError("Docker's engine answers something else", where=path, got=str(error)) from error
 
@@ -159,6 +159,6 @@ def engine_here() -> Engine:
 
 def _said(content: bytes) -> str:
     try:
-        return msgspec.json.decode(content, type=_Refusal).message[:300]
+        return decode_json(content, _Refusal).message[:300]
     except msgspec.DecodeError:
         return content[:300].decode(errors="replace")

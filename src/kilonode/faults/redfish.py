@@ -15,7 +15,7 @@ from urllib.parse import urljoin, urlsplit
 import msgspec
 
 from kilonode.base.clock import Clock
-from kilonode.base.encoding import encode_json
+from kilonode.base.encoding import decode_json, encode_json
 from kilonode.base.errors import FaultError, InputError, OperationError
 from kilonode.clients.http import HttpTransport
 from kilonode.clients.tls import TlsSettings
@@ -89,7 +89,7 @@ class Controller:
     async def _get(self, path: str, kind: type[Answer]) -> Answer:
         body = await self._request("GET", path)
         try:
-            return msgspec.json.decode(body, type=kind)
+            return decode_json(body, kind)
         except msgspec.DecodeError as error:
             raise FaultError("the controller answers something else", where=self._base, got=str(error)) from error
 
