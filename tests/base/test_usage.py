@@ -13,7 +13,7 @@ import pytest
 
 from kilonode.base.clock import RealClock
 from kilonode.base.connections import established_sockets, read_tables
-from kilonode.base.processes import ProcessIdentity, identify
+from kilonode.base.processes import ProcessIdentity, identify, is_alive
 from kilonode.base.usage import ProcessUsage, families, look, read_usages, ticks_since_boot, together
 
 WAITING = "import sys; print('ready', flush=True); sys.stdin.read()"
@@ -142,3 +142,14 @@ def test_a_process_that_starts_later_has_more_ticks() -> None:
     with child(WAITING) as (identity, _):
         assert before <= identity.started_ticks <= ticks_since_boot()
     assert own().started_ticks <= before
+
+
+def test_a_process_whose_name_is_not_text_is_still_known() -> None:
+    rename = "import sys; open('/proc/self/comm', 'wb').write(b'\\xff\\xfe) x'); print(flush=True); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", rename], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        found = identify(process.pid)
+        assert found is not None
+        assert is_alive(found)
+        process.communicate(b"")

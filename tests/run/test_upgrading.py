@@ -202,6 +202,18 @@ async def test_a_load_that_ends_before_the_upgrade_has_it_taken_back() -> None:
     assert done.whole.error == "the load was over before it was done; taken back"
 
 
+async def test_a_step_that_is_cut_off_is_not_said_to_have_been_done() -> None:
+    clock = SimulatedClock(asyncio.get_running_loop())
+    ops: list[Op] = []
+    upgrader = Upgrader(DueUpgrade(upgrade_of(), "mine", 3, clock.now_ns()), Cloud(clock), clock, ops.append, print)
+    doing = asyncio.create_task(upgrader.carry_out(asyncio.Event()))
+    await clock.sleep(STARTS_S / 2)
+    doing.cancel()
+    await asyncio.gather(doing, return_exceptions=True)
+    replaced = [op for op in ops if op.step == "upgrade api to B: api-1.replace"]
+    assert [(op.outcome, op.error) for op in replaced] == [("cancelled", "it was cut off")]
+
+
 async def test_names_that_the_cloud_does_not_have_are_refused_before() -> None:
     cloud = Cloud(SimulatedClock(asyncio.get_running_loop()))
     assert await plan_upgrade(upgrade_of(), cloud) == ("replace api-1, api-2, one after the other",)

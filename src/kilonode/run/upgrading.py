@@ -186,11 +186,12 @@ class Upgrader:
     async def _step(self, what: str, action: UpgradeAction, doing: Awaitable[None]) -> None:
         """Do one step, and record it whatever becomes of it."""
         started_ns = self._clock.now_ns()
-        outcome, error = Outcome.OK, ""
+        outcome, error = Outcome.CANCELLED, "it was cut off"
         try:
             await doing
+            outcome, error = Outcome.OK, ""
         except _LoadOverError:
-            outcome, error = Outcome.CANCELLED, "the load was over"
+            error = "the load was over"
             raise
         except (KilonodeError, OSError) as failure:
             outcome, error = Outcome.WRONG_STATE, str(failure)
