@@ -182,6 +182,7 @@ async def test_one_of_two_apis_can_be_killed_or_frozen_and_the_other_goes_on(tmp
     async with running(tmp_path, roles={"api": 2}) as found:
         folder = StateFolder(tmp_path, NAME)
         client = await log_in(found)
+        assert all(one.ready for one in found.processes)  # `up` waits for all of them, not for the first that answers
         first = identity(processes(folder), "api-1")
         send(first, signal.SIGSTOP)
         connections = [StrictConnection(client) for _ in range(24)]

@@ -178,14 +178,16 @@ async def _until_ready(
             if process.state == ProcessState.FAILED:
                 raise _broken(folder, process.name, f"{process.name} cannot run", process.last_exit)
         answer = await _ask(settings)
-        if answer.nodes_up >= nodes and not answer.problem:
+        # One process may answer for all: whoever then freezes or kills it counts on the others to be there.
+        waits = [process.name for process in table.processes if not process.ready] if table else ["the supervisor"]
+        if answer.nodes_up >= nodes and not answer.problem and not waits:
             return _status(folder, record, answer, running=True)
         if clock.now_ns() > deadline_ns:
             raise LabError(
                 f"the cloud did not come up within {timeout_s:g} s",
                 where=str(folder.path),
-                expected=f"{nodes} nodes up",
-                got=answer.problem or f"{answer.nodes_up} nodes up",
+                expected=f"{nodes} nodes up, and every process at its work",
+                got=answer.problem or f"{answer.nodes_up} nodes up; waiting for {', '.join(waits) or 'none'}",
                 hint=f"look at the logs in {folder.logs}",
             )
         await clock.sleep(LOOK_EVERY_S)
