@@ -13,7 +13,8 @@ import pytest
 from kilonode.base.clock import RealClock
 from kilonode.base.errors import FaultError, InputError
 from kilonode.base.randomness import Randomness
-from kilonode.faults.containers import COMPOSE, Containers
+from kilonode.faults.container_faults import COMPOSE, ContainerMemory
+from kilonode.faults.containers import Containers
 from kilonode.faults.docker_engine import SOCKET, Container, Engine, engine_here
 from kilonode.faults.driver import State
 from kilonode.faults.healing import heal_left
@@ -232,7 +233,6 @@ def test_an_engine_elsewhere_is_refused(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_only_what_an_engine_needs_is_in_a_journal() -> None:
-    from kilonode.faults.containers import ContainerMemory
     from kilonode.faults.docker_engine import Endpoint
     from kilonode.faults.driver import remember
 

@@ -1,11 +1,13 @@
 """The few questions that faults ask of Docker's engine, over its Unix socket: HTTP/1.0, one connection each.
 
-Version 1.24 of its interface is spoken, which engines since 2016 and Podman's service understand. Only sockets of this
-machine are: an engine that is reached over a network wants certificates, and is better reached by ssh.
+Version 1.24 of its interface is spoken, which engines since 2016 and Podman's service understand. An engine that is
+reached over a network wants certificates, and is better reached by ssh: then an exchange is handed in, which takes a
+request to the socket there and brings its answer.
 """
 
 import asyncio
 import os
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
@@ -21,6 +23,8 @@ LIMIT_BYTES: Final = 64 * 2**20
 VERSION: Final = "v1.24"
 
 Answer = TypeVar("Answer")
+Exchange = Callable[[bytes], Awaitable[bytes]]
+"""A whole request to its whole answer. Raises OSError or FaultError."""
 
 
 class EndpointAddresses(msgspec.Struct, frozen=True, rename="pascal", omit_defaults=True):
@@ -85,8 +89,10 @@ class _Refusal(msgspec.Struct, frozen=True):
 class Engine:
     """One engine. All raise FaultError when it does not answer, or refuses."""
 
-    def __init__(self, socket: Path) -> None:
+    def __init__(self, socket: Path, exchange: Exchange | None = None) -> None:
+        """`exchange`: how a socket that is not on this machine is spoken to."""
         self.socket = socket
+        self._exchange = exchange or self._exchange_here
 
     async def containers(self) -> tuple[Listed, ...]:
         """All containers, running or not."""
@@ -120,13 +126,7 @@ class Engine:
         )
         try:
             async with asyncio.timeout(TIMEOUT_S):
-                reader, writer = await asyncio.open_unix_connection(str(self.socket), limit=LIMIT_BYTES)
-                try:
-                    writer.write(head.encode() + body)
-                    await writer.drain()
-                    answer = await reader.read(-1)
-                finally:
-                    writer.close()
+                answer = await self._exchange(head.encode() + body)
         except (OSError, TimeoutError) as error:
             said = getattr(error, "strerror", None) or "no answer in time"
             raise FaultError("Docker's engine does not answer", where=str(self.socket), got=said) from error
@@ -138,6 +138,15 @@ class Engine:
         if int(words[1]) >= 400:
             raise FaultError("Docker's engine refuses", where=path, got=f"{int(words[1])}: {_said(content)}")
         return content
+
+    async def _exchange_here(self, request: bytes) -> bytes:
+        reader, writer = await asyncio.open_unix_connection(str(self.socket), limit=LIMIT_BYTES)
+        try:
+            writer.write(request)
+            await writer.drain()
+            return await reader.read(-1)
+        finally:
+            writer.close()
 
     async def _get(self, path: str, kind: type[Answer]) -> Answer:
         content = await self.request("GET", path)
