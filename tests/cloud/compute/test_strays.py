@@ -18,8 +18,11 @@ async def decided(compute: Compute, port: Port, network_id: str) -> list[Any]:
     return list(changes)
 
 
-def port(**wanted: str) -> Port:
-    return Port(id="late", project_id="p1", created_us=1, updated_us=1, network_id="", mac_address="", **wanted)
+def port(device_id: str = "", device_owner: str = "") -> Port:
+    return Port(
+        id="late", project_id="p1", created_us=1, updated_us=1, network_id="", mac_address="", device_id=device_id,
+        device_owner=device_owner,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("there", [True, False], ids=["the network role sees it happen", "it is begun afterwards"])
