@@ -48,7 +48,12 @@ def identify(pid: int) -> ProcessIdentity | None:
     fields = stat_fields(pid)
     if fields is None or fields[_STATE_FIELD] in "ZX":
         return None
-    return ProcessIdentity(pid, int(fields[_START_FIELD]), _BOOT.read_text().strip())
+    return ProcessIdentity(pid, int(fields[_START_FIELD]), this_boot())
+
+
+def this_boot() -> str:
+    """The identifier of this machine's boot: within it, the monotonic clock is one axis for all processes."""
+    return _BOOT.read_text().strip()
 
 
 def is_alive(identity: ProcessIdentity) -> bool:

@@ -9,7 +9,7 @@ import msgspec
 from kilonode.base.clock import Clock
 from kilonode.base.errors import InputError
 from kilonode.faults.injecting import Tell, undo
-from kilonode.faults.journal import Journal, Record, continue_journal, journals, steps_of
+from kilonode.faults.journal import Journal, Record, continue_journal, journal_of_another, journals
 from kilonode.faults.registry import Drivers
 
 
@@ -67,5 +67,5 @@ def _taken(record: Record, clock: Clock, *, everything: bool) -> Iterator[Journa
             if not everything:
                 raise
             # Its writer adds whole lines at the end, as we do, and heals again what we healed, which does no harm.
-            journal = Journal(record.path, clock, steps_of(record))
+            journal = journal_of_another(record, clock)
         yield journal

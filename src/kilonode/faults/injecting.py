@@ -13,8 +13,9 @@ import msgspec
 
 from kilonode.base.clock import NANOSECONDS_PER_SECOND, Clock
 from kilonode.base.errors import FaultError, KilonodeError
+from kilonode.base.finishing import finish
 from kilonode.faults.driver import Effect, Step
-from kilonode.faults.journal import Journal
+from kilonode.faults.journal import Journal, Occasion
 from kilonode.faults.planning import PlannedFault, PlannedPart, renew
 from kilonode.faults.registry import Drivers
 
@@ -52,7 +53,17 @@ class Injection:
 class Injector:
     """Injects and heals, and writes both down."""
 
-    def __init__(self, drivers: Drivers, journal: Journal, clock: Clock, tell: Tell = lambda words: None) -> None:
+    def __init__(
+        self,
+        drivers: Drivers,
+        journal: Journal,
+        clock: Clock,
+        tell: Tell = lambda words: None,
+        name: str = "",
+        number: int = 0,
+    ) -> None:
+        """`name` and `number` are of the disruption of an experiment."""
+        self._occasion = Occasion(0, "", 0, name, number)
         self._drivers = drivers
         self._journal = journal
         self._clock = clock
@@ -69,7 +80,10 @@ class Injector:
         except FaultError as error:
             self._end(planned, due_ns, None, None, str(error))
             raise
-        numbers = self._journal.plan(planned.steps)
+        self._occasion = msgspec.structs.replace(
+            self._occasion, place=self._occasion.place + 1, sentence=planned.sentence, due_ns=due_ns
+        )
+        numbers = self._journal.plan(planned.steps, self._occasion)
         self._tell(f"injecting: {planned.sentence}")
         tasks = [
             asyncio.ensure_future(self._do(number, step)) for number, step in zip(numbers, planned.steps, strict=True)
@@ -77,10 +91,7 @@ class Injector:
         try:
             await asyncio.gather(*tasks)
         except BaseException as error:
-            # None is left half way: healing while a step is still being done would race with it.
-            await asyncio.gather(*tasks, return_exceptions=True)
-            healed_ns = await asyncio.shield(asyncio.ensure_future(self._undo(numbers)))
-            self._end(planned, due_ns, None, healed_ns, str(error) or type(error).__name__)
+            await finish(self._take_back(planned, due_ns, numbers, tasks, str(error) or type(error).__name__))
             raise
         injection = Injection(planned, due_ns, numbers, [task.result() for task in tasks])
         if planned.lasting:
@@ -91,8 +102,10 @@ class Injector:
 
     async def heal(self, injection: Injection) -> None:
         """Undo a fault and see it undone; nothing when it was healed or leaves nothing. Raises FaultError."""
-        if self._open.pop(injection.numbers[0], None) is None:
-            return
+        if self._open.pop(injection.numbers[0], None) is not None:
+            await finish(self._heal(injection))
+
+    async def _heal(self, injection: Injection) -> None:
         planned = injection.planned
         self._tell(f"healing: {planned.sentence}")
         healed_ns = await self._undo(injection.numbers)
@@ -118,7 +131,7 @@ class Injector:
         try:
             yield
         finally:
-            await asyncio.shield(asyncio.ensure_future(self.heal_all()))
+            await finish(self.heal_all())
 
     async def carry_out(self, parts: Sequence[PlannedPart], stop: asyncio.Event, due_ns: int | None = None) -> bool:
         """Do a whole sentence, with its pauses and durations, and heal everything.
@@ -184,10 +197,18 @@ class Injector:
                 await asyncio.wait_for(stop.wait(), seconds)
         return stop.is_set()
 
+    async def _take_back(
+        self, planned: PlannedFault, due_ns: int, numbers: Sequence[int], tasks: list[asyncio.Future[Effect]], why: str
+    ) -> None:
+        """Heal what could not be done whole."""
+        # None is left half way: healing while a step is still being done would race with it.
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._end(planned, due_ns, None, await self._undo(numbers), why)
+
     async def _do(self, number: int, step: Step) -> Effect:
         driver = self._drivers.named(step.driver)
         effect = await driver.inject(step, lambda fuller: self._journal.keep(number, fuller))
-        self._journal.took_effect(number, effect.words)
+        self._journal.took_effect(number, effect.words, effect.at_ns)
         self._tell(f"  {effect.words}")
         return effect
 
@@ -223,6 +244,6 @@ async def undo(number: int, drivers: Drivers, journal: Journal, tell: Tell) -> E
         journal.not_healed(number, str(error))
         tell(f"  not healed: {step.words}: {error}")
         return None
-    journal.healed(number, effect.words)
+    journal.healed(number, effect.words, effect.at_ns)
     tell(f"  {effect.words}")
     return effect

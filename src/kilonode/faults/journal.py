@@ -24,7 +24,7 @@ from kilonode.base.errors import InputError
 from kilonode.base.files import PRIVATE
 from kilonode.base.formats import refuse_newer
 from kilonode.base.locks import hold
-from kilonode.base.processes import ProcessIdentity, identify
+from kilonode.base.processes import ProcessIdentity, identify, this_boot
 from kilonode.faults.driver import Step
 
 FORMAT_VERSION: Final = 1
@@ -56,6 +56,20 @@ class Head(msgspec.Struct, frozen=True, omit_defaults=True):
     """Where it happened, as the command that heals needs to name it."""
 
 
+class Occasion(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Which fault a step belongs to: who reads the journal of a run that was killed makes its operation of it."""
+
+    place: int
+    """Of the fault among those of its sentence, in the order in which they were begun."""
+    sentence: str
+    due_ns: int
+    """When it was due, by the writer's clock."""
+    name: str = ""
+    """Of the disruption of an experiment."""
+    number: int = 0
+    """Of the disruption of an experiment."""
+
+
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     """Every further line; as read, what is known of one step in the end."""
 
@@ -65,6 +79,12 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     step: Step | None = None
     """With PLANNED: the step, in its fullest version so far."""
     words: str = ""
+    at_ns: int | None = None
+    """When it was seen, by the clock of who wrote the line; None: an older Kilonode wrote it."""
+    boot: str = ""
+    """The boot of the machine that this clock belongs to, where another process than the journal's writer wrote it."""
+    occasion: Occasion | None = None
+    """With PLANNED, the first time."""
 
     @property
     def open(self) -> bool:
@@ -89,17 +109,20 @@ class Record(msgspec.Struct, frozen=True):
 class Journal:
     """Writes one journal."""
 
-    def __init__(self, path: Path, clock: Clock, steps: dict[int, Step]) -> None:
+    def __init__(self, path: Path, clock: Clock, steps: dict[int, Step], boot: str = "") -> None:
         self.path = path
         self._clock = clock
         self._steps = steps
+        self._boot = boot
 
-    def plan(self, steps: Sequence[Step]) -> tuple[int, ...]:
+    def plan(self, steps: Sequence[Step], occasion: Occasion | None = None) -> tuple[int, ...]:
         """Write down what will be done, all of it at once. On disk when this returns."""
         first = len(self._steps) + 1
         numbers = tuple(range(first, first + len(steps)))
         self._steps.update(zip(numbers, steps, strict=True))
-        self._write([self._entry(number, Event.PLANNED, step=self._steps[number]) for number in numbers])
+        self._write(
+            [self._entry(number, Event.PLANNED, step=self._steps[number], occasion=occasion) for number in numbers]
+        )
         return numbers
 
     def keep(self, number: int, step: Step) -> None:
@@ -111,20 +134,30 @@ class Journal:
         """A step in its fullest version."""
         return self._steps[number]
 
-    def took_effect(self, number: int, words: str) -> None:
-        """The step was done and seen."""
-        self._write([self._entry(number, Event.TOOK_EFFECT, words=words)], synchronous=False)
+    def took_effect(self, number: int, words: str, at_ns: int | None = None) -> None:
+        """The step was done and seen, at `at_ns` if not now."""
+        self._write([self._entry(number, Event.TOOK_EFFECT, words=words, at_ns=at_ns)], synchronous=False)
 
-    def healed(self, number: int, words: str) -> None:
-        """The step was undone and seen to be. On disk when this returns."""
-        self._write([self._entry(number, Event.HEALED, words=words)])
+    def healed(self, number: int, words: str, at_ns: int | None = None) -> None:
+        """The step was undone and seen to be, at `at_ns` if not now. On disk when this returns."""
+        self._write([self._entry(number, Event.HEALED, words=words, at_ns=at_ns)])
 
     def not_healed(self, number: int, words: str) -> None:
         """The step could not be undone; it stays open."""
         self._write([self._entry(number, Event.NOT_HEALED, words=words)])
 
-    def _entry(self, number: int, event: Event, *, step: Step | None = None, words: str = "") -> Entry:
-        return Entry(number, event, self._clock.utc().isoformat(), step, words)
+    def _entry(
+        self,
+        number: int,
+        event: Event,
+        *,
+        step: Step | None = None,
+        words: str = "",
+        at_ns: int | None = None,
+        occasion: Occasion | None = None,
+    ) -> Entry:
+        at_ns = self._clock.now_ns() if at_ns is None else at_ns
+        return Entry(number, event, self._clock.utc().isoformat(), step, words, at_ns, self._boot, occasion)
 
     def _write(self, entries: Sequence[Entry], *, synchronous: bool = True) -> None:
         _append(self.path, b"".join(encode_json(entry) + b"\n" for entry in entries), synchronous=synchronous)
@@ -149,7 +182,12 @@ def continue_journal(record: Record, clock: Clock) -> Iterator[Journal]:
     """A journal that another process left, to be healed. Raises InputError while somebody else holds it."""
     with hold(record.path, "whoever injected this still runs", "end it, or heal with --all"):
         _cut_torn_line(record.path)
-        yield Journal(record.path, clock, steps_of(record))
+        yield journal_of_another(record, clock)
+
+
+def journal_of_another(record: Record, clock: Clock) -> Journal:
+    """A journal to write in that another process began, without its lock."""
+    return Journal(record.path, clock, steps_of(record), this_boot())
 
 
 def announce(journal: Journal, folder: Path) -> None:
@@ -174,23 +212,30 @@ def journals(folder: Path) -> tuple[Record, ...]:
 
 def read_journal(path: Path) -> Record | None:
     """One journal; None when its process ended before it had written the first line, so before it did anything."""
+    read = read_lines(path)
+    if read is None:
+        return None
+    head, lines = read
+    known: dict[int, Entry] = {}
+    for line in lines:
+        before = known.get(line.number)
+        step = before.step if line.step is None and before is not None else line.step
+        known[line.number] = msgspec.structs.replace(line, step=step)
+    return Record(path, head, tuple(known[number] for number in sorted(known)))
+
+
+def read_lines(path: Path) -> tuple[Head, tuple[Entry, ...]] | None:
+    """The same, line by line."""
     lines = path.read_bytes().split(b"\n")
     whole = lines[:-1]  # what follows the last line feed was not written to its end
     if not whole:
         return None
-    known: dict[int, Entry] = {}
     try:
         head = decode_json(whole[0], Head)
         refuse_newer(head.format_version, FORMAT_VERSION, what="this journal of faults", where=str(path))
-        for line in whole[1:]:
-            entry = decode_json(line, Entry)
-            before = known.get(entry.number)
-            if entry.step is None and before is not None:
-                entry = msgspec.structs.replace(entry, step=before.step)
-            known[entry.number] = entry
+        return head, tuple(decode_json(line, Entry) for line in whole[1:])
     except msgspec.DecodeError as error:
         raise InputError("the journal of faults cannot be read", where=str(path), got=str(error)) from error
-    return Record(path, head, tuple(known[number] for number in sorted(known)))
 
 
 def forget_old(folder: Path) -> None:

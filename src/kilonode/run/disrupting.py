@@ -4,36 +4,31 @@ The conductor hands in a clock, drivers and where to record; every disruption ha
 be in effect at once. Undo is journalled in the run's folder. When the load is over, or somebody wants it over, all is
 healed: also when everything is to end at once, because what is broken stays broken otherwise.
 
-How each fault becomes an Op: *due* when it was planned for, *started* when it had taken effect, *finished* when it was
-healed, or with *started* where it leaves nothing to heal. Outcomes: `ok`; `cancelled`: healed before its time, since
-the load was over; `wrong_state`: not healed; `dropped`: it did not happen, and the error says why.
+How each fault becomes an Op: `kilonode.run.disruption_ops`.
 """
 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
-from typing import Final
 
 import msgspec
 
 from kilonode.base.clock import NANOSECONDS_PER_SECOND, Clock
 from kilonode.base.errors import KilonodeError, trim
+from kilonode.base.finishing import finish
 from kilonode.base.outcomes import Outcome
 from kilonode.check.live import LiveReport, Totals
 from kilonode.check.live_conditions import LiveCondition
-from kilonode.faults.injecting import Disrupted, Injector
+from kilonode.faults.injecting import Injector
 from kilonode.faults.journal import Journal, announce, new_journal
-from kilonode.faults.language import parse
 from kilonode.faults.registry import Drivers
-from kilonode.history.records import Op, OpKind
+from kilonode.history.records import Op
+from kilonode.run.disruption_ops import disruption_op, op_of
 from kilonode.run.disruption_plans import Occurrence
 from kilonode.run.interruption import Interruption
 from kilonode.run.upgrade_serving import Upgradable
 from kilonode.run.upgrading import DueUpgrade, Upgrader
-
-ON_TIME_S: Final = 0.01
-"""A fault that is healed so much before its time is up was not cut short."""
 
 
 class JournalHead(msgspec.Struct, frozen=True):
@@ -110,7 +105,10 @@ class Disruptor:
             finally:
                 stop.set()
                 ender.cancel()
-                await asyncio.shield(asyncio.gather(*tasks))
+                # To the end, also when this is cancelled: the journal is not let go while one of them writes in it.
+                for ended in await finish(asyncio.gather(*tasks, return_exceptions=True)):
+                    if isinstance(ended, BaseException):
+                        raise ended
 
     async def _end(self, stop: asyncio.Event, end_ns: int, interruption: Interruption) -> None:
         with contextlib.suppress(TimeoutError):
@@ -126,7 +124,7 @@ class Disruptor:
             self._upgraders.append(upgrader)
             await upgrader.carry_out(stop)
             return
-        injector = Injector(self._drivers, journal, self._clock, self._note)
+        injector = Injector(self._drivers, journal, self._clock, self._note, one.name, one.number)
         failed = ""
         if due_ns is not None:
             try:
@@ -136,13 +134,13 @@ class Disruptor:
                 self._note(f"disruption {one.sentence}: {failed}")
         done = injector.results
         for each in done:
-            self._record(self._op(one, each))
+            self._record(op_of(one.name, one.number, each, self._clock.now_ns()))
         planned = [fault.sentence for fault in one.faults] if one.upgrade is None else [one.sentence]
         for sentence in planned[len(done) :]:
             why = failed or ("the load was over before it was due" if due_ns is None else "the load was over")
             now_ns = self._clock.now_ns()
             due = now_ns if one.at_s is None else zero_ns + _ns(one.at_s)
-            self._record(_op(one, sentence, min(due, now_ns), now_ns, now_ns, Outcome.DROPPED, why))
+            self._record(disruption_op(one.name, one.number, sentence, due, now_ns, now_ns, Outcome.DROPPED, why))
 
     async def _wait(self, one: Occurrence, zero_ns: int, stop: asyncio.Event) -> int | None:
         """Wait until it is due, and return when that was; None: the load is over."""
@@ -161,31 +159,6 @@ class Disruptor:
 
     def _seconds_until(self, at_ns: int) -> float:
         return (at_ns - self._clock.now_ns()) / NANOSECONDS_PER_SECOND
-
-    def _op(self, one: Occurrence, done: Disrupted) -> Op:
-        now_ns = self._clock.now_ns()
-        if done.took_effect_ns is None:
-            error = trim(done.error) or "it did not take effect"
-            return _op(one, done.sentence, done.due_ns, done.healed_ns or now_ns, done.healed_ns or now_ns,
-                       Outcome.DROPPED, error)  # fmt: skip
-        began_ns = done.took_effect_ns
-        if not done.lasting:
-            return _op(one, done.sentence, done.due_ns, began_ns, began_ns, Outcome.OK, "")
-        if done.healed_ns is None:
-            return _op(one, done.sentence, done.due_ns, began_ns, now_ns, Outcome.WRONG_STATE, trim(done.error))
-        lasts = parse(done.sentence).parts[0].fault.duration
-        cut_short = lasts is not None and done.healed_ns - began_ns < _ns(float(lasts) - ON_TIME_S)
-        outcome = Outcome.CANCELLED if cut_short else Outcome.OK
-        why = "healed before its time: the load was over" if cut_short else ""
-        return _op(one, done.sentence, done.due_ns, began_ns, done.healed_ns, outcome, why)
-
-
-def _op(
-    one: Occurrence, sentence: str, due_ns: int, started_ns: int, finished_ns: int, outcome: Outcome, error: str
-) -> Op:
-    due_ns = min(due_ns, started_ns)
-    kind = OpKind.DISRUPTION.value
-    return Op(kind, one.name, sentence, one.number, due_ns, started_ns, finished_ns, outcome.value, error)
 
 
 def _ns(seconds: float) -> int:
