@@ -17,6 +17,7 @@ from kilonode.faults.completing import Names
 from kilonode.faults.containers import Containers
 from kilonode.faults.driver import Driver
 from kilonode.faults.hosted import HostFaults
+from kilonode.faults.hosted_containers import HostedContainers
 from kilonode.faults.local_processes import LocalProcesses
 from kilonode.faults.machine_faults import MachineFaults
 from kilonode.faults.members import Member, Members
@@ -72,6 +73,7 @@ def drivers_for(cloud: str, clock: Clock, hosts: Path | None = None) -> Drivers:
             HostFaults(hosts or hosts_file(), clock),
             HostPower(hosts or hosts_file(), clock),
             LocalProcesses(clock),
+            HostedContainers(hosts or hosts_file(), clock),
             Containers(clock),
             PoweredNodes(NodesOfCloud(folder), clock, lambda name: NodesOfCloud(StateFolder(state_folder(), name))),
             RequestFaults(EmulatedEndpoints(folder), clock),

@@ -6,7 +6,7 @@ login (never a secret), so it can be healed when the hosts file is gone.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -18,12 +18,12 @@ from kilonode.base.processes import ProcessIdentity
 from kilonode.base.randomness import Randomness
 from kilonode.faults import remote_processes, ssh
 from kilonode.faults.driver import Capability, Effect, Found, Keep, State, Step, recall, remember
-from kilonode.faults.hosts import HostedService, Hosts, Login, login_of, read_hosts
+from kilonode.faults.hosts import HostedService, Hosts, Login
 from kilonode.faults.model import Action, Fault, Kind, Means, Target
 from kilonode.faults.printing import print_fault
+from kilonode.faults.reaching import HostReach
 
 NAME: Final = "hosts"
-AT_ONCE: Final = 32
 DOWN_TIMEOUT_S: Final = 300.0
 """How long a host has to go down."""
 UP_TIMEOUT_S: Final = 1_200.0
@@ -89,21 +89,17 @@ class HostFaults:
     name = NAME
 
     def __init__(self, file: Path | None, clock: Clock) -> None:
-        self._file = file
-        self._hosts: Hosts | None = None
+        self._reach = HostReach(file)
         self._clock = clock
-        self._slots = asyncio.Semaphore(AT_ONCE)
 
     @property
     def hosts(self) -> Hosts:
         """What the hosts file says. Raises InputError."""
-        if self._hosts is None:
-            self._hosts = read_hosts(self._file) if self._file else Hosts()
-        return self._hosts
+        return self._reach.hosts
 
     def handles(self, fault: Fault) -> bool:
         """Where there is a hosts file: processes on nodes, services, and nodes that go down in good order."""
-        if self._file is None or fault.means is Means.CGROUP:
+        if self._reach.file is None or fault.means is Means.CGROUP:
             return False
         kind, action = fault.target.kind, fault.action
         if kind is Kind.PROCESS:
@@ -146,9 +142,10 @@ class HostFaults:
         return [self._step(fault, each) for each in found]
 
     def _step(self, fault: Fault, found: Found) -> Step:
-        where, host = print_fault(fault), self.hosts.hosts[found.node]
+        where = print_fault(fault)
         service = self.hosts.services[found.name] if found.kind is Kind.SERVICE else None
-        memory = HostMemory(found.node, host.address, self._login(found.node), found.identity, service=service)
+        reached = self._reach.of(found.node)
+        memory = HostMemory(reached.host, reached.address, reached.login, found.identity, service=service)
         pid = f" (pid {found.identity.pid})" if found.identity else ""
         who = f"host {found.node}" if found.kind is Kind.NODE else f"{found.name}{pid} on {found.node}"
         if fault.action in SIGNALS and found.identity is None:
@@ -193,57 +190,45 @@ class HostFaults:
             }[step.action]
             return await how(helper, memory.head, who, self._clock)
 
-        return await (self._go_down(step, memory) if step.action in GOING_DOWN else self._touch(memory, do))
+        return await (self._go_down(step, memory) if step.action in GOING_DOWN else self._reach.touch(memory, do))
 
     async def heal(self, step: Step) -> Effect:
         """Start what was ended; have go on what was frozen."""
         memory = recall(step, HostMemory)
         who = f"{step.name} on {memory.host}"
         if step.action is Action.FREEZE:
-            return await self._touch(
+            return await self._reach.touch(
                 memory, lambda helper: remote_processes.thaw(helper, memory.family, who, self._clock)
             )
-        return await self._touch(memory, lambda helper: self._start(helper, Action.START, memory, who))
+        return await self._reach.touch(memory, lambda helper: self._start(helper, Action.START, memory, who))
 
     async def capabilities(self) -> Sequence[Capability]:
         """What each host of the file can do."""
         if not ssh.is_installed():
             return (Capability(NAME, "ssh", State.MISSING, f"the library is not installed: {ssh.HOW_TO_GET}"),)
-        if self._file is None:
+        if self._reach.file is None:
             why = "the library is there; say which hosts: --hosts FILE, or KILONODE_HOSTS"
             return (Capability(NAME, "ssh", State.PARTLY, why),)
         return tuple(await asyncio.gather(*(self._capability(name) for name in self.hosts.hosts)))
 
     async def _capability(self, host: str) -> Capability:
         try:
-            facts = await self._with(self._memory(host), lambda helper: helper.ask("facts", _Facts))
+            facts = await self._reach.ask(self._reach.of(host), lambda helper: helper.ask("facts", _Facts))
         except KilonodeError as error:
             return Capability(NAME, host, State.MISSING, str(error))
         lacks = [] if facts.systemd else ["no systemd: no units, no reboot"]
         lacks += [] if facts.root else ["not root: only processes of the user who logs in; see `become`"]
         return Capability(NAME, host, State.PARTLY if lacks else State.WORKS, "; ".join(lacks))
 
-    def _login(self, host: str) -> Login:
-        return login_of(self.hosts, host, self._file.parent if self._file else Path())
-
-    def _memory(self, host: str) -> HostMemory:
-        return HostMemory(host, self.hosts.hosts[host].address, self._login(host))
-
-    async def _with(self, memory: HostMemory, do: Callable[[ssh.Helper], Awaitable[ssh.Answer]]) -> ssh.Answer:
-        """Do something with a connection. Raises FaultError, and InputError for what can be mended in the login."""
-        async with self._slots, ssh.open_helper(memory.host, memory.address, memory.login) as helper:
-            return await do(helper)
-
     async def _processes(self, host: str, names: Sequence[str]) -> list[Found]:
-        found = await self._look(host, lambda helper: helper.ask("find", _Processes, names=list(names)))
+        found = await self._reach.look(host, lambda helper: helper.ask("find", _Processes, names=list(names)))
         return [_found(Kind.PROCESS, each.name, host, each, found.boot) for each in found.processes]
 
     def _services_on(self, host: str, names: Sequence[str]) -> dict[str, HostedService]:
-        called = {host, self.hosts.hosts[host].address}
         return {
             name: service
             for name, service in self.hosts.services.items()
-            if (not names or name in names) and (not service.hosts or called & set(service.hosts))
+            if (not names or name in names) and self._reach.is_called(host, service.hosts)
         }
 
     async def _services(self, host: str, services: Mapping[str, HostedService]) -> list[Found]:
@@ -253,7 +238,7 @@ class HostFaults:
                 found += await self._service(helper, host, name, service)
             return found
 
-        return await self._look(host, do)
+        return await self._reach.look(host, do)
 
     async def _service(self, helper: ssh.Helper, host: str, name: str, service: HostedService) -> list[Found]:
         if service.unit is not None:
@@ -263,26 +248,11 @@ class HostFaults:
             identity = ProcessIdentity(*unit.member, unit.boot) if unit.member else None
             return [Found(Kind.SERVICE, name, node=host, identity=identity, words=f"{service.unit} is {unit.active}")]
         if service.process is None:
-            raise InputError(f"service {name} has neither a unit nor a process", where=str(self._file))
+            raise InputError(f"service {name} has neither a unit nor a process", where=str(self._reach.file))
         found = await helper.ask("find", _Processes, patterns=[service.process])
         if not found.processes and service.hosts:
             return [Found(Kind.SERVICE, name, node=host, words="does not run")]
         return [_found(Kind.SERVICE, name, host, each, found.boot) for each in found.processes]
-
-    async def _look(self, host: str, do: Callable[[ssh.Helper], Awaitable[ssh.Answer]]) -> ssh.Answer:
-        """Look before anything is touched: whatever is wrong is for the user to mend."""
-        try:
-            return await self._with(self._memory(host), do)
-        except FaultError as error:
-            problem = error.problem
-            raise InputError(problem.what, where=problem.path or host, got=problem.got) from error
-
-    async def _touch(self, memory: HostMemory, do: Callable[[ssh.Helper], Awaitable[ssh.Answer]]) -> ssh.Answer:
-        """Do something that was planned: whatever is wrong now, it is not done."""
-        try:
-            return await self._with(memory, do)
-        except InputError as error:
-            raise FaultError(error.problem.what, where=memory.host, got=error.problem.got) from error
 
     async def _start(self, helper: ssh.Helper, action: Action, memory: HostMemory, who: str) -> Effect:
         service = memory.service
@@ -320,12 +290,12 @@ class HostFaults:
     async def _go_down(self, step: Step, memory: HostMemory) -> Effect:
         """Told to go down; seen when it does not answer any more, and for a reboot, that it came back."""
         verb = "reboot" if step.action is Action.REBOOT else "poweroff"
-        before = await self._with(memory, lambda helper: helper.ask("facts", _Facts))
+        before = await self._reach.ask(memory, lambda helper: helper.ask("facts", _Facts))
         if not before.systemd:
             raise FaultError(f"host {memory.host} has no systemd, which could {verb} it in good order")
         # The answer may be lost with the host.
         await asyncio.gather(
-            self._with(memory, lambda helper: self._run(helper, ["systemctl", verb])), return_exceptions=True
+            self._reach.ask(memory, lambda helper: self._run(helper, ["systemctl", verb])), return_exceptions=True
         )
         began_ns = last_ns = self._clock.now_ns()
         while await self._boot(memory) == before.boot:
@@ -346,7 +316,7 @@ class HostFaults:
     async def _boot(self, memory: HostMemory) -> str | None:
         """Which boot the host runs in; None: it does not answer."""
         try:
-            return (await self._with(memory, lambda helper: helper.ask("facts", _Facts))).boot
+            return (await self._reach.ask(memory, lambda helper: helper.ask("facts", _Facts))).boot
         except FaultError:
             return None
 

@@ -74,6 +74,8 @@ class Host(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
     login: Login | None = None
     """None: that of the file."""
     power: Power | None = None
+    docker_socket: str = "/var/run/docker.sock"
+    """Where Docker's engine, or Podman's service, listens on it."""
 
 
 class HostedService(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -96,7 +98,9 @@ class HostedContainer(msgspec.Struct, frozen=True, omit_defaults=True, forbid_un
     """A Docker container on hosts."""
 
     container: str
+    """Its own name, or its service where it was made by Compose."""
     hosts: tuple[str, ...] = ()
+    """Names or addresses; empty: it is looked for on all."""
 
 
 class Hosts(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -1,4 +1,5 @@
-"""What runs on a host while faults are done to it: looks at processes and units, sends signals, nothing else.
+"""What runs on a host while faults are done to it: looks at processes and units, sends signals, hands requests on to
+Docker's engine.
 
 It is sent as an argument of `python3 -c`, reads requests from its standard input, one JSON object a line, answers each
 with one line, and ends when its input does. It needs Python 3.7 and nothing else, keeps no state, and writes no file.
@@ -8,10 +9,12 @@ Lines that are no JSON object are passed over: a password that `sudo` had no nee
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -184,6 +187,20 @@ def do_unit(request: dict[str, Any]) -> dict[str, Any]:
 
 def do_run(request: dict[str, Any]) -> dict[str, Any]:
     return command(request["command"])
+
+
+def do_exchange(request: dict[str, Any]) -> dict[str, Any]:
+    """A whole request to a Unix socket, and what it answers until it closes."""
+    pieces: list[bytes] = []
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(COMMAND_TIMEOUT_S)
+        try:
+            connection.connect(request["socket"])
+            connection.sendall(base64.b64decode(request["data"]))
+            pieces.extend(iter(lambda: connection.recv(65536), b""))
+        except OSError as error:
+            return {"trouble": error.strerror or str(error), "there": os.path.exists(request["socket"])}
+    return {"data": base64.b64encode(b"".join(pieces)).decode()}
 
 
 def command(words: list[str]) -> dict[str, Any]:
