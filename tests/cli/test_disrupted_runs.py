@@ -120,12 +120,33 @@ def test_what_a_killed_run_left_broken_is_said_and_healed(
     assert f"run {run_id} was killed and left something broken" in other.said
     assert "kilonode fault heal" in other.said
     assert is_stopped(sleeper), "another run heals nothing by itself"
+    due_s, effect_s, _, outcome, error = told(laboratory)
+    assert due_s == pytest.approx(1.0, abs=0.001)
+    assert effect_s >= due_s
+    assert (outcome, "nobody has healed it" in error) == ("wrong_state", True)
     arguments = ("fault", "heal") if how == "heal" else ("cleanup", run_id)
     code, healing = laboratory.run(*arguments)
     assert code == 0, healing.said
     assert "1 healed" in healing.said
     until(lambda: not is_stopped(sleeper), "the thaw")
     assert "nothing is left to heal" in laboratory.run("fault", "heal")[1].said
+    same_due_s, same_effect_s, healed_s, outcome, error = told(laboratory)
+    assert (same_due_s, same_effect_s, outcome) == (due_s, effect_s, "cancelled")
+    assert healed_s > effect_s
+    assert "still in effect when the run was killed; healed" in error
+    code, report = laboratory.run("report", "latest")
+    assert code == 3, report.said
+    (one,) = laboratory.verdict()["disruptions"]
+    assert (one["outcome"], one["finish_s"]) == ("cancelled", healed_s)
+
+
+def told(laboratory: Laboratory) -> tuple[float, float, float, str, str]:
+    """What the history of the killed run says of its fault: due, took effect, healed, outcome, error."""
+    sql = "select due_ns / 1e9, started_ns / 1e9, finished_ns / 1e9, outcome, error from ops where kind = 'disruption'"
+    code, rows = laboratory.run("report", "latest", "--sql", sql, "--json")
+    assert code == 0, rows.said
+    ((due_s, effect_s, finished_s, outcome, error),) = rows.data
+    return due_s, effect_s, finished_s, outcome, error
 
 
 def test_a_dry_run_says_what_would_be_done_and_touches_nothing(laboratory: Laboratory) -> None:

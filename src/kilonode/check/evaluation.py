@@ -35,7 +35,7 @@ from kilonode.check.upgrades.evaluation import evaluate_upgrades
 from kilonode.check.upgrades.judging import measure_upgrades
 from kilonode.check.upgrades.records import UpgradeResults
 from kilonode.history.columns import History
-from kilonode.history.records import OpKind
+from kilonode.history.records import STILL_IN_EFFECT, OpKind
 
 DROPPED_SHARE = 0.01
 """More of an open workload's iterations than this dropped means that the asked load was not applied."""
@@ -53,7 +53,7 @@ def evaluate(
     disruptions, which recovery is measured against; None: what came before the disruptions stands for it.
     """
     table = OperationTable(history.columns)
-    finish_s = float(history.columns.finished_ns.max() / 1e9) if len(history.columns) else 0.0
+    finish_s = _last_s(history)
     start_s = float(history.columns.started_ns.min() / 1e9) if len(history.columns) else 0.0
     windows = {workload.name: _window(workload, table, facts, history) for workload in facts.workloads}
     load_end_s = max((end_s for _, end_s in windows.values()), default=0.0)
@@ -102,6 +102,14 @@ def evaluate(
     )
 
 
+def _last_s(history: History) -> float:
+    """The last that is known of the run. What outlived it may have been healed long after."""
+    columns = history.columns
+    outlived = [place for place, error in enumerate(columns.error_names) if error.startswith(STILL_IN_EFFECT)]
+    finished_ns = columns.finished_ns[~np.isin(columns.error, outlived)]
+    return float(finished_ns.max() / 1e9) if len(finished_ns) else 0.0
+
+
 def _window(workload: WorkloadFacts, table: OperationTable, facts: RunFacts, history: History) -> tuple[float, float]:
     """The stretch of time that rates of a workload are taken over: its load, as far as it went."""
     end_s = workload.end_s
@@ -111,7 +119,7 @@ def _window(workload: WorkloadFacts, table: OperationTable, facts: RunFacts, his
     if workload.ends_when_done and len(iterations):
         end_s = min(end_s, float(iterations.finished_s.max()))
     if history.torn and len(history.columns):
-        end_s = min(end_s, float(history.columns.finished_ns.max() / 1e9))
+        end_s = min(end_s, _last_s(history))
     return workload.start_s, max(workload.start_s, end_s)
 
 

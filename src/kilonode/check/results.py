@@ -15,6 +15,7 @@ from kilonode.check.facts import Abortion, WorkloadFacts
 from kilonode.check.metrics import Unit
 from kilonode.check.recovery.records import RecoveryResults
 from kilonode.check.upgrades.records import UpgradeResults
+from kilonode.history.records import STILL_IN_EFFECT
 
 FORMAT_VERSION = 1
 """Of `Results` as JSON. A field may be added without a new version; changing or removing one makes a new version."""
@@ -330,8 +331,14 @@ class DisruptionResults(_Record, frozen=True, kw_only=True):
     """When it was to happen."""
     start_s: float
     finish_s: float
+    """When it was healed; with the outcome `wrong_state` only when it is known to have been in effect last."""
     outcome: str
     error: str
+
+    @property
+    def outlived_the_run(self) -> bool:
+        """Whether it was still in effect when the run was killed."""
+        return self.error.startswith(STILL_IN_EFFECT)
 
     @property
     def happened(self) -> bool:

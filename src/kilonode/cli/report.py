@@ -44,6 +44,7 @@ def report(
     from kilonode.run.campaign import find_campaign
     from kilonode.run.evaluation import evaluate_run
     from kilonode.run.folder import find_run
+    from kilonode.run.untold import untold_disruptions
 
     campaign = find_campaign(runs, run)
     if campaign is not None:
@@ -55,7 +56,7 @@ def report(
         raise typer.Exit(campaign.exit_code())
     folder = find_run(runs, run)
     if sql is not None:
-        rows = query(folder.path, sql)
+        rows = query(folder.path, sql, untold_disruptions(folder))
         if as_json:
             give_json(rows)
         else:

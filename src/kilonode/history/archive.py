@@ -8,7 +8,7 @@ SQL over the tables `ops` and `samples`, whose columns are the fields of the two
 
 # ruff: noqa: S608  (the names put into SQL are this module's own, and paths are quoted)
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,14 +17,19 @@ import numpy as np
 
 from kilonode.base.errors import InputError
 from kilonode.base.formats import refuse_newer
+from kilonode.history.blocks import block_of_flat
 from kilonode.history.columns import Columns, History, Names, Samples
-from kilonode.history.journal import SUFFIX
-from kilonode.history.payloads import FORMAT_VERSION
+from kilonode.history.journal import SUFFIX, op_tuple
+from kilonode.history.payloads import FORMAT_VERSION, NO_WORKER
 from kilonode.history.reading import JournalContents, read_journal
+from kilonode.history.records import Op
 
 JOURNAL_FOLDER: Final = "journal"
 OPS_FILE: Final = "history.parquet"
 SAMPLES_FILE: Final = "samples.parquet"
+
+Supplement = Callable[[int], Sequence[Op]]
+"""What journals that were cut off lack and others know: more Ops, given the last instant that is known of the run."""
 
 _OPS_TEXTS: Final = ("kind", "workload", "step", "outcome", "error")
 _OPS_NUMBERS: Final = ("iteration", "due_ns", "started_ns", "finished_ns", "resolution_ns", "worker")
@@ -34,6 +39,11 @@ _OPS_FIELDS: Final = (
 )  # fmt: skip
 _SAMPLES_TEXTS: Final = ("source", "metric")
 _SAMPLES_FIELDS: Final = ("source", "metric", "at_ns", "value")
+
+
+def no_supplement(last_ns: int) -> Sequence[Op]:
+    """Nobody knows more than the journals."""
+    return ()
 
 
 def compact(run_folder: Path, *, keep_journals: bool = True) -> History:
@@ -60,10 +70,13 @@ def compact(run_folder: Path, *, keep_journals: bool = True) -> History:
     return history
 
 
-def read_history(run_folder: Path) -> History:
-    """The history of a run. Raises InputError when there is none, or when a newer Kilonode wrote it."""
+def read_history(run_folder: Path, supplement: Supplement = no_supplement) -> History:
+    """The history of a run. Raises InputError when there is none, or when a newer Kilonode wrote it.
+
+    A compact history has nothing to be supplemented.
+    """
     if not _archived(run_folder):
-        return _read_journals(run_folder)
+        return _read_journals(run_folder, supplement)
     try:
         with duckdb.connect() as connection:
             torn, lost_at_most_s = _read_facts(connection, run_folder / OPS_FILE)
@@ -76,7 +89,7 @@ def read_history(run_folder: Path) -> History:
     return History(columns, samples, torn, lost_at_most_s)
 
 
-def query(run_folder: Path, sql: str) -> list[tuple[Any, ...]]:
+def query(run_folder: Path, sql: str, supplement: Supplement = no_supplement) -> list[tuple[Any, ...]]:
     """The rows that `sql` gives over the tables `ops` and `samples` of a run. Raises InputError for a mistake in it.
 
     The run need not be compact: the journals of a killed run are loaded into memory.
@@ -86,7 +99,7 @@ def query(run_folder: Path, sql: str) -> list[tuple[Any, ...]]:
             for table, file in (("ops", OPS_FILE), ("samples", SAMPLES_FILE)):
                 connection.read_parquet(str(run_folder / file)).create_view(table)
         else:
-            history = _read_journals(run_folder)
+            history = _read_journals(run_folder, supplement)
             _expose(connection, "ops", history.columns, _OPS_FIELDS, _OPS_TEXTS)
             _expose(connection, "samples", history.samples, _SAMPLES_FIELDS, _SAMPLES_TEXTS)
         try:
@@ -109,7 +122,7 @@ def _journals(run_folder: Path) -> list[Path]:
     return sorted((run_folder / JOURNAL_FOLDER).glob(f"*{SUFFIX}"))
 
 
-def _read_journals(run_folder: Path) -> History:
+def _read_journals(run_folder: Path, supplement: Supplement = no_supplement) -> History:
     journals: list[JournalContents] = [read_journal(path) for path in _journals(run_folder)]
     if not journals:
         raise InputError(
@@ -118,10 +131,14 @@ def _read_journals(run_folder: Path) -> History:
             expected=f"{OPS_FILE}, or {JOURNAL_FOLDER}/*{SUFFIX}",
             hint="it ended before its load began, or this is not the folder of a run",
         )
+    blocks = [(block, contents.header.worker) for contents in journals if contents.header for block in contents.blocks]
+    known_ns = [int(block.finished_ns.max()) for block, _ in blocks]
+    known_ns += [sample.at_ns for contents in journals for sample in contents.samples]
+    more = supplement(max(known_ns, default=0))
+    if more:
+        blocks.append((block_of_flat([value for op in more for value in op_tuple(op)]), NO_WORKER))
     return History(
-        Columns.from_blocks(
-            [(block, contents.header.worker) for contents in journals if contents.header for block in contents.blocks]
-        ),
+        Columns.from_blocks(blocks),
         Samples.from_samples([sample for contents in journals for sample in contents.samples]),
         any(contents.torn for contents in journals),
         max(contents.lost_at_most_s for contents in journals),

@@ -12,6 +12,8 @@ from kilonode.history.blocks import PackedOps
 from kilonode.history.records import Sample
 
 FORMAT_VERSION: Final = 1
+NO_WORKER: Final = -1
+"""The number of the worker in what no worker wrote."""
 
 
 class JournalHeader(msgspec.Struct, frozen=True, tag="header", kw_only=True):

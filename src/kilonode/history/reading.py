@@ -47,6 +47,8 @@ class JournalContents:
     """The writer did not close the journal, or it is damaged: something may be missing at the end."""
     lost_at_most_s: float
     """About how much time of the history is missing at most; zero when nothing is."""
+    zero_ns: int | None = None
+    """The run's zero on the monotonic clock of the machine that wrote it, where it was named after the header."""
 
     def ops(self) -> Iterator[Op]:
         """Every Op in the order of recording."""
@@ -89,7 +91,7 @@ def read_journal(path: Path) -> JournalContents:
     if shift_ns:
         blocks = [_shifted(block, shift_ns) for block in blocks]
         samples = [msgspec.structs.replace(sample, at_ns=sample.at_ns + shift_ns) for sample in samples]
-    return JournalContents(header, tuple(blocks), tuple(samples), torn, lost_at_most_s)
+    return JournalContents(header, tuple(blocks), tuple(samples), torn, lost_at_most_s, zero_ns)
 
 
 def _decode_header(payload: bytes, path: Path) -> JournalHeader:

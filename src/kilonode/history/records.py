@@ -5,8 +5,13 @@ instants. Records are flat and small: a run has millions of them.
 """
 
 from enum import StrEnum
+from typing import Final
 
 import msgspec
+
+STILL_IN_EFFECT: Final = "still in effect when the run was killed"
+"""What the error of a disruption begins with that nobody healed in the run, because there was nobody any more. Its
+*finished* is when another process healed it, or with the outcome `wrong_state` the last that is known of the run."""
 
 
 class OpKind(StrEnum):

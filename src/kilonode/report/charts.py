@@ -22,6 +22,7 @@ from kilonode.check.results import (
     SourceState,
     WorkloadResults,
 )
+from kilonode.history.records import STILL_IN_EFFECT
 from kilonode.report.markup import Markup, element, in_script, join
 from kilonode.report.words import outcome_words, rate_words, seconds_words
 
@@ -75,14 +76,20 @@ class PageData(msgspec.Struct, frozen=True, kw_only=True):
 
 def page_data(charts: Sequence[Chart], disruptions: Sequence[DisruptionResults], load_end_s: float) -> Markup:
     """The data of all charts, for a script element."""
-    bands = tuple((one.start_s, one.finish_s, disruption_words(one)) for one in disruptions if one.happened)
+    bands = tuple(
+        # What outlived the run reaches to the end of what is drawn, however much later somebody healed it.
+        (one.start_s, max(one.start_s, load_end_s) if one.outlived_the_run else one.finish_s, disruption_words(one))
+        for one in disruptions
+        if one.happened
+    )
     data = PageData(charts=tuple(charts), disruptions=bands, load_end_s=load_end_s)
     return in_script(encode_json(data).decode())
 
 
 def disruption_words(one: DisruptionResults) -> str:
-    """A disruption for people: its name and its sentence."""
-    return ": ".join(part for part in (one.name, one.target) if part)
+    """A disruption for people: its name and its sentence, and that nobody was there to heal it."""
+    words = ": ".join(part for part in (one.name, one.target) if part)
+    return f"{words} ({STILL_IN_EFFECT})" if one.outlived_the_run else words
 
 
 def figure(chart: Chart, title: str, caption: str, *, wide: bool = False) -> Markup:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from kilonode.base.outcomes import Outcome
 from kilonode.base.units import format_seconds
 from kilonode.check.metrics import Unit
 from kilonode.check.results import (
@@ -16,6 +17,7 @@ from kilonode.check.results import (
     Verdict,
     WorkloadResults,
 )
+from kilonode.history.records import STILL_IN_EFFECT
 from kilonode.history.upgrades import is_upgrade
 from kilonode.report.charts import clock_words, part_names
 from kilonode.report.gauge import box, gauge
@@ -273,6 +275,8 @@ def disruption_outcome_words(one: DisruptionResults) -> str:
         return "did not happen"
     if is_upgrade(one.target):
         return end_words(one.outcome)
+    if one.outlived_the_run:
+        return STILL_IN_EFFECT
     at_once = "took effect; nothing to heal" if one.finish_s == one.start_s else "healed"
     words = {"ok": at_once, "cancelled": "healed early, with the load", "wrong_state": "NOT healed"}
     return words.get(one.outcome, outcome_words(one.outcome))
@@ -282,9 +286,10 @@ def _effect_cells(one: DisruptionResults) -> Markup:
     if not one.happened:
         return join(number("–", None, class_="number absent"), number("–", None, class_="number absent"))
     late_s, lasted_s = one.start_s - one.due_s, one.finish_s - one.start_s
+    at_least = "≥ " if one.outcome == Outcome.WRONG_STATE and not is_upgrade(one.target) else ""
     return join(
         number(clock_words(one.start_s), one.start_s, small=f"{seconds_words(late_s)} later"),
-        number(seconds_words(lasted_s) if lasted_s else "–", lasted_s),
+        number(f"{at_least}{seconds_words(lasted_s)}" if lasted_s or at_least else "–", lasted_s),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from kilonode.base.units import format_seconds
 from kilonode.check.results import DisruptionResults, Results, StageResults
+from kilonode.history.records import STILL_IN_EFFECT
 from kilonode.history.upgrades import is_upgrade
 from kilonode.report.charts import clock_words
 from kilonode.report.markup import Markup, element, join
@@ -74,15 +75,22 @@ def _load_rows(results: Results) -> list[Row]:
 
 def _disruption_rows(results: Results) -> list[Row]:
     return [
-        Row("disruption", one.name or "disruption", one.start_s, one.finish_s, _words_of(one))
+        Row("disruption", one.name or "disruption", one.start_s, _end_s(one, results), _words_of(one))
         for one in results.disruptions
         if one.happened
     ]
 
 
+def _end_s(one: DisruptionResults, results: Results) -> float:
+    """What outlived the run reaches to its end, however much later somebody healed it."""
+    return max(one.start_s, results.finish_s) if one.outlived_the_run else one.finish_s
+
+
 def _words_of(one: DisruptionResults) -> str:
     if is_upgrade(one.target):
         return f"{one.target}, {end_words(one.outcome)}"
+    if one.outlived_the_run:
+        return f"{one.target or one.name}, {STILL_IN_EFFECT}"
     end = {"ok": "", "cancelled": ", healed early", "wrong_state": ", NOT healed"}.get(one.outcome, f", {one.outcome}")
     return f"{one.target or one.name}{end}"
 

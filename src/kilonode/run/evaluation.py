@@ -13,6 +13,7 @@ from kilonode.run.experiment import Experiment
 from kilonode.run.facts import run_facts
 from kilonode.run.folder import LAST_STATES, RunFolder
 from kilonode.run.reading import read_experiment
+from kilonode.run.untold import untold_disruptions
 
 
 def evaluate_run(folder: RunFolder, control: RunFolder | None = None) -> Results:
@@ -33,7 +34,10 @@ def evaluate_history(folder: RunFolder, control: RunFolder | None = None) -> tup
             got=f"it ended while {record.state}",
             hint="run it again",
         )
-    history = compact(folder.path) if record.state in LAST_STATES else read_history(folder.path)
+    if record.state in LAST_STATES:
+        history = compact(folder.path)
+    else:
+        history = read_history(folder.path, untold_disruptions(folder))
     experiment = experiment_of(folder)
     evidence = read_evidence(folder) if settle_s_of(experiment) is not None else None
     undisturbed = _control_history(control) if control is not None else None
@@ -42,7 +46,7 @@ def evaluate_history(folder: RunFolder, control: RunFolder | None = None) -> tup
 
 def _control_history(control: RunFolder) -> History:
     """The history of a run that nothing disrupted. Raises InputError when something did."""
-    history = read_history(control.path)
+    history = read_history(control.path, untold_disruptions(control))
     if OpKind.DISRUPTION.value in history.columns.kind_names:
         raise InputError(
             "the control run was disrupted itself",

@@ -13,11 +13,12 @@ import msgspec
 
 from kilonode.base.clock import Clock
 from kilonode.history.journal import SUFFIX, JournalHeader, JournalWriter
+from kilonode.history.payloads import NO_WORKER
 from kilonode.history.records import Op, Sample
 
 FLUSH_INTERVAL_S: Final = 1.0
 NAME: Final = "conductor"
-NO_WORKER: Final = -1
+CONDUCTOR_JOURNAL: Final = f"{NAME}{SUFFIX}"
 
 
 class Recording:
@@ -35,7 +36,7 @@ class Recording:
             flush_interval_s=FLUSH_INTERVAL_S,
             pid=0 if clock.simulated else pid,
         )
-        self._journal = JournalWriter(folder / f"{NAME}{SUFFIX}", header)
+        self._journal = JournalWriter(folder / CONDUCTOR_JOURNAL, header)
         self._flusher = asyncio.create_task(self._flush_regularly(), name="conductor journal")
 
     def record(self, op: Op) -> None:
