@@ -20,8 +20,9 @@ from kilonode.base.processes import is_alive
 from kilonode.base.randomness import Randomness
 from kilonode.faults import detached, link_probe, netfilter, packet_rules
 from kilonode.faults.driver import Found, Step, recall
-from kilonode.faults.healing import heal_left
-from kilonode.faults.journal import journals
+from kilonode.faults.healing import LeftBehind, heal_left
+from kilonode.faults.injecting import Injector
+from kilonode.faults.journal import journals, new_journal
 from kilonode.faults.language import parse
 from kilonode.faults.link_shaping import Shape
 from kilonode.faults.model import Kind
@@ -193,6 +194,32 @@ async def test_an_unplugged_service_answers_nobody_and_goes_on_afterwards() -> N
             await asyncio.sleep(0.05)
             assert service.asked == ["GET / HTTP/1.1"]
         assert await asking == (200, b"")
+
+
+async def test_what_was_unplugged_and_disconnected_is_plugged_in_and_connected_by_whoever_comes_later(
+    net: Net, tmp_path: Path
+) -> None:
+    a = net.nodes[0]
+    async with serving() as service:
+        drivers = Drivers([NetworkFaults(OneService(service.port), CLOCK)])
+        left = LeftBehind(tmp_path, CLOCK, "")
+
+        async def do(sentence: str) -> None:
+            (part,) = await plan_sentence(parse(sentence), drivers, Randomness(1), before=left.steps())
+            with new_journal(tmp_path, sentence, CLOCK) as journal:
+                await Injector(drivers, journal, CLOCK, left=left).inject(part.fault)
+
+        await do("unplug thing")
+        await do(f"disconnect 10.77.0.0/24 network on node {a}")
+        assert await net.seen() == {pair for pair in EVERYBODY if "a" not in pair}
+        with pytest.raises(InputError, match="has none of it"):
+            await do(f"connect 10.77.0.0/24 network on node {net.nodes[1]}")
+        await do("plug thing")
+        async with calling(service.port) as caller:
+            assert await caller.ask("GET", "/") == (200, b"")
+        await do(f"connect 10.77.0.0/24 network on node {a}")
+        assert await net.seen() == EVERYBODY
+        assert not any(record.open for record in journals(tmp_path))
 
 
 async def test_whoever_listens_is_found_by_the_name_of_its_process() -> None:

@@ -16,12 +16,17 @@ from kilonode.base.errors import LabError
 from kilonode.base.randomness import Randomness
 from kilonode.cli.fault_targets import drivers_for
 from kilonode.cli.output import give_json, say
+from kilonode.cli.stack_upgrades import StackUpgrades, StackUpgradesToCome
+from kilonode.cli.stacks import wanted_stack
+from kilonode.cli.state import state_folder
 from kilonode.cli.target import settings_of
+from kilonode.cli.upgrade_targets import refuse_releases
 from kilonode.cloud.folder import CloudRecord
 from kilonode.cloud.layout import process_names, role_of, roles_of
 from kilonode.cloud.resources import node_name
 from kilonode.faults import process_faults
 from kilonode.faults.driver import Capability, Driver, Effect, Found, Keep, Step
+from kilonode.faults.ending import ENDS
 from kilonode.faults.hosts import read_hosts
 from kilonode.faults.members import NAME, Member, Members
 from kilonode.faults.model import Action, Fault, Sentence, Target
@@ -34,6 +39,8 @@ from kilonode.run.experiment import EmulatedCloud, Experiment
 from kilonode.run.reading import read_experiment
 from kilonode.run.upgrade_serving import Instance, Upgradable
 from kilonode.run.upgrades import Version
+from kilonode.stack.folder import StackFolder
+from kilonode.stack.plan import DEFAULT_NAME
 
 HEALED: Final = frozenset({Action.FREEZE})
 
@@ -50,11 +57,12 @@ async def foresee(experiment: Experiment, *, resolve: bool = False) -> tuple[Occ
     existing = cloud.openstack or (cloud.stack.name if cloud.stack is not None else "")
     hosts = Path(experiment.hosts) if experiment.hosts else None
     if resolve and existing:
-        return await plan_disruptions(experiment, seed, drivers_for(existing, RealClock(), hosts))
+        drivers_there = drivers_for(existing, RealClock(), hosts)
+        return await plan_disruptions(experiment, seed, drivers_there, cloud=_of_stack(experiment))
     if hosts is not None:
         read_hosts(hosts)
     drivers = list(drivers_for(existing, RealClock(), hosts))
-    upgradable: Upgradable | None = None
+    upgradable = _of_stack(experiment)
     if cloud.emulated is not None:
         upgradable = _UpgradesToCome(cloud.emulated)
         ahead: list[Driver] = [ServicesToCome(cloud.emulated), NodesToCome(cloud.emulated)]
@@ -85,14 +93,17 @@ def describe_foreseen(experiment: Experiment, occurrences: Sequence[Occurrence])
         yield "the file has no seed, so a run may choose others"
 
 
-async def _plan(sentence: Sentence, drivers: Drivers, randomness: Randomness) -> tuple[PlannedPart, ...]:
-    return await plan_sentence(sentence, drivers, randomness, _plan_one)
+async def _plan(
+    sentence: Sentence, drivers: Drivers, randomness: Randomness, *, before: Sequence[Step]
+) -> tuple[PlannedPart, ...]:
+    return await plan_sentence(sentence, drivers, randomness, _plan_one, before)
 
 
-async def _plan_one(fault: Fault, drivers: Drivers, randomness: Randomness) -> PlannedFault:
-    driver = await drivers.for_fault(fault)
+async def _plan_one(fault: Fault, drivers: Drivers, randomness: Randomness, before: Sequence[Step]) -> PlannedFault:
+    ending = fault.action in ENDS
+    driver = await (drivers.for_ending(fault, before) if ending else drivers.for_fault(fault))
     if isinstance(driver, ServicesToCome | NodesToCome):
-        return await plan_fault(fault, drivers, randomness)
+        return await plan_fault(fault, drivers, randomness, before)
     words = f"{print_fault(fault)}: found by the driver {driver.name!r} when the cloud is there"
     step = Step(driver.name, fault.action, "", words)
     return PlannedFault(print_fault(fault), driver.name, fault, (), (), (step,), 0)
@@ -173,7 +184,17 @@ class _ToCome:
         raise LabError("this cloud is not there yet", where=name)
 
 
-class _UpgradesToCome:
+def _of_stack(experiment: Experiment) -> Upgradable | None:
+    """What can be upgraded of the stack that an experiment is about, there or not yet; None: it is about none."""
+    stack = experiment.cloud.stack if experiment.cloud is not None else None
+    if stack is None:
+        return None
+    if stack.name and StackFolder(state_folder(), stack.name).exists:
+        return StackUpgrades(state_folder(), stack.name, RealClock())
+    return StackUpgradesToCome(wanted_stack(state_folder(), stack.name or DEFAULT_NAME, stack))
+
+
+class _UpgradesToCome(Upgradable):
     """The same processes, as upgrades see them."""
 
     def __init__(self, cloud: EmulatedCloud) -> None:
@@ -181,6 +202,9 @@ class _UpgradesToCome:
 
     async def instances(self) -> Sequence[Instance]:
         return [Instance(one.name, one.services, "", "", serves=False) for one in await self._to_come.members()]
+
+    async def check(self, names: Sequence[str], to: Version | None) -> None:
+        refuse_releases(to)
 
     async def replace(self, name: str, to: Version | None) -> None:
         raise LabError("this cloud is not there yet", where=name)

@@ -18,13 +18,13 @@ from kilonode.cli.fault_targets import drivers_for, journal_folder
 from kilonode.cli.output import say
 from kilonode.faults import os_faults
 from kilonode.faults.driver import Capability
-from kilonode.faults.healing import Healed, heal_left
+from kilonode.faults.healing import Healed, LeftBehind, heal_left
 from kilonode.faults.injecting import Disrupted, Injector
 from kilonode.faults.journal import Record, journals, new_journal
 from kilonode.faults.language import parse as parse_sentence
 from kilonode.faults.model import Sentence
 from kilonode.faults.os_faults import Conversion
-from kilonode.faults.planning import PlannedPart, plan_sentence
+from kilonode.faults.planning import PlannedPart, plan_sentence, unended
 from kilonode.faults.printing import print_sentence
 from kilonode.run.printing import print_plain
 
@@ -61,15 +61,16 @@ async def do(text: str, cloud: str, seed: int, hosts: Path | None = None, *, dry
     sentence = parse_sentence(text)
     canonical = print_sentence(sentence)
     drivers = drivers_for(cloud, clock, hosts)
-    plan = await plan_sentence(sentence, drivers, Randomness(seed, "faults"))
+    left = LeftBehind(journal_folder(), clock, cloud)
+    plan = await plan_sentence(sentence, drivers, Randomness(seed, "faults"), before=left.steps())
     if dry_run:
         for line in describe_plan(plan):
             say(line)
         return Done(canonical, cloud, seed, plan, dry_run=True)
     stop = asyncio.Event()
     with _stopping(stop), new_journal(journal_folder(), canonical, clock, cloud) as journal:
-        injector = Injector(drivers, journal, clock, say)
-        if any(fault.open_ended for part in plan for fault in (part.fault, *part.during)):
+        injector = Injector(drivers, journal, clock, say, left=left)
+        if unended(plan):
             say("it lasts until Ctrl-C")
         own_end = await injector.carry_out(plan, stop)
     for each in injector.results:
@@ -155,11 +156,18 @@ def describe_conversion(converted: Conversion) -> Iterator[str]:
 
 def describe_plan(plan: Sequence[PlannedPart]) -> Iterator[str]:
     """What would be done, for people."""
+    until_heal = unended(plan)
     for number, part in enumerate(plan, 1):
         after = f"after {part.after}" if part.after else "at once"
         yield f"{number}. {after if number == 1 else 'then ' + after}:"
         for fault in (*part.during, part.fault):
-            lasts = f" for {fault.fault.duration}" if fault.fault.duration else " until Ctrl-C" if fault.lasting else ""
+            lasts = (
+                f" for {fault.fault.duration}"
+                if fault.fault.duration
+                else " until Ctrl-C"
+                if fault in until_heal
+                else ""
+            )
             for step in fault.steps:
                 yield f"   {step.words}{lasts}" + (f"; heal: {step.heals}" if step.heals else "")
 
@@ -194,11 +202,9 @@ def _describe_result(each: Disrupted) -> str:
         return f"{each.sentence}: {each.error}"
     parts = [f"took effect after {_since(each.due_ns, each.took_effect_ns)}"]
     if each.lasting:
-        parts.append(
-            f"healed after {_since(each.took_effect_ns, each.healed_ns)}"
-            if each.healed_ns
-            else f"NOT healed: {each.error}"
-        )
+        how = f"ended by {each.ended_by}" if each.ended_by else "healed"
+        healed = f"{how} after {_since(each.took_effect_ns, each.healed_ns)}" if each.healed_ns else ""
+        parts.append(healed or f"NOT healed: {each.error}")
     return f"{each.sentence}: {', '.join(parts)}"
 
 

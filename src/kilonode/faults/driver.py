@@ -57,6 +57,10 @@ class Step(msgspec.Struct, frozen=True, omit_defaults=True):
     """What will heal it, for people. Empty: it leaves nothing to heal, and `heal` is not called."""
     memory: str = "{}"
     """The driver's own record as JSON: what `inject` and `heal` need. Never a secret: it is written to disk."""
+    node: str = ""
+    """The node of what it is done to. With `identity` written by whoever asked for the plan, to tell things of one name
+    apart."""
+    identity: ProcessIdentity | None = None
 
 
 class Effect(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -7,7 +7,9 @@ from pathlib import Path
 import msgspec
 
 from kilonode.base.clock import Clock
-from kilonode.base.errors import InputError
+from kilonode.base.errors import FaultError, InputError
+from kilonode.faults.driver import Effect, Step
+from kilonode.faults.ending import ends
 from kilonode.faults.injecting import Tell, undo
 from kilonode.faults.journal import Journal, Record, continue_journal, journal_of_another, journals
 from kilonode.faults.registry import Drivers
@@ -55,6 +57,40 @@ def left_open(folder: Path, clock: Clock) -> tuple[Record, ...]:
                 with continue_journal(record, clock):
                     found.append(record)
     return tuple(found)
+
+
+class LeftBehind:
+    """What processes that ended left open on one cloud, for faults that end what earlier ones began."""
+
+    def __init__(self, folder: Path, clock: Clock, cloud: str) -> None:
+        """`folder` is where all journals are found."""
+        self._folder = folder
+        self._clock = clock
+        self._cloud = cloud
+
+    def steps(self) -> tuple[Step, ...]:
+        """All of it."""
+        return tuple(entry.step for record in self._records() for entry in record.open if entry.step is not None)
+
+    async def end(self, step: Step, drivers: Drivers, tell: Tell) -> list[Effect]:
+        """Heal what such a step ends of it. Raises FaultError when that cannot be."""
+        effects = []
+        for record in self._records():
+            numbers = [entry.number for entry in record.open if entry.step is not None and ends(step, entry.step)]
+            if not numbers:
+                continue
+            try:
+                with continue_journal(record, self._clock) as journal:
+                    healed = [await undo(number, drivers, journal, tell) for number in numbers]
+            except InputError as error:  # somebody else began to heal it at this moment
+                raise FaultError(error.problem.what, where=str(record.path)) from error
+            if None in healed:
+                raise FaultError("what was left of an earlier fault could not be healed", where=record.head.words)
+            effects += [effect for effect in healed if effect is not None]
+        return effects
+
+    def _records(self) -> list[Record]:
+        return [record for record in left_open(self._folder, self._clock) if record.head.cloud == self._cloud]
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ so. What was injected last is healed first. Every fault ends as one `Disrupted`:
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Protocol
 
 import msgspec
 
@@ -15,12 +16,21 @@ from kilonode.base.clock import NANOSECONDS_PER_SECOND, Clock
 from kilonode.base.errors import FaultError, KilonodeError
 from kilonode.base.finishing import finish
 from kilonode.faults.driver import Effect, Step
+from kilonode.faults.ending import ENDS, ends
 from kilonode.faults.journal import Journal, Occasion
 from kilonode.faults.planning import PlannedFault, PlannedPart, renew
 from kilonode.faults.registry import Drivers
 
 Tell = Callable[[str], None]
 """Words for people about what happens, as it happens."""
+
+
+class Left(Protocol):
+    """What other processes began, and nobody holds any more."""
+
+    async def end(self, step: Step, drivers: Drivers, tell: Tell) -> list[Effect]:
+        """Heal what such a step ends of it. Raises FaultError when that cannot be."""
+        ...
 
 
 class Disrupted(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -37,6 +47,8 @@ class Disrupted(msgspec.Struct, frozen=True, omit_defaults=True):
     lasting: bool = False
     """Whether it leaves something to heal."""
     error: str = ""
+    ended_by: str = ""
+    """The fault that ended it, if one did."""
 
 
 class Injection:
@@ -48,6 +60,20 @@ class Injection:
         self.numbers = tuple(numbers)
         self.took_effect_ns = max(effect.at_ns for effect in effects)
         self.resolution_ns = max(effect.resolution_ns for effect in effects)
+        self.healed: dict[int, int] = {}
+        """Of its steps, those that another fault ended, and when."""
+        self.ended_by = ""
+        self.over = asyncio.Event()
+        """Set when another fault has ended all of it."""
+
+
+class InEffect:
+    """What several injectors that share a journal have in effect, so that a fault of one can end that of another."""
+
+    def __init__(self) -> None:
+        self.injectors: list[Injector] = []
+        self.turn = asyncio.Lock()
+        """What is ended is ended by one at a time."""
 
 
 class Injector:
@@ -61,8 +87,17 @@ class Injector:
         tell: Tell = lambda words: None,
         name: str = "",
         number: int = 0,
+        *,
+        among: InEffect | None = None,
+        left: Left | None = None,
     ) -> None:
-        """`name` and `number` are of the disruption of an experiment."""
+        """`name` and `number` are of the disruption of an experiment.
+
+        What its faults can end beside its own: what others have in effect (`among`), what others left (`left`).
+        """
+        self._among = among or InEffect()
+        self._among.injectors.append(self)
+        self._left = left
         self._occasion = Occasion(0, "", 0, name, number)
         self._drivers = drivers
         self._journal = journal
@@ -86,7 +121,8 @@ class Injector:
         numbers = self._journal.plan(planned.steps, self._occasion)
         self._tell(f"injecting: {planned.sentence}")
         tasks = [
-            asyncio.ensure_future(self._do(number, step)) for number, step in zip(numbers, planned.steps, strict=True)
+            asyncio.ensure_future(self._do(number, step, planned))
+            for number, step in zip(numbers, planned.steps, strict=True)
         ]
         try:
             await asyncio.gather(*tasks)
@@ -108,11 +144,35 @@ class Injector:
     async def _heal(self, injection: Injection) -> None:
         planned = injection.planned
         self._tell(f"healing: {planned.sentence}")
-        healed_ns = await self._undo(injection.numbers)
+        left = [number for number in injection.numbers if number not in injection.healed]
+        healed_ns = await self._undo(left)
         error = "" if healed_ns is not None else "it could not be healed"
         self._end(planned, injection.due_ns, injection, healed_ns, error)
         if error:
             raise FaultError(error, where=planned.sentence, hint="try again with: kilonode fault heal")
+
+    async def end(self, injection: Injection, number: int, by: str) -> Effect:
+        """Undo one step of a fault before its time, because another fault says so. Raises FaultError."""
+        effect = await undo(number, self._drivers, self._journal, self._tell)
+        if effect is None:
+            raise FaultError("what was begun earlier could not be healed", where=injection.planned.sentence)
+        injection.healed[number] = effect.at_ns
+        injection.ended_by = by
+        left = set(injection.numbers) - set(injection.healed)
+        if not any(self._journal.step(each).heals for each in left) and self._open.pop(injection.numbers[0], None):
+            healed_ns = max(injection.healed.values())
+            self._end(injection.planned, injection.due_ns, injection, healed_ns, "")
+            injection.over.set()
+        return effect
+
+    def matching(self, step: Step) -> list[tuple[Injection, int]]:
+        """What is in effect of what a step ends: the fault, and the number of its step."""
+        return [
+            (injection, number)
+            for injection in self._open.values()
+            for number in injection.numbers
+            if number not in injection.healed and ends(step, self._journal.step(number))
+        ]
 
     async def heal_all(self) -> None:
         """Undo all that is in effect, the last first; what cannot be is left open, said, and raised in the end."""
@@ -160,8 +220,8 @@ class Injector:
                     if await self._wait_for(other, stop):
                         return False
                     await self.heal(other)
-            if self._open:
-                await stop.wait()
+            while self._open and not stop.is_set():
+                await _first_of(stop, *(injection.over for injection in self._open.values()))
             return True
 
     async def _inject_unless(self, stop: asyncio.Event, planned: PlannedFault, due_ns: int | None) -> Injection | None:
@@ -185,16 +245,15 @@ class Injector:
         if duration is None:
             return False  # whether anything more was to come shows when it begins
         past_s = (self._clock.now_ns() - injection.took_effect_ns) / NANOSECONDS_PER_SECOND
-        if await self._wait(float(duration) - past_s, stop):
+        if await self._wait(float(duration) - past_s, stop, injection.over):
             return True
         await self.heal(injection)
         return False
 
-    async def _wait(self, seconds: float, stop: asyncio.Event) -> bool:
-        """Wait; True when `stop` came first."""
-        if seconds > 0 and not stop.is_set():
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), seconds)
+    async def _wait(self, seconds: float, stop: asyncio.Event, *over: asyncio.Event) -> bool:
+        """Wait, at most until what is waited for is over; True when `stop` came first."""
+        if seconds > 0:
+            await _first_of(stop, *over, timeout_s=seconds)
         return stop.is_set()
 
     async def _take_back(
@@ -205,12 +264,27 @@ class Injector:
         await asyncio.gather(*tasks, return_exceptions=True)
         self._end(planned, due_ns, None, await self._undo(numbers), why)
 
-    async def _do(self, number: int, step: Step) -> Effect:
-        driver = self._drivers.named(step.driver)
-        effect = await driver.inject(step, lambda fuller: self._journal.keep(number, fuller))
+    async def _do(self, number: int, step: Step, planned: PlannedFault) -> Effect:
+        effect = await self._end_earlier(step, planned) if step.action in ENDS else None
+        if effect is None:
+            if planned.only_ends:
+                raise FaultError(f"there is nothing to {step.action.value}: none of it is in effect", where=step.words)
+            driver = self._drivers.named(step.driver)
+            effect = await driver.inject(step, lambda fuller: self._journal.keep(number, fuller))
         self._journal.took_effect(number, effect.words, effect.at_ns)
         self._tell(f"  {effect.words}")
         return effect
+
+    async def _end_earlier(self, step: Step, planned: PlannedFault) -> Effect | None:
+        """End all that a step ends, the last first; None when there is nothing."""
+        effects: list[Effect] = []
+        async with self._among.turn:
+            for injector in reversed(self._among.injectors):
+                for injection, number in reversed(injector.matching(step)):
+                    effects.append(await injector.end(injection, number, planned.sentence))
+            if self._left is not None:
+                effects += await self._left.end(step, self._drivers, self._tell)
+        return max(effects, key=lambda effect: effect.at_ns) if effects else None
 
     async def _undo(self, numbers: Sequence[int]) -> int | None:
         """Heal steps, the last first, all of them whatever becomes of one.
@@ -230,9 +304,22 @@ class Injector:
     ) -> None:
         effect_ns = injection.took_effect_ns if injection else None
         resolution_ns = injection.resolution_ns if injection else 0
+        ended_by = injection.ended_by if injection else ""
         self.results.append(
-            Disrupted(planned.sentence, due_ns, effect_ns, resolution_ns, healed_ns, planned.lasting, error)
+            Disrupted(planned.sentence, due_ns, effect_ns, resolution_ns, healed_ns, planned.lasting, error, ended_by)
         )
+
+
+async def _first_of(*events: asyncio.Event, timeout_s: float | None = None) -> None:
+    """Wait until one of these is set, or for so long."""
+    if any(event.is_set() for event in events):
+        return
+    waiting = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waiting, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for each in waiting:
+            each.cancel()
 
 
 async def undo(number: int, drivers: Drivers, journal: Journal, tell: Tell) -> Effect | None:

@@ -3,8 +3,11 @@
 import contextlib
 from collections.abc import Iterator, Sequence
 
+import msgspec
+
 from kilonode.base.errors import InputError, LabError
-from kilonode.faults.driver import Driver
+from kilonode.faults.driver import Driver, Step
+from kilonode.faults.ending import ENDS, refuse_idle
 from kilonode.faults.model import Action, Fault, Kind, Target
 from kilonode.faults.printing import print_fault
 
@@ -41,6 +44,22 @@ class Drivers:
                 looked.append(driver)
         return (looked or able)[0]
 
+    async def for_ending(self, fault: Fault, before: Sequence[Step]) -> Driver:
+        """The driver of a fault that may end what an earlier one began: the one that began it, else as for others."""
+        began = [msgspec.structs.replace(fault, action=action, duration=None) for action in ENDS[fault.action]]
+        able = [driver for driver in self._drivers if any(driver.handles(each) for each in began)]
+        if not any(driver.handles(fault) for driver in self._drivers):
+            if not able:
+                return await self.for_fault(fault)  # which says that nobody can
+            refuse_idle(fault, before, [driver.name for driver in able])
+        for driver in able:
+            open_here = [each for each in before if each.driver == driver.name and each.action in ENDS[fault.action]]
+            if open_here and await _means(driver, fault.target, open_here):
+                return driver
+        if any(driver.handles(fault) for driver in self._drivers):
+            return await self.for_fault(fault)
+        return able[0]
+
     async def nodes_with(self, service: str) -> frozenset[str]:
         """The nodes that have a service, as all drivers of services know them."""
         target = Target(Kind.SERVICE, (service,))
@@ -57,3 +76,12 @@ class Drivers:
             if driver.name == name:
                 return driver
         raise InputError(f"there is no driver {name!r} here", expected=", ".join(each.name for each in self._drivers))
+
+
+async def _means(driver: Driver, target: Target, steps: Sequence[Step]) -> bool:
+    """Whether a target means any of what these steps were done to."""
+    with contextlib.suppress(InputError):
+        there = {(each.node, each.name) for each in await driver.find(target)}
+        if any((step.node, step.name) in there for step in steps):
+            return True
+    return any(step.name in target.names for step in steps)

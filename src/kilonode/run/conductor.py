@@ -18,6 +18,7 @@ from kilonode.base.errors import AbortError, InputError, LabError, OperationErro
 from kilonode.base.units import format_seconds
 from kilonode.check.live_criteria import LiveCriteria
 from kilonode.clients.openstack.access import Access
+from kilonode.faults.healing import LeftBehind
 from kilonode.run.census import Census
 from kilonode.run.cleanup import CleanupReport, clean
 from kilonode.run.consistency import settle_s_of, take_stock
@@ -141,10 +142,22 @@ class Conductor:
     async def _plan_disruptions(self) -> Disruptor:
         """Find what will be disrupted, before anything is made. Raises InputError when something is not there."""
         around, run = self._around, self._record
-        found = await plan_disruptions(self._experiment, run.seed, around.drivers, cloud=around.upgradable)
+        left = LeftBehind(around.journals, self._clock, run.cloud) if around.journals is not None else None
+        steps = left.steps() if left is not None and self._experiment.disruptions else ()
+        found = await plan_disruptions(self._experiment, run.seed, around.drivers, cloud=around.upgradable, left=steps)
+        if around.upgradable is not None:
+            for upgrade in filter(None, (one.upgrade for one in found)):
+                await around.upgradable.prepare(upgrade.to, around.watcher.note)
         head = JournalHead(words=f"run {run.run_id}", cloud=run.cloud, announced=around.journals)
         return Disruptor(
-            found, around.drivers, head, self._clock, self._recorder.record, around.watcher.note, around.upgradable
+            found,
+            around.drivers,
+            head,
+            self._clock,
+            self._recorder.record,
+            around.watcher.note,
+            around.upgradable,
+            left,
         )
 
     async def _take_stock(self, prepared: Prepared) -> None:

@@ -20,7 +20,7 @@ from kilonode.base.finishing import finish
 from kilonode.base.outcomes import Outcome
 from kilonode.check.live import LiveReport, Totals
 from kilonode.check.live_conditions import LiveCondition
-from kilonode.faults.injecting import Injector
+from kilonode.faults.injecting import InEffect, Injector, Left
 from kilonode.faults.journal import Journal, announce, new_journal
 from kilonode.faults.registry import Drivers
 from kilonode.history.records import Op
@@ -53,7 +53,11 @@ class Disruptor:
         record: Callable[[Op], None],
         note: Callable[[str], None],
         cloud: Upgradable | None = None,
+        left: Left | None = None,
     ) -> None:
+        """`left`: what other runs and commands left in effect, which a fault of this run may end."""
+        self._left = left
+        self._in_effect = InEffect()
         self._occurrences = occurrences
         self._cloud = cloud
         self._upgraders: list[Upgrader] = []
@@ -124,7 +128,8 @@ class Disruptor:
             self._upgraders.append(upgrader)
             await upgrader.carry_out(stop)
             return
-        injector = Injector(self._drivers, journal, self._clock, self._note, one.name, one.number)
+        injector = Injector(self._drivers, journal, self._clock, self._note, one.name, one.number,
+                            among=self._in_effect, left=self._left)  # fmt: skip
         failed = ""
         if due_ns is not None:
             try:

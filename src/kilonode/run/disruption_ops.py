@@ -55,4 +55,8 @@ def disruption_op(
 
 def _cut_short(done: Disrupted, began_ns: int, healed_ns: int) -> bool:
     lasts = parse(done.sentence).parts[0].fault.duration
-    return lasts is not None and healed_ns - began_ns < (float(lasts) - ON_TIME_S) * NANOSECONDS_PER_SECOND
+    return (
+        not done.ended_by
+        and lasts is not None
+        and healed_ns - began_ns < (float(lasts) - ON_TIME_S) * NANOSECONDS_PER_SECOND
+    )

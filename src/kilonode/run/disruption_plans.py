@@ -6,6 +6,8 @@ refused here where it matches nothing, or something else than it says. What wait
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Protocol
 
 import msgspec
 
@@ -13,8 +15,10 @@ from kilonode.base.errors import InputError, Problem
 from kilonode.base.randomness import Randomness
 from kilonode.base.units import format_seconds
 from kilonode.check.criteria import Criterion, parse_criterion
+from kilonode.faults.driver import Step
+from kilonode.faults.ending import ENDS
 from kilonode.faults.model import Sentence
-from kilonode.faults.planning import PlannedFault, PlannedPart, plan_sentence
+from kilonode.faults.planning import PlannedFault, PlannedPart, plan_sentence, unended
 from kilonode.faults.printing import print_sentence
 from kilonode.faults.registry import Drivers
 from kilonode.load.models import OpenModel
@@ -63,7 +67,18 @@ def load_end_s(experiment: Experiment) -> float:
     return max(workload_facts(name, one).end_s for name, one in experiment.workloads.items())
 
 
-PlanSentence = Callable[[Sentence, Drivers, Randomness], Awaitable[tuple[PlannedPart, ...]]]
+class PlanSentence(Protocol):
+    """How a sentence is resolved."""
+
+    def __call__(
+        self, sentence: Sentence, drivers: Drivers, randomness: Randomness, *, before: Sequence[Step]
+    ) -> Awaitable[tuple[PlannedPart, ...]]:
+        """As `plan_sentence` does it."""
+        ...
+
+
+PlanHere = Callable[[Sentence, Drivers, Randomness], Awaitable[tuple[PlannedPart, ...]]]
+"""The same, where what may be in effect by then is known."""
 
 
 async def plan_disruptions(
@@ -72,34 +87,47 @@ async def plan_disruptions(
     drivers: Drivers | None,
     plan: PlanSentence = plan_sentence,
     cloud: Upgradable | None = None,
+    left: Sequence[Step] = (),
 ) -> tuple[Occurrence, ...]:
     """All disruptions, resolved on what is there now. Raises InputError with everything that matches nothing.
 
     `plan`: how a sentence is resolved; with a fault of which nothing was chosen where that is not known yet. `cloud`:
-    what can be upgraded; None: nothing can but by commands.
+    what can be upgraded; None: nothing can but by commands. `left`: what earlier runs and commands left in effect.
     """
     drivers = drivers if drivers is not None else Drivers([])
     found: list[Occurrence] = []
     problems: list[Problem] = []
+    due: list[tuple[int, int, Trigger]] = []
+    """The place in the file, the number in the run, when."""
+
+    def refuse(place: int, error: InputError) -> None:
+        problems.extend(
+            replace(problem, path=f"disruptions[{place}]: {problem.path}".removesuffix(": "))
+            for problem in error.problems
+        )
+
     for place, disruption in enumerate(experiment.disruptions):
-        randomness = Randomness(seed, "disruptions", place)
         try:
-            for at_s, iteration, condition in _triggers(disruption, experiment, seed, randomness):
-                if disruption.upgrade is not None:
-                    words = await plan_upgrade(disruption.upgrade, cloud)
-                    sentence, when = disruption.upgrade.sentence, when_words(disruption)
-                    found.append(
-                        Occurrence(disruption.name, sentence, len(found), when, at_s, iteration, condition, (),
-                                   disruption.upgrade, words)
-                    )  # fmt: skip
-                    continue
-                child = randomness.child("time", len(found))
-                found.append(await _plan(disruption, len(found), at_s, iteration, condition, plan, drivers, child))
+            triggers = _triggers(disruption, experiment, seed, Randomness(seed, "disruptions", place))
+            due += [(place, len(due) + ahead, trigger) for ahead, trigger in enumerate(triggers)]
         except InputError as error:
-            problems += [
-                replace(problem, path=f"disruptions[{place}]: {problem.path}".removesuffix(": "))
-                for problem in error.problems
-            ]
+            refuse(place, error)
+    # What ends an earlier fault is resolved when that one is.
+    for place, number, trigger in sorted(due, key=lambda one: _may_end(experiment.disruptions[one[0]])):
+        disruption = experiment.disruptions[place]
+        try:
+            if disruption.upgrade is not None:
+                words = await plan_upgrade(disruption.upgrade, cloud)
+                sentence, when = disruption.upgrade.sentence, when_words(disruption)
+                found.append(
+                    Occurrence(disruption.name, sentence, number, when, *trigger, (), disruption.upgrade, words)
+                )
+                continue
+            child = Randomness(seed, "disruptions", place).child("time", number)
+            before = (*left, *_in_effect(found, trigger[0]))
+            found.append(await _plan(disruption, number, trigger, partial(plan, before=before), drivers, child))
+        except InputError as error:
+            refuse(place, error)
     if problems:
         raise InputError("the disruptions cannot be done", problems=problems)
     return tuple(sorted(found, key=lambda one: (one.at_s is None, one.at_s or 0.0, one.number)))
@@ -126,6 +154,20 @@ def _triggers(disruption: Disruption, experiment: Experiment, seed: int, randomn
         yield None, None, parse_criterion(disruption.when)
 
 
+def _may_end(disruption: Disruption) -> bool:
+    if disruption.upgrade is not None:
+        return False
+    parts = sentence_of(disruption).parts
+    return any(fault.action in ENDS for part in parts for fault in (part.fault, *part.during))
+
+
+def _in_effect(found: Sequence[Occurrence], at_s: float | None) -> Iterator[Step]:
+    """The steps of what may be in effect at an instant; None: whenever."""
+    for one in found:
+        if at_s is None or one.at_s is None or one.at_s <= at_s:
+            yield from (step for fault in one.faults for step in fault.steps)
+
+
 def _words_of(disruption: Disruption) -> str:
     return disruption.upgrade.sentence if disruption.upgrade is not None else print_sentence(sentence_of(disruption))
 
@@ -133,10 +175,8 @@ def _words_of(disruption: Disruption) -> str:
 async def _plan(
     disruption: Disruption,
     number: int,
-    at_s: float | None,
-    iteration: tuple[str, int] | None,
-    condition: Criterion | None,
-    plan: PlanSentence,
+    trigger: Trigger,
+    plan: PlanHere,
     drivers: Drivers,
     randomness: Randomness,
 ) -> Occurrence:
@@ -144,7 +184,7 @@ async def _plan(
     canonical = print_sentence(sentence)
     parts = await plan(sentence, drivers, randomness)
     when = when_words(disruption)
-    planned = Occurrence(disruption.name, canonical, number, when, at_s, iteration, condition, parts)
+    planned = Occurrence(disruption.name, canonical, number, when, *trigger, parts)
     touched = sum(len(fault.chosen) for fault in planned.faults)
     known = all(fault.chosen for fault in planned.faults)
     if disruption.expect is not None and known and touched != disruption.expect.found:
@@ -155,13 +195,13 @@ async def _plan(
             got=f"{touched}: {', '.join(each.name for fault in planned.faults for each in fault.chosen)}",
         )
     if disruption.every is not None or disruption.random is not None:
-        _refuse_endless(planned.faults, canonical)
+        _refuse_endless(parts, canonical)
     return planned
 
 
-def _refuse_endless(faults: Sequence[PlannedFault], sentence: str) -> None:
+def _refuse_endless(parts: Sequence[PlannedPart], sentence: str) -> None:
     """A second freeze of what is frozen until the end cannot happen."""
-    if any(fault.open_ended for fault in faults):
+    if unended(parts):
         raise InputError(
             "it lasts until the end of the load, and cannot happen again",
             where=sentence,
