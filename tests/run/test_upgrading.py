@@ -16,7 +16,7 @@ from kilonode.check.live import LiveReport, LiveStep
 from kilonode.history.records import Op
 from kilonode.history.upgrades import SERVING, part_of_upgrade
 from kilonode.run.upgrade_plans import plan_upgrade
-from kilonode.run.upgrade_serving import Instance
+from kilonode.run.upgrade_serving import Instance, Upgradable
 from kilonode.run.upgrades import Upgrade, Version
 from kilonode.run.upgrading import DueUpgrade, Upgrader
 
@@ -24,7 +24,7 @@ STARTS_S = 1.0
 LEAVES_S = 0.5
 
 
-class Cloud:
+class Cloud(Upgradable):
     """Two apis and a fleet. A replacement takes a second to come up; what it replaces ends half a second later."""
 
     def __init__(self, clock: SimulatedClock, *, wrong: str = "", failing: str = "") -> None:
@@ -43,6 +43,10 @@ class Cloud:
 
     async def instances(self) -> Sequence[Instance]:
         return [*self.now.values(), *self._leaving]
+
+    async def check(self, names: Sequence[str], to: Version | None) -> None:
+        if to is not None and to.name == "refused":
+            raise InputError("no such version")
 
     async def replace(self, name: str, to: Version | None) -> None:
         self.busy += 1

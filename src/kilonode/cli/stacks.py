@@ -91,7 +91,7 @@ async def stack_for(
         yield _running(state, cloud)
         return
     name = keeper.name if keeper is not None else own_stack_name(run_id)
-    wanted = _wanted(state, name, cloud)
+    wanted = wanted_stack(state, name, cloud)
     try:
         if keeper is not None:
             await keeper.clear_for(wanted, note)
@@ -160,7 +160,8 @@ async def remove_own_stack(name: str, state: Path, note: Note) -> bool:
     return True
 
 
-def _wanted(state: Path, name: str, cloud: StackCloud) -> UpSettings:
+def wanted_stack(state: Path, name: str, cloud: StackCloud) -> UpSettings:
+    """What has to be brought up for an experiment that says this of its stack."""
     return UpSettings(
         state=state,
         name=name,

@@ -14,6 +14,7 @@ from kilonode.base.processes import identify
 from kilonode.cli.connecting import real_access
 from kilonode.cli.fault_targets import drivers_for
 from kilonode.cli.simulated_faults import SimulatedDoor, simulated_drivers
+from kilonode.cli.stack_upgrades import StackUpgrades
 from kilonode.cli.stacks import (
     Note,
     StackKeeper,
@@ -211,6 +212,7 @@ async def _stack(
                 nodes=site.settings.nodes,
                 services=StackServices(site),
                 meters=meters,
+                upgradable=StackUpgrades(site.folder.state, site.folder.name, clock),
                 software=service_facts(site),
                 settings=stack_facts(site),
             )

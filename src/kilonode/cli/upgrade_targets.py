@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from kilonode.base.errors import InputError
 from kilonode.base.processes import ProcessIdentity, is_alive
 from kilonode.cloud import operating
 from kilonode.cloud.commands import ProcessChange
@@ -9,11 +10,11 @@ from kilonode.cloud.folder import StateFolder
 from kilonode.cloud.layout import role_of
 from kilonode.cloud.simulated import SimulatedCloud
 from kilonode.cloud.simulated_processes import SimulatedProcess
-from kilonode.run.upgrade_serving import Instance
+from kilonode.run.upgrade_serving import Instance, Upgradable
 from kilonode.run.upgrades import Version
 
 
-class CloudUpgrades:
+class CloudUpgrades(Upgradable):
     """The processes of an emulated cloud, replaced by its supervisor."""
 
     def __init__(self, folder: StateFolder) -> None:
@@ -39,6 +40,10 @@ class CloudUpgrades:
         self._seen = now | leaving
         return [*now.values(), *away, *leaving.values()]
 
+    async def check(self, names: Sequence[str], to: Version | None) -> None:
+        """See `Upgradable`."""
+        refuse_releases(to)
+
     async def replace(self, name: str, to: Version | None) -> None:
         """See `Upgradable`."""
         await operating.restart(self._folder, [name], _change(to))
@@ -48,7 +53,7 @@ class CloudUpgrades:
         await operating.restart(self._folder, [name], ProcessChange(back=True))
 
 
-class SimulatedUpgrades:
+class SimulatedUpgrades(Upgradable):
     """The processes of a simulated cloud."""
 
     def __init__(self, cloud: SimulatedCloud) -> None:
@@ -69,6 +74,10 @@ class SimulatedUpgrades:
             for life in (*([process.life] if process.life is not None else []), *process.leaving)
         ]
 
+    async def check(self, names: Sequence[str], to: Version | None) -> None:
+        """See `Upgradable`."""
+        refuse_releases(to)
+
     async def replace(self, name: str, to: Version | None) -> None:
         """See `Upgradable`."""
         change = _change(to)
@@ -82,6 +91,14 @@ class SimulatedUpgrades:
 
     def _process(self, name: str) -> SimulatedProcess:
         return next(process for process in self._cloud.processes if process.name == name)
+
+
+def refuse_releases(to: Version | None) -> None:
+    """Raise InputError for a release of OpenStack: an emulated cloud has versions of its own."""
+    if to is not None and to.release:
+        raise InputError(
+            "an emulated cloud is of no release of OpenStack", where="to.release", expected="label", got=to.release
+        )
 
 
 def _change(to: Version | None) -> ProcessChange:

@@ -3,7 +3,7 @@
 from kilonode.base.errors import InputError
 from kilonode.run.upgrade_serving import Upgradable
 from kilonode.run.upgrades import Upgrade
-from kilonode.run.upgrading import describe_upgrade
+from kilonode.run.upgrading import chosen, describe_upgrade
 
 
 async def plan_upgrade(upgrade: Upgrade, cloud: Upgradable | None) -> tuple[str, ...]:
@@ -14,7 +14,13 @@ async def plan_upgrade(upgrade: Upgrade, cloud: Upgradable | None) -> tuple[str,
         raise InputError(
             "nothing here can replace the processes of this cloud",
             where=upgrade.sentence,
-            expected="an emulated cloud of the run's own",
+            expected="an emulated cloud of the run's own, or a stack",
             hint="upgrade it by commands: steps with run:",
         )
-    return tuple(describe_upgrade(upgrade, await cloud.instances()))
+    instances = await cloud.instances()
+    words = list(describe_upgrade(upgrade, instances))
+    names = [name for step in upgrade.steps if step.replace for name in chosen(step.replace, instances)]
+    await cloud.check(names, upgrade.to)
+    migrations = await cloud.migrations(names, upgrade.to, after=False)
+    words.extend(f"migrate {one.what}, before the first of it: {one.words}" for one in migrations)
+    return tuple(words)

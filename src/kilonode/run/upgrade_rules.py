@@ -24,6 +24,7 @@ def check_upgrade(item: Mapping, path: str, names: Collection[str]) -> Iterator[
     if not isinstance(upgrade, Mapping):
         return
     here = join(path, "upgrade")
+    yield from _version(upgrade.get("to"), join(here, "to"))
     for key in (*ONE_TIME, *_OF_FAULTS):
         node = item.get(key)
         if not _is_nothing(node) and node is not None:
@@ -64,11 +65,30 @@ def _step(step: Mapping, path: str) -> Iterator[Problem]:
     if len(does) != 1:
         yield step.place.problem("what does this step do?", path=path, expected="exactly one of replace and run")
         return
-    for key in _OF_COMMANDS if does == ["replace"] else ("at_once",):
+    for key in _OF_COMMANDS if does == ["replace"] else ("at_once", "way"):
         node = step.get(key)
         if node is not None and not _is_nothing(node):
             yield node.place.problem(f"it is of a step with {'run' if key in _OF_COMMANDS else 'replace'}:",
                                      path=join(path, key))  # fmt: skip
+    way, at_once = step.get("way"), step.get("at_once")
+    if at_once is not None and isinstance(way, Scalar) and way.value == "blue_green":
+        yield at_once.place.problem("blue/green is all at once", path=join(path, "at_once"), expected="not there")
+
+
+def _version(to: Node | None, path: str) -> Iterator[Problem]:
+    if not isinstance(to, Mapping):
+        return
+    said = [key for key in ("label", "release") if not _is_nothing(to.get(key))]
+    if len(said) != 1:
+        yield to.place.problem(
+            "which version?", path=path, expected="label, of an emulated cloud, or release, of a stack",
+            got=", ".join(said),
+        )  # fmt: skip
+        return
+    for key in ("stages", "interpreter", "environment") if said == ["release"] else ():
+        node = to.get(key)
+        if node is not None and not _is_nothing(node):
+            yield node.place.problem("it is of an emulated cloud", path=join(path, key), expected="release alone")
 
 
 def _watched(text: str, names: Collection[str]) -> Problem | None:

@@ -6,13 +6,15 @@ does. Instants are of the clock; what is seen lies up to one look (20 ms) beside
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
-from typing import Final, Protocol, Self
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Self
 
 import msgspec
 
 from kilonode.base.clock import Clock
-from kilonode.base.errors import KilonodeError
+from kilonode.base.errors import FaultError, KilonodeError
 from kilonode.run.upgrades import Version
 
 LOOK_EVERY_S: Final = 0.02
@@ -32,25 +34,57 @@ class Instance(msgspec.Struct, frozen=True):
     """It does its work, as far as the cloud knows."""
     leaving: bool = False
     """Another one is in its place already; it answers what is under way, and ends."""
+    groups: tuple[str, ...] = ()
+    """What it can be named by beside its name and roles: `nova`."""
 
 
-class Upgradable(Protocol):
-    """A cloud whose processes can be replaced."""
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """Something to be done to data that an upgrade needs. It is not taken back."""
 
+    what: str
+    """Whose data: `nova`."""
+    words: str
+    """For people."""
+    do: Callable[[], Awaitable[None]]
+    """Raises KilonodeError."""
+
+
+class Upgradable(ABC):
+    """A cloud whose processes can be replaced. Each kind of cloud is one."""
+
+    @abstractmethod
     async def instances(self) -> Sequence[Instance]:
         """Its processes now, also those that are leaving. Raises KilonodeError."""
-        ...
 
+    @abstractmethod
+    async def check(self, names: Sequence[str], to: Version | None) -> None:
+        """Refuse, before the load, a version that these processes cannot be brought to. Raises InputError."""
+
+    async def prepare(self, to: Version | None, note: Callable[[str], None]) -> None:
+        """Do before the load what need not be done during it. Raises KilonodeError."""
+        return
+
+    async def migrations(self, names: Sequence[str], to: Version | None, *, after: bool) -> Sequence[Migration]:
+        """What has to be done to data before these processes are replaced, or when they were. Raises KilonodeError."""
+        return ()
+
+    @abstractmethod
     async def replace(self, name: str, to: Version | None) -> None:
         """Put another process in the place of one; None: the same anew.
 
         Raises KilonodeError when it does not come up; then the one that was there goes on.
         """
-        ...
 
+    async def replace_together(self, names: Sequence[str], to: Version | None) -> None:
+        """Put other processes in the place of several at one instant. Raises KilonodeError when they cannot: then those
+        that were there go on, and nobody has noticed.
+        """
+        raise FaultError("the processes of this cloud cannot take over at one instant", where=", ".join(names))
+
+    @abstractmethod
     async def take_back(self, name: str) -> None:
         """Put what was there before the last replacement in its place again. Raises KilonodeError."""
-        ...
 
 
 class Served(msgspec.Struct, frozen=True):

@@ -25,8 +25,11 @@ class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
 class Version(_Record, frozen=True, kw_only=True):
     """What runs after the upgrade."""
 
-    label: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,29}$")]
-    """What it is called; the processes of an emulated cloud say it of themselves."""
+    label: Annotated[str, Meta(pattern=r"^([A-Za-z0-9][A-Za-z0-9._+-]{0,29})?$")] = ""
+    """Of an emulated cloud: what it is called; its processes say it of themselves."""
+    release: str = ""
+    """Of a stack: the release of OpenStack, the next one after that which runs. It is installed before the load begins,
+    and databases are migrated as each project wants it, before the first of its services and after the last."""
     stages: str | None = None
     """Of an emulated cloud: the profile of stages that it goes by, which says how fast it is and how often it fails. A
     path is relative to the experiment file. Without one: as before."""
@@ -35,14 +38,23 @@ class Version(_Record, frozen=True, kw_only=True):
     environment: dict[str, str] = {}
     """Of an emulated cloud: variables that are added to its environment."""
 
+    @property
+    def name(self) -> str:
+        """What its processes say that they are."""
+        return self.label or self.release
+
 
 class UpgradeStep(_Record, frozen=True, kw_only=True):
     """One step: either `replace` or `run`."""
 
     replace: tuple[Process, ...] = ()
-    """Roles or processes of the cloud: each gets another process in its place, which is then verified."""
+    """Roles or processes of the cloud, or projects of a stack: each process gets another in its place, which is then
+    verified."""
     at_once: Annotated[int, Meta(ge=1)] | Literal["all"] = 1
     """How many are replaced at the same time, before the next ones are: 1 is one after the other."""
+    way: Literal["rolling", "blue_green"] = "rolling"
+    """Rolling: batch after batch. Blue/green: all new processes come up beside those that are there, without a user
+    noticing; when each of them could begin, all take over at one instant. Of api roles."""
     run: tuple[Argument, ...] = ()
     """A command, as a list of its arguments; no shell reads it. It fails when it does not end with 0."""
     kind: Literal["stop", "replace", "migrate", "start", "verify"] = "migrate"
@@ -81,5 +93,5 @@ class Upgrade(_Record, frozen=True, kw_only=True):
     def sentence(self) -> str:
         """What is done, in words: `upgrade api, fleet to B`."""
         names = list(dict.fromkeys(name for step in self.steps for name in step.replace))
-        label = f" to {self.to.label}" if self.to is not None else ""
+        label = f" to {self.to.name}" if self.to is not None else ""
         return f"{UPGRADE}{', '.join(names) or 'by commands'}{label}"

@@ -61,8 +61,13 @@ class Upgrader:
         self._record = record
         self._note = note
         self._watching: list[_Watched] = []
-        self._done: list[tuple[str, Callable[[], Awaitable[None]]]] = []
-        """What was done, and what takes it back."""
+        self._done: list[_Done] = []
+        self._replacing: set[asyncio.Future[None]] = set()
+        """Replacements that were begun. Nothing that ends this ends them: a process is never left half replaced."""
+        self._became = ""
+        """Of what was cut off: what became of it."""
+        self._migrated: list[str] = []
+        """Whose data were migrated."""
         self._before: frozenset[str] = frozenset()
         """The processes that were there before."""
 
@@ -72,7 +77,7 @@ class Upgrader:
             one.add(report)
 
     async def carry_out(self, stop: asyncio.Event) -> None:
-        """Do it, and record all of it. `stop`: the load is over."""
+        """Do it, and record all of it. `stop`: the load is over. Where it is cut off it is taken back first."""
         sentence = self._upgrade.sentence
         self._note(f"disruption {sentence}: begun")
         started_ns = self._clock.now_ns()
@@ -82,8 +87,12 @@ class Upgrader:
                 outcome, error = await self._do_or_take_back(stop)
         except (KilonodeError, OSError) as failure:
             outcome, error = Outcome.WRONG_STATE, str(failure)
-        self._note(f"disruption {sentence}: {error or 'done'}")
-        self._op(sentence, min(self._due.due_ns, started_ns), started_ns, outcome, error)
+        except asyncio.CancelledError:
+            outcome, error = Outcome.CANCELLED, f"it was cut off{self._became}"
+            raise
+        finally:
+            self._note(f"disruption {sentence}: {error or 'done'}")
+            self._op(sentence, min(self._due.due_ns, started_ns), started_ns, outcome, error)
 
     async def _do_or_take_back(self, stop: asyncio.Event) -> tuple[Outcome, str]:
         try:
@@ -92,6 +101,9 @@ class Upgrader:
                     await self._run(step, stop)
                 else:
                     await self._replace(step, stop)
+        except asyncio.CancelledError:
+            self._became = await self._take_back()
+            raise
         except _LoadOverError:
             return Outcome.CANCELLED, f"the load was over before it was done{await self._take_back()}"
         except (KilonodeError, OSError) as failure:
@@ -101,22 +113,26 @@ class Upgrader:
 
     async def _take_back(self) -> str:
         """Take back what was done, the last first; what became of that, to be added to the reason."""
+        await asyncio.gather(*self._replacing, return_exceptions=True)
+        self._done = [one for one in self._done if not one.came_to_nothing]
+        stays = list(dict.fromkeys(self._migrated))
+        migrated = f"; what was migrated stays: {', '.join(stays)}" if stays else ""
         if not self._upgrade.back or not self._done:
-            return ""
+            return migrated
         failed = []
         while self._done:
-            what, undo = self._done.pop()
+            one = self._done.pop()
             try:
-                await self._step(what, UpgradeAction.UNDO, undo())
+                await self._step(one.what, UpgradeAction.UNDO, one.undo())
             except (KilonodeError, OSError) as failure:
-                failed.append(f"{what}: {_in_short(failure)}")
-        return f"; not all was taken back: {', '.join(failed)}" if failed else "; taken back"
+                failed.append(f"{one.what}: {_in_short(failure)}")
+        return (f"; not all was taken back: {', '.join(failed)}" if failed else "; taken back") + migrated
 
     async def _run(self, step: UpgradeStep, stop: asyncio.Event) -> None:
         _go_on_unless(stop)
         timeout_s = float(step.timeout)
         if step.undo:  # before: half a command may have to be taken back, too
-            self._done.append((COMMANDS, lambda: run_command(step.undo, timeout_s)))
+            self._done.append(_Done(COMMANDS, lambda: run_command(step.undo, timeout_s)))
         await self._step(COMMANDS, UpgradeAction(step.kind), run_command(step.run, timeout_s))
         await self._watch(COMMANDS, stop)
 
@@ -124,29 +140,55 @@ class Upgrader:
         if self._cloud is None:
             raise FaultError("nothing here can replace the processes of this cloud", hint="use steps with run:")
         names = chosen(step.replace, [one for one in await self._cloud.instances() if not one.leaving])
-        size = len(names) if step.at_once == "all" else step.at_once
+        together = step.way == "blue_green"
+        size = len(names) if step.at_once == "all" or together else step.at_once
         for place, batch in enumerate(names[at : at + size] for at in range(0, len(names), size)):
             if place and self._upgrade.pause:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), float(self._upgrade.pause))
+            await self._migrate(batch, stop, self._cloud, after=False)
             _go_on_unless(stop)
+            to, all_at_once = self._upgrade.to, None
+            if together:
+                all_at_once = asyncio.ensure_future(self._cloud.replace_together(batch, to))
             results = await asyncio.gather(
-                *(self._replace_one(name, float(step.timeout), self._cloud) for name in batch), return_exceptions=True
+                *(
+                    self._replace_one(
+                        name,
+                        all_at_once or asyncio.ensure_future(self._cloud.replace(name, to)),
+                        float(step.timeout),
+                        self._cloud,
+                    )
+                    for name in batch
+                ),
+                return_exceptions=True,
             )
             for result in results:
                 if isinstance(result, BaseException):
                     raise result
+            await self._migrate(batch, stop, self._cloud, after=True)
             await self._watch(", ".join(batch), stop)
 
-    async def _replace_one(self, name: str, timeout_s: float, cloud: Upgradable) -> None:
-        await self._step(name, UpgradeAction.REPLACE, cloud.replace(name, self._upgrade.to))
-        self._done.append((name, lambda: cloud.take_back(name)))
+    async def _migrate(self, names: Sequence[str], stop: asyncio.Event, cloud: Upgradable, *, after: bool) -> None:
+        for migration in await cloud.migrations(names, self._upgrade.to, after=after):
+            _go_on_unless(stop)
+            self._note(f"disruption {self._upgrade.sentence}: {migration.words}")
+            self._migrated.append(migration.what)
+            await self._step(migration.what, UpgradeAction.MIGRATE, migration.do())
+
+    async def _replace_one(
+        self, name: str, replacing: "asyncio.Future[None]", timeout_s: float, cloud: Upgradable
+    ) -> None:
+        self._replacing.add(replacing)
+        if self._upgrade.to is not None:  # of the same again there is nothing to take back
+            self._done.append(_Done(name, lambda: cloud.take_back(name), replacing))
+        await self._step(name, UpgradeAction.REPLACE, asyncio.shield(replacing))
         await self._step(name, UpgradeAction.VERIFY, self._verify(name, timeout_s, cloud))
 
     async def _verify(self, name: str, timeout_s: float, cloud: Upgradable) -> None:
         """See that the new process does its work and is of the wanted version. Raises FaultError."""
         deadline_ns = self._clock.now_ns() + round(timeout_s * NANOSECONDS_PER_SECOND)
-        label = self._upgrade.to.label if self._upgrade.to is not None else None
+        label = self._upgrade.to.name if self._upgrade.to is not None else None
         while True:
             found = [one for one in await cloud.instances() if one.name == name and not one.leaving]
             if any(one.serves and one.identity not in self._before and label in (None, one.version) for one in found):
@@ -208,7 +250,7 @@ class Upgrader:
             return
         found = await self._cloud.instances()
         self._before = frozenset(one.identity for one in found)
-        roles = {role for one in found if names & {one.name, *one.roles} for role in one.roles}
+        roles = {role for one in found if names & {one.name, *one.roles, *one.groups} for role in one.roles}
         watch = ServingWatch(self._cloud, self._clock, lambda one: bool(roles & {*one.roles}), self._is_new)
         try:
             async with watch:
@@ -221,7 +263,7 @@ class Upgrader:
 
     def _is_new(self, one: Instance) -> bool:
         wanted = self._upgrade.to
-        return one.identity not in self._before and (wanted is None or one.version == wanted.label)
+        return one.identity not in self._before and (wanted is None or one.version == wanted.name)
 
     def _op(
         self, step: str, due_ns: int, started_ns: int, outcome: Outcome, error: str, finished_ns: int | None = None
@@ -231,15 +273,31 @@ class Upgrader:
         self._record(Op(kind, due.name, step, due.number, due_ns, started_ns, finished_ns, outcome.value, trim(error)))
 
 
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """Something that was done, or begun, and what takes it back."""
+
+    what: str
+    undo: Callable[[], Awaitable[None]]
+    begun: "asyncio.Future[None] | None" = None
+    """Of a replacement: itself."""
+
+    @property
+    def came_to_nothing(self) -> bool:
+        """It was a replacement, and the process that was there went on."""
+        begun = self.begun
+        return begun is not None and begun.done() and not begun.cancelled() and begun.exception() is not None
+
+
 def chosen(names: Sequence[str], instances: Sequence[Instance]) -> list[str]:
-    """The processes that names of processes and roles mean, in the cloud's order. Raises InputError."""
-    known = list(dict.fromkeys(word for one in instances for word in (*one.roles, one.name)))
+    """The processes that names of processes, roles and groups mean, in the cloud's order. Raises InputError."""
+    known = list(dict.fromkeys(word for one in instances for word in (*one.groups, *one.roles, one.name)))
     for name in names:
         if name not in known:
             raise InputError(
                 f"the cloud has no process {name!r}", expected=", ".join(known), got=name, hint=nearest(name, known)
             )
-    return [one.name for one in instances if {one.name, *one.roles} & {*names}]
+    return [one.name for one in instances if {one.name, *one.roles, *one.groups} & {*names}]
 
 
 def describe_upgrade(upgrade: Upgrade, instances: Sequence[Instance] | None) -> Iterator[str]:
@@ -251,7 +309,7 @@ def describe_upgrade(upgrade: Upgrade, instances: Sequence[Instance] | None) -> 
             continue
         names = list(step.replace) if instances is None else chosen(step.replace, instances)
         size = len(names) if step.at_once == "all" else step.at_once
-        at_once = "all at once" if size >= len(names) > 1 else f"{size} at once" if size > 1 else "one after the other"
+        at_once = "all at one instant" if step.way == "blue_green" else "all at once" if size >= len(names) > 1 else f"{size} at once" if size > 1 else "one after the other"
         yield f"replace {', '.join(names)}{f', {at_once}' if len(names) > 1 else ''}"
     if upgrade.watch is not None:
         yield f"after each: {', '.join(upgrade.watch.criteria)} for {upgrade.watch.lasts}"

@@ -8,7 +8,8 @@ over the message bus holds a connection to it.
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
 
@@ -22,10 +23,10 @@ from kilonode.base.usage import families
 from kilonode.clients.http import HttpTransport
 from kilonode.stack import daemons
 from kilonode.stack.configuration.site import ADDRESS, Site
-from kilonode.stack.folder import ServiceRecord
+from kilonode.stack.folder import ServiceRecord, StackFolder
 from kilonode.stack.launch import site_of
 from kilonode.stack.running import GRACE_S, LOOK_EVERY_S, start, until_ready
-from kilonode.stack.services import API_MODULES, COMPUTE, Service, agents, apis, compute, workers
+from kilonode.stack.services import API_LABELS, COMPUTE, Service, openstack_services
 from kilonode.stack.status import wanted_processes
 
 READY_TIMEOUT_S: Final = 120.0
@@ -50,15 +51,18 @@ class StackProcess(msgspec.Struct, frozen=True):
     """Of a compute service, the host; otherwise empty: this machine."""
     identity: ProcessIdentity | None
     """None: it does not run."""
+    release: str = ""
+    """The release that it runs, or would when it is started; empty: it comes from the system's packages."""
 
 
 def stack_processes(state: Path, name: str) -> tuple[StackProcess, ...]:
     """Every process of a stack in the order of starting. Raises InputError when there is no such stack."""
     site = site_of(state, name)
     alive = {record.process: record.identity for record in site.folder.services() if is_alive(record.identity)}
+    releases = {service.label: service.release for service in openstack_services(site)}
     return tuple(
         StackProcess(process, (service, *ALIASES.get(service, ())), process if service == COMPUTE else "",
-                     alive.get(process))
+                     alive.get(process), releases.get(process, ""))
         for process, (service, _) in wanted_processes(site).items()
     )  # fmt: skip
 
@@ -74,6 +78,12 @@ async def start_again(state: Path, name: str, process: str, clock: Clock) -> Pro
 
 async def restart(state: Path, name: str, process: str, clock: Clock) -> ProcessIdentity:
     """End one process in good order and start it anew. Raises InputError."""
+    await end(state, name, process, clock)
+    return await start_again(state, name, process, clock)
+
+
+async def end(state: Path, name: str, process: str, clock: Clock) -> None:
+    """End one process in good order, if it runs. Raises InputError."""
     folder = site_of(state, name).folder
     records = [record for record in folder.services() if record.process == process and is_alive(record.identity)]
     for record in records:
@@ -83,7 +93,6 @@ async def restart(state: Path, name: str, process: str, clock: Clock) -> Process
             for member in family:
                 send(member, signal.SIGKILL)
             await wait_until_gone(family, clock, GRACE_S)
-    return await start_again(state, name, process, clock)
 
 
 def service_of(site: Site, process: str) -> Service:
@@ -98,10 +107,7 @@ def service_of(site: Site, process: str) -> Service:
         return Service(process, tuple(daemons.rabbitmq_command()), variables=variables, port=ports.rabbitmq)
     if process == "memcached":
         return Service(process, tuple(daemons.memcached_command(site)), port=ports.memcached)
-    services = [*apis(site).values(), *workers(site).values()]
-    services += [compute(site, plan) for plan in site.settings.computes]
-    services += [agents(site)] if site.settings.network else []
-    for service in services:
+    for service in openstack_services(site):
         if service.label == process:
             return service
     raise InputError(
@@ -111,22 +117,31 @@ def service_of(site: Site, process: str) -> Service:
 
 async def _start(site: Site, service: Service, clock: Clock) -> ServiceRecord:
     """Start it under the lock of the stack: two that write down what they started would lose one."""
+    async with locked(site.folder, clock):
+        return start(site.folder, service)
+
+
+@asynccontextmanager
+async def locked(folder: StackFolder, clock: Clock) -> AsyncIterator[None]:
+    """Hold the lock of the stack, when whoever has it has let go of it. Raises InputError when that takes too long."""
     deadline_ns = clock.now_ns() + int(LOCK_TIMEOUT_S * NANOSECONDS_PER_SECOND)
-    while True:
-        try:
-            with site.folder.locked():
-                return start(site.folder, service)
-        except InputError:
-            if clock.now_ns() > deadline_ns:
-                raise
-        await clock.sleep(LOOK_EVERY_S)
+    async with AsyncExitStack() as held:
+        while True:
+            try:
+                held.enter_context(folder.locked())
+                break
+            except InputError:
+                if clock.now_ns() > deadline_ns:
+                    raise
+            await clock.sleep(LOOK_EVERY_S)
+        yield
 
 
 def _readiness(site: Site, service: Service, record: ServiceRecord, clock: Clock) -> Callable[[], Awaitable[str]]:
     if service.name == "mariadb":
         return lambda: _database_missing(site)
     if service.command[0].endswith("/uwsgi"):
-        api = next(name for name in API_MODULES if apis(site)[name].label == service.label)
+        api = next(name for name, label in API_LABELS.items() if label == service.label)
         return lambda: _answer_missing(f"{site.url(api)}/", clock)
     if service.port is not None:
         port = service.port

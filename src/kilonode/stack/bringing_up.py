@@ -71,7 +71,8 @@ class BringingUp:
     async def run(self) -> None:
         """All steps, in order. Raises InputError for the first that fails; what was started stays."""
         site = self._site
-        write_configuration(site)
+        for each in (site, *map(site.of_release, sorted({*site.releases.values()}))):
+            write_configuration(each)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._mariadb())
@@ -154,7 +155,7 @@ class BringingUp:
                     [site.environment.program(command[0]), *command[1:]],
                     site.folder.commands_log,
                     timeout_s=SYNC_TIMEOUT_S,
-                    variables=_command_variables(site),
+                    variables=command_variables(site),
                     accepted=(0, CELL_IS_THERE) if "create_cell" in command else (0,),
                     what=f"the database of {name} cannot be made",
                 )
@@ -209,7 +210,7 @@ class BringingUp:
         """Start compute services one after the other, each when the one before has reported."""
         while waiting:
             plan = waiting.pop()
-            write_compute(self._site, plan)
+            write_compute(self._site.of_process(plan.host), plan)
             since = self._clock.utc()
             running = {known.process for known in self._site.folder.services() if is_alive(known.identity)}
             record = start(self._site.folder, compute(self._site, plan))
@@ -230,7 +231,7 @@ class BringingUp:
              "cell_v2", "discover_hosts"],
             site.folder.commands_log,
             timeout_s=SYNC_TIMEOUT_S,
-            variables=_command_variables(site),
+            variables=command_variables(site),
             what="Nova cannot discover its hosts",
         )  # fmt: skip
 
@@ -335,7 +336,7 @@ def write_compute(site: Site, plan: ComputePlan) -> None:
 
 def _schema_commands(site: Site) -> dict[str, list[list[str]]]:
     def manage(program: str, service: str, files: Sequence[str], *commands: str) -> list[list[str]]:
-        options = [part for name in files for part in ("--config-file", str(site.directory(service) / name))]
+        options = configuration_options(site, service, files)
         return [[program, *options, *command.split()] for command in commands]
 
     url = site.identity_url + "/"
@@ -360,7 +361,12 @@ def _schema_commands(site: Site) -> dict[str, list[list[str]]]:
     }  # fmt: skip
 
 
-def _command_variables(site: Site) -> dict[str, str]:
+def configuration_options(site: Site, service: str, files: Sequence[str]) -> list[str]:
+    """Which files a command of a service is to read."""
+    return [part for name in files for part in ("--config-file", str(site.directory(service) / name))]
+
+
+def command_variables(site: Site) -> dict[str, str]:
     """The environment of a command; with the mark, since one that outlives a killed `up` must be found."""
     # Placement's tool reads no --config-file at some releases; a password never stands among arguments.
     variables = {

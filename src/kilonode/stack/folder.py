@@ -80,6 +80,8 @@ class StackRecord(msgspec.Struct, frozen=True):
     """The versions of its services, of what is installed and runs."""
     digests: dict[str, str] = {}
     """For each service, a digest of its configuration without ports, paths and secrets."""
+    releases: dict[str, str] = {}
+    """The processes that are of another release than the stack was made of, in the middle of an upgrade: which."""
     run: str = ""
     """The run that the stack was made for; empty: it stays until it is taken down."""
 
@@ -92,6 +94,8 @@ class ServiceRecord(msgspec.Struct, frozen=True):
     process: str
     """The name of the process: as `name`, with the host for computes; also of its log."""
     identity: ProcessIdentity
+    release: str = ""
+    """The release that it was started from; empty: it comes from the system's packages."""
 
 
 class ServiceTable(msgspec.Struct, frozen=True):

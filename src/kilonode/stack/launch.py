@@ -50,15 +50,20 @@ async def up(wanted: UpSettings, progress: Progress, run: str = "") -> StackReco
         folder.make()
         folder.turn_logs()
         _raise_file_limit()
-        record = StackRecord(STATE_VERSION, wanted.name, settings, ports, run=known.run if known else run)
+        releases = known.releases if known else {}
+        record = StackRecord(
+            STATE_VERSION, wanted.name, settings, ports, releases=releases, run=known.run if known else run
+        )
         folder.write_record(record)
         built_ns = clock.now_ns()
         if not environment.built:
             progress.begin(f"installing release {settings.release}")
         packages = await environment.build()
+        for release in {*releases.values()}:
+            await Environment(folder.state, find_release(release)).build()
         took_s = (clock.now_ns() - built_ns) / NANOSECONDS_PER_SECOND
         progress.end(f"release {settings.release}", took_s, f"nova {packages.get('nova', '')}")
-        site = Site(folder, environment, settings, ports, _secrets(folder))
+        site = Site(folder, environment, settings, ports, _secrets(folder), releases)
         record = msgspec.structs.replace(record, packages=packages, digests=configuration_digests(site))
         folder.write_record(record)
         write_atomically(folder.clouds_file, _clouds_file(site).encode(), PRIVATE)
@@ -220,4 +225,4 @@ def site_of(state: Path, name: str) -> Site:
     if record is None or known is None:
         raise no_stack(state, name)
     environment = Environment(folder.state, find_release(record.settings.release))
-    return Site(folder, environment, record.settings, record.ports, known)
+    return Site(folder, environment, record.settings, record.ports, known, record.releases)

@@ -46,7 +46,7 @@ def start(folder: StackFolder, service: Service) -> ServiceRecord:
     identity = identify(pid)
     if identity is None:
         raise died(folder, service.label)
-    record = ServiceRecord(service.name, service.label, identity)
+    record = ServiceRecord(service.name, service.label, identity, service.release)
     known[service.label] = record
     folder.write_services(tuple(known.values()))
     return record

@@ -21,6 +21,17 @@ API_MODULES: Final = {
     "nova": "nova.wsgi.osapi_compute:application",
 }
 """The APIs, and where their packages keep what a server of web applications runs."""
+API_LABELS: Final = {
+    "keystone": "keystone", "placement": "placement", "glance": "glance", "neutron": "neutron-api", "nova": "nova-api",
+}  # fmt: skip
+"""What their processes are called."""
+AGENTS: Final = "neutron-agents"
+WORKER_FILES: Final = {
+    "neutron-rpc-server": (("neutron", "neutron.conf"), ("neutron", "ml2_conf.ini")),
+    "nova-conductor": (("nova", "nova.conf"),),
+    "nova-scheduler": (("nova", "nova.conf"),),
+}
+"""The services without an API of their own, and the files they read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +46,8 @@ class Service:
     """Its environment, beside the little that every process has."""
     port: int | None = None
     """Where it listens."""
+    release: str = ""
+    """The release that it is of; empty: it comes from the system's packages."""
 
     @property
     def label(self) -> str:
@@ -48,80 +61,68 @@ class Service:
 
 
 def apis(site: Site) -> dict[str, Service]:
-    """The HTTP APIs by name."""
-    configurations = {
-        name: str(site.directory(name)) for name in ("keystone", "placement", "glance", "neutron", "nova")
-    }
-    networks = site.directory("neutron")
-    variables = {
-        "keystone": {"OS_KEYSTONE_CONFIG_DIR": configurations["keystone"]},
-        "placement": {"OS_PLACEMENT_CONFIG_DIR": configurations["placement"]},
-        "glance": {"OS_GLANCE_CONFIG_DIR": configurations["glance"]},
-        "neutron": {
-            "OS_NEUTRON_CONFIG_DIR": configurations["neutron"],
-            "OS_NEUTRON_CONFIG_FILES": f"{networks / 'neutron.conf'};{networks / 'ml2_conf.ini'}",
-        },
-        # The folder alone: of files named one by one, the first would be taken for api-paste.ini.
-        "nova": {"OS_NOVA_CONFIG_DIR": configurations["nova"]},
-    }
-    names = {"neutron": "neutron-api", "nova": "nova-api"}
-    ports = site.ports.by_name()
-    return {
-        api: Service(
-            name=names.get(api, api),
-            command=_uwsgi(site, module, ports[api]),
-            variables=variables[api],
-            port=ports[api],
-        )
-        for api, module in API_MODULES.items()
-    }
+    """The HTTP APIs by name, each of the release that it is to be of."""
+    return {api: _api(site.of_process(label), api, label) for api, label in API_LABELS.items()}
 
 
 def workers(site: Site) -> dict[str, Service]:
     """The services that only speak over the message bus, by name."""
-    configuration = str(site.directory("nova") / "nova.conf")
-    networks = site.directory("neutron")
-    return {
-        "neutron-rpc-server": Service(
-            "neutron-rpc-server",
-            (
-                str(site.environment.program("neutron-rpc-server")),
-                "--config-file", str(networks / "neutron.conf"), "--config-file", str(networks / "ml2_conf.ini"),
-            ),
-        ),
-        "nova-conductor": Service(
-            "nova-conductor", (str(site.environment.program("nova-conductor")), "--config-file", configuration)
-        ),
-        "nova-scheduler": Service(
-            "nova-scheduler", (str(site.environment.program("nova-scheduler")), "--config-file", configuration)
-        ),
-    }  # fmt: skip
+    found = {}
+    for name, files in WORKER_FILES.items():
+        own = site.of_process(name)
+        options = [part for service, file in files for part in ("--config-file", str(own.directory(service) / file))]
+        found[name] = Service(
+            name, (str(own.environment.program(name)), *options), release=own.environment.release.name
+        )
+    return found
 
 
 def compute(site: Site, plan: ComputePlan) -> Service:
     """One compute service with its nodes."""
-    folder = site.directory("nova")
+    own = site.of_process(plan.host)
+    folder = own.directory("nova")
     return Service(
         name=COMPUTE,
         process=plan.host,
         command=(
-            str(site.environment.program("nova-compute")),
-            "--config-file", str(folder / "nova.conf"), "--config-file", str(folder / f"{plan.host}.conf"),
+            str(own.environment.program("nova-compute")),
+            "--config-file", str(folder / nova.COMPUTES_FILE), "--config-file", str(folder / f"{plan.host}.conf"),
         ),
         variables={"KILONODE_COMPUTE": str(nova.compute_folder(site, plan) / "nodes.json")},
+        release=own.environment.release.name,
     )  # fmt: skip
 
 
 def agents(site: Site) -> Service:
     """The reporter of network agents."""
+    own = site.of_process(AGENTS)
     return Service(
-        "neutron-agents",
+        AGENTS,
         (
-            str(site.environment.program("python")), str(site.environment.agents_program),
-            "--config-file", str(site.directory("neutron") / "neutron.conf"),
+            str(own.environment.program("python")), str(own.environment.agents_program),
+            "--config-file", str(own.directory("neutron") / "neutron.conf"),
         ),
         variables={"KILONODE_HOSTS": str(site.data("neutron", "hosts"))},
+        release=own.environment.release.name,
     )  # fmt: skip
+
+
+def openstack_services(site: Site) -> list[Service]:
+    """Every process of a stack that a release of OpenStack brings, in the order of starting."""
+    services = [*apis(site).values(), *workers(site).values()]
+    services += [compute(site, plan) for plan in site.settings.computes]
+    return [*services, agents(site)] if site.settings.network else services
+
+
+def _api(site: Site, api: str, label: str) -> Service:
+    networks = site.directory("neutron")
+    variables = {f"OS_{api.upper()}_CONFIG_DIR": str(site.directory(api))}
+    if api == "neutron":
+        variables["OS_NEUTRON_CONFIG_FILES"] = f"{networks / 'neutron.conf'};{networks / 'ml2_conf.ini'}"
+    # Of Nova the folder alone: of files named one by one, the first would be taken for api-paste.ini.
+    port = site.ports.by_name()[api]
+    command = _uwsgi(site, API_MODULES[api], port)
+    return Service(label, command, variables=variables, port=port, release=site.environment.release.name)
 
 
 def _uwsgi(site: Site, module: str, port: int) -> tuple[str, ...]:

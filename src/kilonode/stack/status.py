@@ -15,7 +15,7 @@ from kilonode.stack import content
 from kilonode.stack.configuration.site import Site
 from kilonode.stack.launch import site_of
 from kilonode.stack.meters import MariaMeter, RabbitMeter
-from kilonode.stack.services import agents, apis, compute, workers
+from kilonode.stack.services import openstack_services
 
 
 class ServiceStatus(msgspec.Struct, frozen=True):
@@ -29,6 +29,8 @@ class ServiceStatus(msgspec.Struct, frozen=True):
     port: int | None = None
     usage: ServiceUsage | None = None
     """All its processes together, with those they started; None: none runs."""
+    releases: tuple[str, ...] = ()
+    """The releases of those that run; empty: they come from the system's packages, or none runs."""
 
     @property
     def well(self) -> bool:
@@ -43,6 +45,7 @@ class StackStatus(msgspec.Struct, frozen=True):
     folder: str
     clouds_file: str
     release: str
+    """That the stack was made of, or brought to as a whole."""
     packages: dict[str, str]
     digests: dict[str, str]
     nodes: int
@@ -63,6 +66,8 @@ class StackStatus(msgspec.Struct, frozen=True):
     database: dict[str, float] = {}
     """What the database says of itself; empty: nothing."""
     run: str = ""
+    upgraded: dict[str, str] = {}
+    """The processes that are of another release, because an upgrade is under way or was cut off: which."""
 
 
 def wanted_processes(site: Site) -> dict[str, tuple[str, int | None]]:
@@ -74,10 +79,7 @@ def wanted_processes(site: Site) -> dict[str, tuple[str, int | None]]:
         "rabbitmq": ("rabbitmq", ports["rabbitmq"]),
         "memcached": ("memcached", ports["memcached"]),
     }
-    services = [*apis(site).values(), *workers(site).values()]
-    services += [compute(site, plan) for plan in site.settings.computes]
-    services += [agents(site)] if site.settings.network else []
-    return found | {service.label: (service.name, service.port) for service in services}
+    return found | {service.label: (service.name, service.port) for service in openstack_services(site)}
 
 
 def alive_processes(site: Site) -> dict[str, tuple[ProcessIdentity, ...]]:
@@ -132,6 +134,7 @@ async def look(state: Path, name: str) -> StackStatus:
         queues=queues,
         database=database,
         run=record.run if record else "",
+        upgraded=dict(site.releases),
     )
 
 
@@ -145,6 +148,9 @@ def describe(status: StackStatus) -> list[str]:
         f"  nodes      {up} of {status.nodes} up, {'with' if status.network else 'without'} networks",
         f"  state      {status.folder}",
     ]
+    for release in sorted({*status.upgraded.values()}):
+        names = ", ".join(process for process, one in status.upgraded.items() if one == release)
+        lines.append(f"  upgrade    to {release} under way, or cut off: of that release are {names}")
     lines += [f"  problem    {problem}" for problem in status.problems]
     lines += ["", *_table(status.services)]
     if status.messages:
@@ -163,7 +169,7 @@ def describe(status: StackStatus) -> list[str]:
 
 
 def _table(services: tuple[ServiceStatus, ...]) -> list[str]:
-    heading = ("service", "port", "pid", "processes", "CPU now", "CPU", "memory", "files", "connections")
+    heading = ("service", "release", "port", "pid", "processes", "CPU now", "CPU", "memory", "files", "connections")
     rows = [heading]
     for service in services:
         usage = service.usage
@@ -172,6 +178,7 @@ def _table(services: tuple[ServiceStatus, ...]) -> list[str]:
         rows.append(
             (
                 service.name,
+                ", ".join(service.releases),
                 str(service.port or ""),
                 pids or "down",
                 f"{usage.processes if usage else 0}{state}",
@@ -194,11 +201,13 @@ def _services(
     site: Site, alive: dict[str, tuple[ProcessIdentity, ...]], usages: dict[str, ServiceUsage]
 ) -> tuple[ServiceStatus, ...]:
     wanted = wanted_processes(site)
+    records = [record for record in site.folder.services() if is_alive(record.identity)]
     found = []
     for name in dict.fromkeys(service for service, _ in wanted.values()):
         members = [port for service, port in wanted.values() if service == name]
         pids = tuple(identity.pid for identity in alive.get(name, ()))
-        found.append(ServiceStatus(name, len(members), pids, members[0], usages.get(name)))
+        releases = tuple(sorted({one.release for one in records if one.name == name and one.release}))
+        found.append(ServiceStatus(name, len(members), pids, members[0], usages.get(name), releases))
     return tuple(found)
 
 

@@ -2,13 +2,14 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from kilonode.stack.environment import Environment
 from kilonode.stack.folder import Ports, Secrets, StackFolder
 from kilonode.stack.plan import Settings
+from kilonode.stack.releases import find_release
 
 ADDRESS: Final = "127.0.0.1"
 """Nothing of a stack listens anywhere else."""
@@ -36,6 +37,24 @@ class Site:
     settings: Settings
     ports: Ports
     secrets: Secrets
+    releases: Mapping[str, str] = field(default_factory=dict)
+    """The processes that are of another release than the rest, and which."""
+
+    def of_release(self, name: str) -> "Site":
+        """The same stack as services of another release must know it. Raises InputError when there is none."""
+        return replace(self, environment=Environment(self.folder.state, find_release(name)))
+
+    def of_process(self, process: str) -> "Site":
+        """The same stack as this process must know it."""
+        release = self.releases.get(process)
+        return self if release is None else self.of_release(release)
+
+    @property
+    def configuration(self) -> Path:
+        """Where the configuration files lie: each release in the stack has its own, as they name files of it."""
+        release = self.environment.release.name
+        above = self.folder.configuration
+        return above if release == self.settings.release else above / f"release-{release}"
 
     @property
     def identity_url(self) -> str:
@@ -63,7 +82,7 @@ class Site:
 
     def directory(self, service: str) -> Path:
         """Where the configuration files of a service lie."""
-        return self.folder.configuration / service
+        return self.configuration / service
 
     def data(self, *names: str) -> Path:
         """Where a service keeps what is its own."""
@@ -110,6 +129,7 @@ def digest(files: Mapping[str, Sections], site: Site) -> str:
     text = "\n".join(f"{name}\n{render(files[name])}" for name in sorted(files))
     hidden = dict.fromkeys(site.secrets.all(), "SECRET")
     hidden |= {str(site.folder.path): "STACK", str(site.environment.path): "ENVIRONMENT"}
+    hidden[str(site.configuration)] = "STACK/configuration"
     hidden |= {f":{port}": f":{name}" for name, port in site.ports.by_name().items()}
     for shown in sorted(hidden, key=len, reverse=True):
         text = text.replace(shown, hidden[shown])
