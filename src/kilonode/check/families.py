@@ -128,12 +128,11 @@ class LogNormal(Family):
 
     def allowed(self, parameters: Floats) -> bool:
         """Whether the parameters make sense."""
-        middle, high = parameters
-        return bool(0 < middle < high and math.log(high / middle) / P95 >= LEAST_SIGMA)
+        return _makes_sense(*parameters.tolist())
 
     def probability(self, parameters: Floats, low: Floats, high: Floats) -> Floats:
         """Of each interval."""
-        return _log_normal_between(parameters[0], parameters[1], low, high)
+        return _between(parameters[0], parameters[1], *_logarithms(low, high))
 
     def quantile(self, parameters: Floats, shares: Floats) -> Floats:
         """The value that each share does not exceed."""
@@ -162,15 +161,13 @@ class ShiftedLogNormal(Family):
 
     def allowed(self, parameters: Floats) -> bool:
         """Whether the parameters make sense."""
-        least, middle, high = parameters
-        if not 0 <= least < middle < high:
-            return False
-        return math.log((high - least) / (middle - least)) / P95 >= LEAST_SIGMA
+        least, middle, high = parameters.tolist()
+        return 0 <= least < middle < high and _makes_sense(middle - least, high - least)
 
     def probability(self, parameters: Floats, low: Floats, high: Floats) -> Floats:
         """Of each interval."""
         least, middle, top = parameters
-        return _log_normal_between(middle - least, top - least, low - least, high - least)
+        return _between(middle - least, top - least, *_logarithms(low - least, high - least))
 
     def quantile(self, parameters: Floats, shares: Floats) -> Floats:
         """The value that each share does not exceed."""
@@ -204,20 +201,19 @@ class Mixture(Family):
 
     def allowed(self, parameters: Floats) -> bool:
         """Whether the parameters make sense."""
-        share, *rest = parameters
-        log_normal = LogNormal()
-        return bool(
+        share, first, first_high, second, second_high = parameters.tolist()
+        return (
             LEAST_SHARE <= share <= 1 - LEAST_SHARE
-            and rest[0] <= rest[2]
-            and log_normal.allowed(np.array(rest[:2]))
-            and log_normal.allowed(np.array(rest[2:]))
+            and first <= second
+            and _makes_sense(first, first_high)
+            and _makes_sense(second, second_high)
         )
 
     def probability(self, parameters: Floats, low: Floats, high: Floats) -> Floats:
         """Of each interval."""
         share, first, first_high, second, second_high = parameters
-        fast = _log_normal_between(first, first_high, low, high)
-        slow = _log_normal_between(second, second_high, low, high)
+        logarithms = _logarithms(low, high)
+        fast, slow = _between(first, first_high, *logarithms), _between(second, second_high, *logarithms)
         return np.asarray(share * fast + (1 - share) * slow)
 
     def quantile(self, parameters: Floats, shares: Floats) -> Floats:
@@ -257,11 +253,20 @@ FAMILIES: Final[tuple[Family, ...]] = (Uniform(), Triangular(), LogNormal(), Shi
 """The simplest first. A fixed value has no family: it is the interval that all samples have in common."""
 
 
-def _log_normal_between(middle: float, high_value: float, low: Floats, high: Floats) -> Floats:
+def _makes_sense(middle: float, high: float) -> bool:
+    """Whether there is a log-normal with this median and 95th percentile that is not a spike."""
+    return 0 < middle < high and math.log(high / middle) / P95 >= LEAST_SIGMA
+
+
+def _logarithms(low: Floats, high: Floats) -> tuple[Floats, Floats]:
+    with np.errstate(divide="ignore"):
+        return np.log(np.maximum(low, 0.0)), np.log(np.maximum(high, 0.0))
+
+
+def _between(middle: float, high_value: float, low: Floats, high: Floats) -> Floats:
+    """The probability of a log-normal between each two logarithms."""
     mean, sigma = math.log(middle), math.log(high_value / middle) / P95
-    with np.errstate(divide="ignore", invalid="ignore"):
-        bounds = [(np.log(np.maximum(value, 0.0)) - mean) / sigma for value in (low, high)]
-    return share_between(bounds[0], bounds[1])
+    return share_between((low - mean) / sigma, (high - mean) / sigma)
 
 
 def _moments(values: Floats) -> tuple[float, float]:

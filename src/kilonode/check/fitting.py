@@ -97,10 +97,12 @@ class Intervals:
         # Each observation has shifts of its own, so that together they lie densely.
         offsets = np.arange(len(low)) * _GOLDEN % 1
         shifts = [(number + offsets) / _SHIFTS for number in range(_SHIFTS)] if self.blur.any() else [offsets * 0]
-        self.shifted = [
-            (np.maximum(self.low + shift * self.blur, 0.0), self.high + shift * self.blur) for shift in shifts
-        ]
-        """Low and high for some shifts of the begin, all of them equally probable."""
+        self.shifts = len(shifts)
+        self.shifted = (
+            np.concatenate([np.maximum(self.low + shift * self.blur, 0.0) for shift in shifts]),
+            np.concatenate([self.high + shift * self.blur for shift in shifts]),
+        )
+        """Low and high for some shifts of the begin, one after the other, all of them equally probable."""
 
     def __len__(self) -> int:
         return len(self.low)
@@ -181,9 +183,8 @@ def _cost(family: Family, parameters: Floats, observed: Intervals) -> float:
     """Minus the log-likelihood; infinite for parameters that make no sense."""
     if not family.allowed(parameters) or family.narrowest(parameters) < NARROWEST * observed.width_s:
         return math.inf
-    probability = sum(family.probability(parameters, low, high) for low, high in observed.shifted) / len(
-        observed.shifted
-    )
+    shifted = family.probability(parameters, *observed.shifted)
+    probability = shifted.reshape(observed.shifts, -1).mean(axis=0)
     return -float(np.log(np.maximum(probability, _LOWEST_PROBABILITY)).sum())
 
 

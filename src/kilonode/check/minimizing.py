@@ -32,11 +32,11 @@ def _descend(function: Callable[[Floats], float], start: Floats, steps: Floats, 
     values = [function(corner) for corner in corners]
     evaluations = len(corners)
     while evaluations < MOST_EVALUATIONS:
-        order = np.argsort(values, kind="stable")
+        order = sorted(range(len(values)), key=values.__getitem__)
         corners, values = [corners[place] for place in order], [values[place] for place in order]
         if values[-1] - values[0] < exact:
             break
-        middle = np.mean(corners[:-1], axis=0)
+        middle = sum(corners[1:-1], corners[0]) / (len(corners) - 1)
         away = middle - corners[-1]
         reflected = middle + away
         value = function(reflected)

@@ -13,16 +13,21 @@ from kilonode.check.statistics import Floats
 
 _STANDARD: Final = NormalDist()
 _FARTHEST: Final = 12.0
-_STEP: Final = 5e-4
-_PLACES: Final = np.arange(-_FARTHEST, 0.25, _STEP)
-_BELOW: Final = np.array([math.erfc(-place / math.sqrt(2)) / 2 for place in _PLACES.tolist()])
+_STEPS: Final = 2000
+"""Of the table, for each standard deviation."""
+_BELOW: Final = np.array(
+    [math.erfc(place / _STEPS / math.sqrt(2)) / 2 for place in range(int(_FARTHEST) * _STEPS + 1)] + [0.0]
+)
+"""By distance below the middle; beyond the farthest there is nothing."""
+_FALL: Final = np.append(np.diff(_BELOW), 0.0)
 P95: Final = _STANDARD.inv_cdf(0.95)
 
 
 def share_between(low: Floats, high: Floats) -> Floats:
     """The probability between each two numbers of standard deviations; either may be infinite."""
     flip = low > 0
-    return _below(np.where(flip, -low, high)) - _below(np.where(flip, -high, low))
+    below = _below(np.concatenate((np.where(flip, -low, high), np.where(flip, -high, low))))
+    return below[: len(low)] - below[len(low) :]
 
 
 def share_below(deviations: Floats) -> Floats:
@@ -37,7 +42,8 @@ def deviations_of(shares: Floats) -> Floats:
 
 
 def _below(deviations: Floats) -> Floats:
-    low = np.interp(np.minimum(deviations, 0.0), _PLACES, _BELOW, left=0.0)
+    steps = np.minimum(np.abs(deviations) * _STEPS, len(_BELOW) - 1.0)
+    place = steps.astype(np.intp)
+    tail = _BELOW[place] + (steps - place) * _FALL[place]
     # Above the middle only a difference that straddles it asks; there one minus the tail is as exact as needed.
-    high = 1 - np.interp(-np.maximum(deviations, 0.0), _PLACES, _BELOW, left=0.0)
-    return np.asarray(np.where(deviations > 0, high, low))
+    return np.where(deviations > 0, 1 - tail, tail)
