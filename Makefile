@@ -43,8 +43,8 @@ run: $(VENV)/.installed ## run the main experiment on the emulated cloud and wri
 test: $(VENV)/.installed-dev ## all tests, in parallel
 	@$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
-test-stack: $(VENV)/.installed-dev ## the tests that bring up real OpenStack services (`kilonode doctor` says what they need)
-	@$(BIN)/python -m pytest -m stack -p no:xdist tests/stack $(ARGS)
+test-stack: $(VENV)/.installed-dev ## the tests that bring up real OpenStack services (`kilonode doctor` says what they need) or boot whole machines
+	@$(BIN)/python -m pytest -m stack -p no:xdist tests/stack tests/faults $(ARGS)
 
 soak: $(VENV)/.installed-dev ## the tests that go on for a long time, one after the other
 	@$(BIN)/python -m pytest -m soak -p no:xdist $(ARGS)

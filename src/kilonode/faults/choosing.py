@@ -34,6 +34,8 @@ def choose(
     names = target.nodes.names if target.kind is Kind.NODE and target.nodes else target.names
     for name in names:
         if not any(name in names_of(each) for each in found):
+            if name in known and target.nodes is not None and target.nodes.names:
+                raise InputError(f"{', '.join(target.nodes.names)} has no {target.kind.value} {name!r}", where=what)
             raise InputError(
                 f"there is no {target.kind.value} {name!r}",
                 where=what,

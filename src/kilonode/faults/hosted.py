@@ -33,6 +33,8 @@ SERVICE_TIMEOUT_S: Final = 120.0
 ENDING: Final = frozenset({Action.KILL, Action.TERMINATE})
 SIGNALS: Final = ENDING | {Action.FREEZE, Action.UNFREEZE}
 STARTING: Final = frozenset({Action.START, Action.RESTART})
+RESTARTED: Final = frozenset({"always", "on-failure", "on-abnormal", "on-abort"})
+"""What a unit's `Restart` may be so that systemd starts it again when it was killed."""
 GOING_DOWN: Final = frozenset({Action.REBOOT, Action.SHUTDOWN})
 WORDS: Final = {
     Action.KILL: "SIGKILL to", Action.TERMINATE: "SIGTERM to", Action.FREEZE: "SIGSTOP to",
@@ -76,6 +78,7 @@ class _Unit(msgspec.Struct, frozen=True):
     loaded: bool
     active: str
     member: remote_processes.Member | None
+    restart: str = ""
 
 
 class _Ran(msgspec.Struct, frozen=True):
@@ -91,6 +94,8 @@ class HostFaults:
     def __init__(self, file: Path | None, clock: Clock) -> None:
         self._reach = HostReach(file)
         self._clock = clock
+        self._restarted = set[tuple[str, str]]()
+        """Services by host and name that systemd starts again, as they were last found."""
 
     @property
     def hosts(self) -> Hosts:
@@ -151,9 +156,16 @@ class HostFaults:
         if fault.action in SIGNALS and found.identity is None:
             raise InputError(f"{who} does not run", where=where)
         heals = ""
+        again = service is not None and fault.action is Action.KILL and (found.node, found.name) in self._restarted
+        if again and fault.duration is not None:
+            raise InputError(
+                f"systemd starts {found.name} again by itself on {found.node}, so it is not down for {fault.duration}",
+                where=where,
+                hint=f"terminate {found.name} for {fault.duration}, which stops the unit, or leave the duration out",
+            )
         if fault.action is Action.FREEZE:
             heals = f"SIGCONT to those that were stopped on {found.node}"
-        elif fault.action in ENDING and service is not None and (service.unit or service.start):
+        elif fault.action in ENDING and service is not None and (service.unit or service.start) and not again:
             heals = f"start {found.name} on {found.node}"
         if fault.duration is not None and not heals:
             raise InputError(
@@ -163,7 +175,8 @@ class HostFaults:
             )
         if fault.action in STARTING and service is not None and not _command_for(fault.action, service):
             raise InputError(f"the hosts file does not say how to {fault.action.value} {found.name}", where=where)
-        return Step(NAME, fault.action, found.name, f"{WORDS[fault.action]} {who}", heals, remember(memory))
+        words = f"{WORDS[fault.action]} {who}" + ("; systemd starts it again" if again else "")
+        return Step(NAME, fault.action, found.name, words, heals, remember(memory))
 
     async def inject(self, step: Step, keep: Keep) -> Effect:
         """Do it, and see what becomes of it."""
@@ -246,6 +259,9 @@ class HostFaults:
             if not unit.loaded:
                 return []
             identity = ProcessIdentity(*unit.member, unit.boot) if unit.member else None
+            self._restarted.discard((host, name))
+            if unit.restart in RESTARTED:
+                self._restarted.add((host, name))
             return [Found(Kind.SERVICE, name, node=host, identity=identity, words=f"{service.unit} is {unit.active}")]
         if service.process is None:
             raise InputError(f"service {name} has neither a unit nor a process", where=str(self._reach.file))

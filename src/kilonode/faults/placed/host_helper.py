@@ -174,7 +174,7 @@ def do_go_on(request: dict[str, Any]) -> dict[str, Any]:
 
 def do_unit(request: dict[str, Any]) -> dict[str, Any]:
     """What systemd knows of a unit."""
-    answer = command(["systemctl", "show", "--property=LoadState,ActiveState,MainPID", "--", request["unit"]])
+    answer = command(["systemctl", "show", "--property=LoadState,ActiveState,MainPID,Restart", "--", request["unit"]])
     known = dict(line.partition("=")[::2] for line in answer["words"].splitlines())
     fields = stat(int(known.get("MainPID") or 0))
     return {
@@ -182,6 +182,7 @@ def do_unit(request: dict[str, Any]) -> dict[str, Any]:
         "loaded": known.get("LoadState") == "loaded",
         "active": known.get("ActiveState", ""),
         "member": [int(known["MainPID"]), int(fields[START])] if fields else None,
+        "restart": known.get("Restart", ""),
     }
 
 
