@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import psutil
 import yaml
 
-PATIENCE_S = 60.0
+PATIENCE_S = 240.0
 """How long anything may take that a test waits for."""
 LOOK_EVERY_S = 0.05
 
