@@ -44,7 +44,7 @@ class Cloud(Upgradable):
     async def instances(self) -> Sequence[Instance]:
         return [*self.now.values(), *self._leaving]
 
-    async def check(self, names: Sequence[str], to: Version | None) -> None:
+    async def check(self, names: Sequence[str], to: Version | None, *, together: bool = False) -> None:
         if to is not None and to.name == "refused":
             raise InputError("no such version")
 

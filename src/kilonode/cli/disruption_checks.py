@@ -20,7 +20,7 @@ from kilonode.cli.stack_upgrades import StackUpgrades, StackUpgradesToCome
 from kilonode.cli.stacks import wanted_stack
 from kilonode.cli.state import state_folder
 from kilonode.cli.target import settings_of
-from kilonode.cli.upgrade_targets import refuse_releases
+from kilonode.cli.upgrade_targets import check_version
 from kilonode.cloud.folder import CloudRecord
 from kilonode.cloud.layout import process_names, role_of, roles_of
 from kilonode.cloud.resources import node_name
@@ -42,7 +42,7 @@ from kilonode.run.upgrades import Version
 from kilonode.stack.folder import StackFolder
 from kilonode.stack.plan import DEFAULT_NAME
 
-HEALED: Final = frozenset({Action.FREEZE})
+HEALED: Final = {Action.FREEZE: "have it go on", Action.SKEW: "set its clock right"}
 
 
 async def foresee(experiment: Experiment, *, resolve: bool = False) -> tuple[Occurrence, ...]:
@@ -137,7 +137,7 @@ class ServicesToCome:
     ) -> Sequence[Step]:
         """Words for people. Raises InputError for what can be done to no process."""
         process_faults.refuse_impossible(fault)
-        heals = "have it go on" if fault.action in HEALED else ""
+        heals = HEALED.get(fault.action, "")
         lasts = f" for {fault.duration}" if fault.duration else ""
         return [
             Step(NAME, fault.action, each.name, f"{fault.action.value} {each.name}{lasts}", heals) for each in found
@@ -160,6 +160,7 @@ class _ToCome:
     """The processes that an emulated cloud will have."""
 
     cloud = "to come"
+    folder: Path | None = None
 
     def __init__(self, cloud: EmulatedCloud) -> None:
         self._settings = settings = settings_of(cloud, 0)
@@ -203,8 +204,8 @@ class _UpgradesToCome(Upgradable):
     async def instances(self) -> Sequence[Instance]:
         return [Instance(one.name, one.services, "", "", serves=False) for one in await self._to_come.members()]
 
-    async def check(self, names: Sequence[str], to: Version | None) -> None:
-        refuse_releases(to)
+    async def check(self, names: Sequence[str], to: Version | None, *, together: bool = False) -> None:
+        check_version(await self.instances(), names, to, together=together)
 
     async def replace(self, name: str, to: Version | None) -> None:
         raise LabError("this cloud is not there yet", where=name)

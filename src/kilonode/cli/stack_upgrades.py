@@ -47,9 +47,9 @@ class StackUpgrades(Upgradable):
             found.append(_instance(one, identity, record.release if record else one.release, serves=serves))
         return found
 
-    async def check(self, names: Sequence[str], to: Version | None) -> None:
+    async def check(self, names: Sequence[str], to: Version | None, *, together: bool = False) -> None:
         """See `Upgradable`."""
-        _check(upgrading.in_order(stack_processes(self._state, self._name)), names, to)
+        _check(stack_processes(self._state, self._name), names, to, together=together)
 
     async def prepare(self, to: Version | None, note: Callable[[str], None]) -> None:
         """See `Upgradable`."""
@@ -111,9 +111,9 @@ class StackUpgradesToCome(Upgradable):
         """See `Upgradable`."""
         return [_instance(one, "", one.release, serves=False) for one in self._processes]
 
-    async def check(self, names: Sequence[str], to: Version | None) -> None:
+    async def check(self, names: Sequence[str], to: Version | None, *, together: bool = False) -> None:
         """See `Upgradable`."""
-        _check(self._processes, names, to)
+        _check(self._processes, names, to, together=together)
 
     async def replace(self, name: str, to: Version | None) -> None:
         """See `Upgradable`."""
@@ -124,7 +124,13 @@ class StackUpgradesToCome(Upgradable):
         raise LabError("this stack is not there yet", where=name)
 
 
-def _check(processes: Sequence[StackProcess], names: Sequence[str], to: Version | None) -> None:
+def _check(processes: Sequence[StackProcess], names: Sequence[str], to: Version | None, *, together: bool) -> None:
+    if together:
+        raise InputError(
+            "processes of a stack cannot take over at one instant: they share a port, a queue or a host name",
+            where="way",
+            expected="rolling",
+        )
     if to is None:
         return
     if not to.release:

@@ -9,7 +9,7 @@ from kilonode.cloud.commands import ProcessChange
 from kilonode.cloud.folder import StateFolder
 from kilonode.cloud.layout import role_of
 from kilonode.cloud.simulated import SimulatedCloud
-from kilonode.cloud.simulated_processes import SimulatedProcess
+from kilonode.cloud.simulated_processes import SimulatedProcess, restart_together
 from kilonode.run.upgrade_serving import Instance, Upgradable
 from kilonode.run.upgrades import Version
 
@@ -40,13 +40,17 @@ class CloudUpgrades(Upgradable):
         self._seen = now | leaving
         return [*now.values(), *away, *leaving.values()]
 
-    async def check(self, names: Sequence[str], to: Version | None) -> None:
+    async def check(self, names: Sequence[str], to: Version | None, *, together: bool = False) -> None:
         """See `Upgradable`."""
-        refuse_releases(to)
+        check_version(await self.instances(), names, to, together=together)
 
     async def replace(self, name: str, to: Version | None) -> None:
         """See `Upgradable`."""
         await operating.restart(self._folder, [name], _change(to))
+
+    async def replace_together(self, names: Sequence[str], to: Version | None) -> None:
+        """See `Upgradable`."""
+        await operating.restart(self._folder, names, _change(to), together=True)
 
     async def take_back(self, name: str) -> None:
         """See `Upgradable`."""
@@ -74,16 +78,17 @@ class SimulatedUpgrades(Upgradable):
             for life in (*([process.life] if process.life is not None else []), *process.leaving)
         ]
 
-    async def check(self, names: Sequence[str], to: Version | None) -> None:
+    async def check(self, names: Sequence[str], to: Version | None, *, together: bool = False) -> None:
         """See `Upgradable`."""
-        refuse_releases(to)
+        check_version(await self.instances(), names, to, together=together)
 
     async def replace(self, name: str, to: Version | None) -> None:
         """See `Upgradable`."""
-        change = _change(to)
-        if change.stages is not None:
-            operating.check_stages(change.stages)
-        await self._process(name).restart(change)
+        await self._process(name).restart(_checked(to))
+
+    async def replace_together(self, names: Sequence[str], to: Version | None) -> None:
+        """See `Upgradable`."""
+        await restart_together([self._process(name) for name in names], _checked(to))
 
     async def take_back(self, name: str) -> None:
         """See `Upgradable`."""
@@ -93,12 +98,22 @@ class SimulatedUpgrades(Upgradable):
         return next(process for process in self._cloud.processes if process.name == name)
 
 
-def refuse_releases(to: Version | None) -> None:
-    """Raise InputError for a release of OpenStack: an emulated cloud has versions of its own."""
+def check_version(instances: Sequence[Instance], names: Sequence[str], to: Version | None, *, together: bool) -> None:
+    """Raise InputError for what processes of an emulated cloud cannot be brought to, or not at one instant."""
     if to is not None and to.release:
         raise InputError(
             "an emulated cloud is of no release of OpenStack", where="to.release", expected="label", got=to.release
         )
+    if together:
+        operating.refuse_others_than_apis({one.name: one.roles for one in instances if one.name in names})
+
+
+def _checked(to: Version | None) -> ProcessChange:
+    """Of a simulated cloud, which has nobody else to look at the stage profile."""
+    change = _change(to)
+    if change.stages is not None:
+        operating.check_stages(change.stages)
+    return change
 
 
 def _change(to: Version | None) -> ProcessChange:

@@ -24,10 +24,11 @@ _log = logging.getLogger(__name__)
 
 
 class RestartRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Replace these processes, one after the other."""
+    """Replace these processes, one after the other, or all at one instant."""
 
     names: tuple[str, ...]
     change: ProcessChange = ProcessChange()
+    together: bool = False
 
 
 class Answer(msgspec.Struct, frozen=True):

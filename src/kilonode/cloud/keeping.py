@@ -11,7 +11,7 @@ import contextlib
 import logging
 import signal
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -109,17 +109,9 @@ class Keeper:
             command = self._changed(change)
             began_ns = self._clock.now_ns()
             old = self._child
-            new = await self._new(command, beside=old is not None)
-            if change.back:
-                self._earlier.pop()
-            elif command != self._command:
-                self._earlier.append(self._command)
-            self._command, self._child = command, new
-            self._started_ns = self._clock.now_ns()
-            self._replacements += 1
-            self._deaths_ns.clear()
-            self._replaced.set()
-            self._tell_of(new)
+            # Two that answer on one port are no trouble; other work waits until the one that does it has ended.
+            new = await self._new(command, waits=old is not None and self._port is None)
+            self._take_over(new, command, change)
             passed_s = (self._clock.now_ns() - began_ns) / NANOSECONDS_PER_SECOND
             said = f"{self.name}: pid {new.pid} could begin after {passed_s:.1f} s"
             if old is not None:
@@ -130,6 +122,19 @@ class Keeper:
             new.tell(GO)
             await self._until_ready(new)
             return said
+
+    def _take_over(self, new: Child, command: ProcessCommand, change: ProcessChange) -> None:
+        """From now on this is the process."""
+        if change.back:
+            self._earlier.pop()
+        elif command != self._command:
+            self._earlier.append(self._command)
+        self._command, self._child = command, new
+        self._started_ns = self._clock.now_ns()
+        self._replacements += 1
+        self._deaths_ns.clear()
+        self._replaced.set()
+        self._tell_of(new)
 
     async def _until_ready(self, new: Child) -> None:
         """Whoever replaced a process may count on the new one. Raises LabError when it does not begin its work."""
@@ -149,11 +154,9 @@ class Keeper:
             raise InputError(f"{self.name} was not changed: there is nothing to take back", where=self.name)
         return self._earlier[-1]
 
-    async def _new(self, command: ProcessCommand, *, beside: bool) -> Child:
-        """Another process that can begin, or has begun when it may."""
+    async def _new(self, command: ProcessCommand, *, waits: bool) -> Child:
+        """Another process that can begin; unless it `waits`, it has begun."""
         new = await self._start(command)
-        # Two that answer on one port are no trouble; other work waits until the one that does it has ended.
-        waits = beside and self._port is None
         try:
             if not waits:
                 new.tell(GO)
@@ -168,7 +171,7 @@ class Keeper:
             await new.kill()
             raise
         await new.kill()
-        kept = "the process that was there goes on" if beside else "there is still none"
+        kept = "the process that was there goes on" if self._child is not None else "there is still none"
         raise LabError(f"{self.name} cannot be replaced; {kept}", got=why, hint=f"look at the log: {self._log}")
 
     async def _retire(self, old: Child) -> None:
@@ -234,6 +237,36 @@ class Keeper:
         finally:
             for task in waiting:
                 task.cancel()
+
+
+async def replace_together(keepers: Sequence[Keeper], change: ProcessChange) -> str:
+    """Have other processes do the work of several at one instant; what happened, for people.
+
+    All of them come up beside those that are there, and none begins before each could. Raises LabError when one cannot:
+    then they are all gone again, and those that were there go on.
+    """
+    async with contextlib.AsyncExitStack() as held:
+        for keeper in keepers:
+            await held.enter_async_context(keeper._changing)
+        commands = [keeper._changed(change) for keeper in keepers]
+        new: list[Child] = []
+        try:
+            for keeper, command in zip(keepers, commands, strict=True):
+                new.append(await keeper._new(command, waits=True))
+            for child in new:
+                child.tell(GO)
+            await asyncio.gather(*(one._until_ready(child) for one, child in zip(keepers, new, strict=True)))
+        except BaseException:
+            for child in new:
+                await child.kill()
+            raise
+        old = [keeper._child for keeper in keepers]
+        for keeper, child, command in zip(keepers, new, commands, strict=True):
+            keeper._take_over(child, command, change)
+        await asyncio.gather(
+            *(one._retire(child) for one, child in zip(keepers, old, strict=True) if child is not None)
+        )
+    return f"{', '.join(keeper.name for keeper in keepers)}: replaced at one instant"
 
 
 def describe_exit(status: int) -> str:

@@ -4,7 +4,7 @@ For commands, and for whatever disturbs or upgrades a cloud on purpose: `process
 replaces them without a request being lost. Killing and freezing need nothing from here but the identities.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -15,11 +15,19 @@ from kilonode.base.usage import uptime_s
 from kilonode.cloud.commands import ProcessChange
 from kilonode.cloud.control_channel import RestartRequest, ask
 from kilonode.cloud.folder import ProcessState, ProcessTable, StateFolder
-from kilonode.cloud.layout import chosen, role_of, roles_of
+from kilonode.cloud.layout import API, chosen, role_of, roles_of
 from kilonode.cloud.profiles import known_profiles, load_profile
 from kilonode.cloud.role_counts import RoleCounts
 
-__all__ = ["CloudProcess", "ProcessChange", "check_stages", "of_table", "processes", "restart"]
+__all__ = [
+    "CloudProcess",
+    "ProcessChange",
+    "check_stages",
+    "of_table",
+    "processes",
+    "refuse_others_than_apis",
+    "restart",
+]
 
 
 AS_IT_IS: Final = ProcessChange()
@@ -79,9 +87,12 @@ async def restart(
     names: Sequence[str] = (),
     change: ProcessChange = AS_IT_IS,
     report: Callable[[str], None] = lambda line: None,
+    *,
+    together: bool = False,
 ) -> tuple[CloudProcess, ...]:
     """Replace processes, one after the other, without a request being lost; all of them when none is named.
 
+    `together`: all at one instant, when each new one could begin; of processes that answer requests and do no more.
     `names` are of processes or of roles; `change` is what is to be different about them. Returns those that were
     replaced, as they are now. Raises InputError, or LabError when a replacement did not come up: then the process that
     it was to replace goes on, and those after it were not touched.
@@ -99,11 +110,25 @@ async def restart(
             hint="use a cloud with --store sqlite",
         )
     wanted = chosen(list(names), [one.name for one in found])
+    if together:
+        refuse_others_than_apis({one.name: one.roles for one in found if one.name in wanted})
     if change.stages is not None:
         check_stages(change.stages)
-    async for said in ask(folder.path, RestartRequest(tuple(wanted), change)):
+    async for said in ask(folder.path, RestartRequest(tuple(wanted), change, together)):
         report(said)
     return tuple(one for one in processes(folder) if one.name in wanted)
+
+
+def refuse_others_than_apis(roles: Mapping[str, Sequence[str]]) -> None:
+    """Raise InputError for processes of which old and new cannot work side by side, by name and roles."""
+    for name, does in roles.items():
+        if set(does) != {API}:
+            raise InputError(
+                f"{name} cannot take over while the one before still works",
+                where=name,
+                expected="processes that answer requests and do nothing else: api",
+                got=", ".join(does),
+            )
 
 
 def check_stages(name: str) -> None:

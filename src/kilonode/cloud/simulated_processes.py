@@ -20,6 +20,7 @@ from kilonode.cloud.context import Cloud, CloudSettings
 from kilonode.cloud.cues import Cues
 from kilonode.cloud.layout import API, role_of
 from kilonode.cloud.openstack.application import open_application
+from kilonode.cloud.operating import refuse_others_than_apis
 from kilonode.cloud.roles import run_roles
 from kilonode.store.protocol import Change, Commit, Document, Listing, Store
 
@@ -77,9 +78,10 @@ class LifeStore:
 class Life:
     """One life of a process: from its start to its end."""
 
-    def __init__(self, number: int, store: Store, shared: Store | None, version: str) -> None:
+    def __init__(self, number: int, store: Store, shared: Store | None, version: str, settings: CloudSettings) -> None:
         self.number = number
         self.version = version
+        self.settings = settings
         self.door = LifeStore(store)
         self.shared = None if shared is None else LifeStore(shared)
         self.cues = _Silent()
@@ -140,7 +142,7 @@ class SimulatedProcess:
 
     async def start(self) -> None:
         """Begin its first life, and keep it. Returns when it does its work. Raises what it failed with."""
-        self.life = await self._begin()
+        self.life = await self._begin(self._version, self._settings)
         self._keeper = asyncio.create_task(self._keep(), name=f"keeper of {self.name}")
 
     async def stop(self) -> None:
@@ -180,30 +182,41 @@ class SimulatedProcess:
         Of a change only what it is called and its stage profile matter here. Raises InputError or LabError; then the
         one that was there goes on.
         """
-        before = self._living()
-        earlier = (self._version, self._settings)
+        after = await self._prepare(change)
+        before = self._take_over(after, change)
+        await self._until_left(before)
+
+    async def _prepare(self, change: ProcessChange) -> Life:
+        """Another life that could do the work. Raises InputError or LabError."""
+        self._living()
         if change.back and not self._earlier:
             raise InputError(f"{self.name} was not changed: there is nothing to take back", where=self.name)
         if change.interpreter is not None or change.environment:
             raise InputError("a simulated cloud runs in this very process", got="another interpreter or environment")
-        self._version, self._settings = self._earlier[-1] if change.back else self._changed_by(change)
-        try:
-            after = await self._begin()
-        except BaseException:
-            self._version, self._settings = earlier
-            raise
+        return await self._begin(*self._changed_by(change))
+
+    def _take_over(self, after: Life, change: ProcessChange) -> Life:
+        """From now on this is the life; the one before, which lets go."""
+        before = self._living()
+        earlier = (self._version, self._settings)
         if change.back:
             self._earlier.pop()
-        elif (self._version, self._settings) != earlier:
+        elif (after.version, after.settings) != earlier:
             self._earlier.append(earlier)
+        self._version, self._settings = after.version, after.settings
         self.life = after
         self.leaving.append(before)
         before.cues.drain.set()
+        return before
+
+    async def _until_left(self, before: Life) -> None:
         if before.work is not None:
             await asyncio.wait([before.work])
         self.leaving.remove(before)
 
     def _changed_by(self, change: ProcessChange) -> tuple[str, CloudSettings]:
+        if change.back:
+            return self._earlier[-1]
         settings = self._settings
         if change.stages is not None:
             settings = msgspec.structs.replace(settings, stages=change.stages)
@@ -214,17 +227,20 @@ class SimulatedProcess:
             raise LabError(f"{self.name} does not run")
         return self.life
 
-    async def _begin(self) -> Life:
+    async def _begin(self, version: str, settings: CloudSettings) -> Life:
         self._lives += 1
-        life = Life(self._lives, self._store, self._shared, self._version)
+        life = Life(self._lives, self._store, self._shared, version, settings)
         life.work = asyncio.create_task(
-            run_roles(self.roles, life.door, self._clock, self._settings, _answer_as(life), life.shared, life.cues),
+            run_roles(self.roles, life.door, self._clock, settings, _answer_as(life), life.shared, life.cues),
             name=f"{self.name} {life.number}",
         )
         life.cues.go.set()
         working = asyncio.create_task(life.cues.working.wait())
         try:
             await asyncio.wait([life.work, working], return_when=asyncio.FIRST_COMPLETED)
+        except BaseException:
+            await _end(life)
+            raise
         finally:
             working.cancel()
         if life.work.done():
@@ -237,7 +253,7 @@ class SimulatedProcess:
             life = self.life
             if life is None:
                 await self._clock.sleep(AWAY_S)
-                self.life = await self._begin()
+                self.life = await self._begin(self._version, self._settings)
             elif life.work is not None:
                 await asyncio.wait([life.work])
                 if life is self.life:
@@ -277,6 +293,21 @@ async def _end(life: Life) -> None:
         life.work.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await life.work
+
+
+async def restart_together(processes: Sequence[SimulatedProcess], change: ProcessChange = AS_IT_IS) -> None:
+    """Put other lives in the place of several at one instant. Raises InputError or LabError; then all go on."""
+    refuse_others_than_apis({one.name: tuple(dict.fromkeys(map(role_of, one.roles))) for one in processes})
+    after: list[Life] = []
+    try:
+        for process in processes:
+            after += [await process._prepare(change)]
+    except BaseException:
+        for life in after:
+            await _end(life)
+        raise
+    before = [process._take_over(life, change) for process, life in zip(processes, after, strict=True)]
+    await asyncio.gather(*(one._until_left(life) for one, life in zip(processes, before, strict=True)))
 
 
 def apis_of(processes: Sequence[SimulatedProcess]) -> list[Life]:

@@ -25,7 +25,7 @@ from kilonode.base.processes import ProcessIdentity, identify, is_alive
 from kilonode.cloud.commands import ProcessCommand, own_command
 from kilonode.cloud.control_channel import RestartRequest, Tell, answering
 from kilonode.cloud.folder import CloudRecord, ProcessRecord, ProcessState, ProcessTable, StateFolder
-from kilonode.cloud.keeping import Keeper
+from kilonode.cloud.keeping import Keeper, replace_together
 from kilonode.cloud.layout import API, process_names, region_of, role_of, roles_of
 from kilonode.cloud.ports import SharedPort
 from kilonode.cloud.sites import of_region, port_of
@@ -66,10 +66,15 @@ class Supervisor:
                 group.create_task(keeper.run(stop), name=f"keep-{name}")
 
     async def restart(self, request: RestartRequest, tell: Tell) -> None:
-        """Replace processes one after the other, so that of several with one role there is always one that works."""
+        """Replace processes one after the other, so that of several with one role there is always one that works; or
+        together.
+        """
         for name in request.names:
             if name not in self._keepers:
                 raise InputError("the cloud has no such process", where=name, expected=", ".join(self._keepers))
+        if request.together:
+            tell(await replace_together([self._keepers[name] for name in request.names], request.change))
+            return
         for name in request.names:
             tell(await self._keepers[name].replace(request.change))
 

@@ -19,8 +19,11 @@ async def plan_upgrade(upgrade: Upgrade, cloud: Upgradable | None) -> tuple[str,
         )
     instances = await cloud.instances()
     words = list(describe_upgrade(upgrade, instances))
-    names = [name for step in upgrade.steps if step.replace for name in chosen(step.replace, instances)]
-    await cloud.check(names, upgrade.to)
+    names: list[str] = []
+    for step in upgrade.steps:
+        meant = chosen(step.replace, instances) if step.replace else []
+        await cloud.check(meant, upgrade.to, together=step.way == "blue_green")
+        names += meant
     migrations = await cloud.migrations(names, upgrade.to, after=False)
     words.extend(f"migrate {one.what}, before the first of it: {one.words}" for one in migrations)
     return tuple(words)

@@ -58,8 +58,8 @@ class Upgradable(ABC):
         """Its processes now, also those that are leaving. Raises KilonodeError."""
 
     @abstractmethod
-    async def check(self, names: Sequence[str], to: Version | None) -> None:
-        """Refuse, before the load, a version that these processes cannot be brought to. Raises InputError."""
+    async def check(self, names: Sequence[str], to: Version | None, *, together: bool = False) -> None:
+        """Refuse, before the load, what these processes cannot be brought to, or not at one instant: InputError."""
 
     async def prepare(self, to: Version | None, note: Callable[[str], None]) -> None:
         """Do before the load what need not be done during it. Raises KilonodeError."""
