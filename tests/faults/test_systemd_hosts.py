@@ -38,7 +38,8 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
                 "login: {user: root, key_file: machine-1/key, known_hosts: machine-1/known_hosts}\n"
                 f"hosts: {{node-1: {{address: {found.address}}}}}\n"
                 "services:\n"
-                "  demo: {unit: demo}\n  again: {unit: again.service}\n  absent: {unit: absent}\n  broken: {unit: broken}\n"
+                "  demo: {unit: demo}\n  again: {unit: again.service}\n"
+                "  absent: {unit: absent}\n  broken: {unit: broken}\n"
             )
             yield found
     except RuntimeError as error:
