@@ -38,7 +38,9 @@ STUBBORN = (
 
 WORKER = """
 import os, sys
+NAME = os.path.basename(os.readlink("/proc/self/fd/1")).removesuffix(".log")
 def say(word): os.write(int(os.environ["KILONODE_CUES"]), word.encode() + b"\\n")
+if os.environ.get("CANNOT") == NAME: sys.exit(1)
 say("prepared")
 for line in sys.stdin:
     print(os.environ.get("LABEL", "first"), line.strip(), flush=True)
@@ -129,6 +131,27 @@ async def test_a_process_that_does_not_listen_is_killed_in_the_end(
         while not (tmp_path / "one.log").read_text():  # noqa: ASYNC110 - a file is no event
             await asyncio.sleep(0)
     assert not is_alive(deaf)
+
+
+async def test_several_take_over_at_one_instant_or_none_of_them(tmp_path: Path) -> None:
+    async with supervised(tmp_path, one=WORKER, two=WORKER) as watched:
+        await watched.until(lambda latest: len(latest) == 2 and all(one.ready for one in latest.values()))
+        before = watched.identity("one"), watched.identity("two")
+
+        async def replace(**variables: str) -> None:
+            change = ProcessChange(version="B", environment={"LABEL": "second", **variables})
+            await watched.supervisor.restart(RestartRequest(("one", "two"), change, together=True), lambda said: None)
+
+        with pytest.raises(LabError, match="two cannot be replaced; the process that was there goes on"):
+            await replace(CANNOT="two")
+        assert all(is_alive(identity) for identity in before)
+        assert [(tmp_path / f"{name}.log").read_text().split() for name in ("one", "two")] == [["first", "go"]] * 2
+        await replace()
+        await watched.until(lambda latest: all(one.version == "B" and one.ready for one in latest.values()))
+        assert not any(is_alive(identity) for identity in before)
+        assert {watched.identity(name) for name in ("one", "two")}.isdisjoint(before)
+        for name in ("one", "two"):
+            assert (tmp_path / f"{name}.log").read_text().splitlines() == ["first go", "second go", "first drain"]
 
 
 async def test_a_replacement_begins_only_when_the_process_it_replaces_has_let_go(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from kilonode.check.live import LiveReport, LiveStep
 from kilonode.history.records import Op
 from kilonode.history.upgrades import SERVING, part_of_upgrade
 from kilonode.run.upgrade_plans import plan_upgrade
-from kilonode.run.upgrade_serving import Instance, Upgradable
+from kilonode.run.upgrade_serving import Instance, Migration, Upgradable
 from kilonode.run.upgrades import Upgrade, Version
 from kilonode.run.upgrading import DueUpgrade, Upgrader
 
@@ -27,8 +28,14 @@ LEAVES_S = 0.5
 class Cloud(Upgradable):
     """Two apis and a fleet. A replacement takes a second to come up; what it replaces ends half a second later."""
 
-    def __init__(self, clock: SimulatedClock, *, wrong: str = "", failing: str = "") -> None:
-        """`wrong`: who is of another version than wanted; `failing`: whose replacement does not come up."""
+    def __init__(
+        self, clock: SimulatedClock, *, wrong: str = "", failing: str = "", migrates: Sequence[str] = ()
+    ) -> None:
+        """`wrong`: who is of another version than wanted; `failing`: whose replacement does not come up; `migrates`:
+        roles whose data are migrated before the first of them is replaced, and after the last.
+        """
+        self.migrates = migrates
+        self.migrated: list[str] = []
         self._clock = clock
         self._wrong, self._failing = wrong, failing
         self._number = 0
@@ -57,6 +64,28 @@ class Cloud(Upgradable):
             raise LabError(f"{name} cannot be replaced")
         self._earlier[name] = self.now[name].version
         await self._put(name, "odd" if name == self._wrong else to.label if to is not None else "A")
+
+    async def replace_together(self, names: Sequence[str], to: Version | None) -> None:
+        await self._clock.sleep(STARTS_S)
+        if self._failing in names:
+            raise LabError("they cannot take over")
+        self._earlier |= {name: self.now[name].version for name in names}
+        await asyncio.gather(*(self._put(name, to.label if to is not None else "A") for name in names))
+
+    async def migrations(self, names: Sequence[str], to: Version | None, *, after: bool) -> Sequence[Migration]:
+        roles = {one.roles[0] for one in self.now.values() if one.name in names}
+        if after:
+            roles -= {one.roles[0] for one in self.now.values() if to is not None and one.version != to.name}
+        when = "after" if after else "before"
+        return [
+            Migration(role, f"{role} {when}", partial(self._migrate, f"{role} {when}"))
+            for role in self.migrates
+            if role in roles and f"{role} {when}" not in self.migrated
+        ]
+
+    async def _migrate(self, words: str) -> None:
+        await self._clock.sleep(STARTS_S)
+        self.migrated.append(words)
 
     async def take_back(self, name: str) -> None:
         await self._put(name, self._earlier.pop(name))
@@ -112,9 +141,10 @@ async def do(
     silent: bool = False,
     wrong: str = "",
     failing: str = "",
+    migrates: Sequence[str] = (),
 ) -> Done:
     clock = SimulatedClock(asyncio.get_running_loop())
-    cloud = Cloud(clock, wrong=wrong, failing=failing)
+    cloud = Cloud(clock, wrong=wrong, failing=failing, migrates=migrates)
     began_ns = clock.now_ns()
     ops: list[Op] = []
 
@@ -218,11 +248,67 @@ async def test_a_step_that_is_cut_off_is_not_said_to_have_been_done() -> None:
     assert [(op.outcome, op.error) for op in replaced] == [("cancelled", "it was cut off")]
 
 
+async def test_what_is_cut_off_is_brought_to_its_end_and_taken_back() -> None:
+    clock = SimulatedClock(asyncio.get_running_loop())
+    ops: list[Op] = []
+    cloud = Cloud(clock)
+    upgrader = Upgrader(DueUpgrade(upgrade_of(), "mine", 3, clock.now_ns()), cloud, clock, ops.append, print)
+    doing = asyncio.create_task(upgrader.carry_out(asyncio.Event()))
+    await clock.sleep(2.0)  # api-1 is done, api-2 under way
+    doing.cancel()
+    await asyncio.gather(doing, return_exceptions=True)
+    assert doing.cancelled()
+    assert [one.version for one in cloud.now.values()] == ["A", "A", "A"]
+    assert not any(one.leaving for one in await cloud.instances())
+    undone = [op.step for op in ops if op.step.endswith(".undo")]
+    assert undone == ["upgrade api to B: api-2.undo", "upgrade api to B: api-1.undo"]
+    assert (ops[-1].outcome, ops[-1].error) == ("cancelled", "it was cut off; taken back")
+
+
+async def test_data_are_migrated_before_the_first_and_after_the_last_and_not_taken_back() -> None:
+    done = await do(upgrade_of(steps=[{"replace": ["api", "fleet"]}]), migrates=("api",))
+    assert done.steps == [
+        ("api", "migrate", "ok"),
+        ("api-1", "replace", "ok"), ("api-1", "verify", "ok"),
+        ("api-2", "replace", "ok"), ("api-2", "verify", "ok"),
+        ("api", "migrate", "ok"),
+        ("fleet", "replace", "ok"), ("fleet", "verify", "ok"),
+    ]  # fmt: skip
+    assert done.cloud.migrated == ["api before", "api after"]
+    failed = await do(upgrade_of(), migrates=("api",), failing="api-2")
+    assert failed.cloud.migrated == ["api before"]
+    assert failed.whole.error == "api-2 cannot be replaced; taken back; what was migrated stays: api"
+
+
+async def test_of_the_same_version_started_anew_there_is_nothing_to_take_back() -> None:
+    done = await do(upgrade_of(to=None), failing="api-2")
+    assert (done.whole.outcome, done.whole.error) == ("wrong_state", "api-2 cannot be replaced")
+    assert not any(action == "undo" for _, action, _ in done.steps)
+
+
+async def test_blue_green_is_one_instant_or_nothing() -> None:
+    steps = [{"replace": ["api"], "way": "blue_green"}]
+    done = await do(upgrade_of(steps=steps))
+    assert done.versions == ["B", "B", "A"]
+    began = [since for _, action, since, _ in done.served if action == "new"]
+    assert began == pytest.approx([STARTS_S, STARTS_S], abs=0.03)
+    failed = await do(upgrade_of(steps=steps), failing="api-2")
+    assert failed.versions == ["A", "A", "A"]
+    assert failed.whole.error == "they cannot take over"
+    watch = {"for": "5s", "criteria": ["probe error_rate < 1%"]}
+    back = await do(upgrade_of(steps=steps, watch=watch), failing_from_s=2.5)
+    assert (back.versions, back.whole.error) == (
+        ["A", "A", "A"], "probe error_rate < 1% does not hold; taken back"
+    )  # fmt: skip
+
+
 async def test_names_that_the_cloud_does_not_have_are_refused_before() -> None:
     cloud = Cloud(SimulatedClock(asyncio.get_running_loop()))
     assert await plan_upgrade(upgrade_of(), cloud) == ("replace api-1, api-2, one after the other",)
     with pytest.raises(InputError, match="no process 'apis'"):
         await plan_upgrade(upgrade_of(steps=[{"replace": ["apis"]}]), cloud)
+    with pytest.raises(InputError, match="no such version"):
+        await plan_upgrade(upgrade_of(to={"label": "refused"}), cloud)
     with pytest.raises(InputError, match="nothing here can replace"):
         await plan_upgrade(upgrade_of(), None)
 

@@ -1,0 +1,110 @@
+"""Which release each process of a stack is of, in which order they follow, and what is refused; nothing is started."""
+
+import configparser
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from kilonode.base.errors import InputError
+from kilonode.stack import upgrading
+from kilonode.stack.again import StackProcess, service_of
+from kilonode.stack.bringing_up import configuration_digests, write_configuration
+from kilonode.stack.configuration.site import Site
+from kilonode.stack.environment import Environment
+from kilonode.stack.folder import STATE_VERSION, Secrets, StackFolder, StackRecord
+from kilonode.stack.launch import site_of
+from kilonode.stack.migrations import MIGRATIONS, SERVICES
+from kilonode.stack.needs import choose_ports
+from kilonode.stack.plan import UpSettings, plan
+from kilonode.stack.releases import find_release
+
+OLD, NEW = "2025.2", "2026.1"
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """A stack of the old release, one compute service of the new one already."""
+    for release in (OLD, NEW):
+        paste = Environment(tmp_path, find_release(release)).shared_file("nova", "api-paste.ini")
+        paste.parent.mkdir(parents=True)
+        paste.write_text("[composite:osapi_compute]\n")
+    folder = StackFolder(tmp_path, "stack")
+    folder.make()
+    settings = plan(UpSettings(state=tmp_path, nodes=4, computes=2, release=OLD), None)
+    folder.write_secrets(Secrets(*("secret" for _ in msgspec.structs.fields(Secrets))))
+    record = StackRecord(STATE_VERSION, "stack", settings, choose_ports(17_000), releases={"compute-002": NEW})
+    folder.write_record(record)
+    return site_of(tmp_path, "stack")
+
+
+def test_each_process_is_started_from_its_own_release(site: Site) -> None:
+    for process, release in (("compute-001", OLD), ("compute-002", NEW), ("nova-api", OLD)):
+        service = service_of(site, process)
+        assert service.release == release
+        assert f"/{release}-python" in service.command[0]
+    files = service_of(site, "compute-002").command
+    assert str(site.folder.configuration / f"release-{NEW}" / "nova" / "compute-002.conf") in files
+    assert service_of(site, "mariadb").release == ""
+
+
+def test_files_of_two_releases_lie_apart_and_differ_in_paths_alone(site: Site) -> None:
+    write_configuration(site)
+    write_configuration(site.of_release(NEW))
+    names = {path.relative_to(site.folder.configuration) for path in site.folder.configuration.rglob("*.conf")}
+    assert {Path("glance/glance-api.conf"), Path(f"release-{NEW}/glance/glance-api.conf")} <= names
+    assert configuration_digests(site) == configuration_digests(site.of_release(NEW))
+
+
+def test_compute_services_have_no_way_to_a_database(site: Site) -> None:
+    write_configuration(site)
+    parser = configparser.RawConfigParser(default_section="-")
+    parser.read(site.folder.configuration / "nova" / "nova-compute.conf")
+    assert not {"database", "api_database"} & {*parser.sections()}
+    assert parser["upgrade_levels"]["compute"] == "auto"
+
+
+def test_whom_others_ask_goes_first_and_compute_services_last(site: Site) -> None:
+    to_come = upgrading.processes_to_come(site.settings)
+    there = upgrading.stack_processes(site.folder.state, "stack")
+    assert {one.process for one in to_come} == {one.process for one in there}
+    names = [one.process for one in upgrading.in_order(there)]
+    assert names[4:] == [
+        "keystone", "glance", "placement", "neutron-api", "neutron-rpc-server", "neutron-agents",
+        "nova-conductor", "nova-scheduler", "nova-api", "compute-001", "compute-002",
+    ]  # fmt: skip
+    assert list(MIGRATIONS) == list(dict.fromkeys(SERVICES[one.services[0]] for one in upgrading.in_order(there)[4:]))
+
+
+@pytest.mark.parametrize(
+    ("now", "to", "refused"),
+    [(OLD, NEW, ""), (NEW, "newest", ""), (NEW, NEW, ""), (NEW, OLD, "cannot be brought"),
+     (OLD, "newest", "cannot be brought"), (OLD, "1999.1", "no release '1999.1'"), ("", NEW, "of no release")],
+)  # fmt: skip
+def test_only_the_next_release_may_follow(now: str, to: str, refused: str) -> None:
+    process = StackProcess("keystone", ("keystone",), "", None, now)
+    if not refused:
+        upgrading.check(process, to)
+        return
+    with pytest.raises(InputError, match=refused):
+        upgrading.check(process, to)
+
+
+def test_a_database_is_contracted_once_nothing_old_is_left_and_only_once(site: Site) -> None:
+    state = site.folder.state
+
+    def words(*processes: str, after: bool) -> list[str]:
+        return [command.words for _, command in upgrading.migrations(state, "stack", processes, NEW, after=after)]
+
+    assert words("keystone", "mariadb", after=False) == [
+        "keystone-manage db_sync --expand", "keystone-manage db_sync --migrate"
+    ]  # fmt: skip
+    assert words("compute-002", after=False) == []
+    assert words("compute-002", after=True) == []
+    record = site.folder.read_record()
+    assert record is not None
+    nova = dict.fromkeys(("nova-conductor", "nova-scheduler", "nova-api", "compute-001", "compute-002"), NEW)
+    site.folder.write_record(msgspec.structs.replace(record, releases=nova))
+    assert words("compute-001", after=True) == ["nova-manage db online_data_migrations"]
+    site.folder.write_done(frozenset({f"nova-manage db online_data_migrations of {NEW}"}))
+    assert words("compute-001", after=True) == []
