@@ -5,6 +5,7 @@ to stdout, what went to stderr. `OpenStackCommands` is the other end of it.
 """
 
 import contextlib
+import gc
 import io
 import json
 import os
@@ -66,6 +67,9 @@ def serve() -> None:
     import openstack.connection  # noqa: F401 - loaded once for all forks
     from openstackclient.shell import OpenStackShell
 
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+        OpenStackShell().run(["help"])  # loads every command once, too: in a fork that takes longer than the command
+    gc.freeze()
     for line in sys.stdin:
         child = os.fork()
         if child:
