@@ -271,8 +271,8 @@ async def test_data_are_migrated_before_the_first_and_after_the_last_and_not_tak
         ("api", "migrate", "ok"),
         ("api-1", "replace", "ok"), ("api-1", "verify", "ok"),
         ("api-2", "replace", "ok"), ("api-2", "verify", "ok"),
-        ("api", "migrate", "ok"),
         ("fleet", "replace", "ok"), ("fleet", "verify", "ok"),
+        ("api", "migrate", "ok"),
     ]  # fmt: skip
     assert done.cloud.migrated == ["api before", "api after"]
     failed = await do(upgrade_of(), migrates=("api",), failing="api-2")

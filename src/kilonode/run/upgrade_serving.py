@@ -14,7 +14,7 @@ from typing import Final, Self
 import msgspec
 
 from kilonode.base.clock import Clock
-from kilonode.base.errors import FaultError, KilonodeError
+from kilonode.base.errors import FaultError, InputError, KilonodeError, nearest
 from kilonode.run.upgrades import Version
 
 LOOK_EVERY_S: Final = 0.02
@@ -66,7 +66,9 @@ class Upgradable(ABC):
         return
 
     async def migrations(self, names: Sequence[str], to: Version | None, *, after: bool) -> Sequence[Migration]:
-        """What has to be done to data before these processes are replaced, or when they were. Raises KilonodeError."""
+        """What has to be done to data before these processes are replaced, or after, when nothing of the version before
+        will be needed again. Raises KilonodeError.
+        """
         return ()
 
     @abstractmethod
@@ -85,6 +87,17 @@ class Upgradable(ABC):
     @abstractmethod
     async def take_back(self, name: str) -> None:
         """Put what was there before the last replacement in its place again. Raises KilonodeError."""
+
+
+def chosen(names: Sequence[str], instances: Sequence[Instance]) -> list[str]:
+    """The processes that names of processes, roles and groups mean, in the cloud's order. Raises InputError."""
+    known = list(dict.fromkeys(word for one in instances for word in (*one.groups, *one.roles, one.name)))
+    for name in names:
+        if name not in known:
+            raise InputError(
+                f"the cloud has no process {name!r}", expected=", ".join(known), got=name, hint=nearest(name, known)
+            )
+    return [one.name for one in instances if {one.name, *one.roles, *one.groups} & {*names}]
 
 
 class Served(msgspec.Struct, frozen=True):

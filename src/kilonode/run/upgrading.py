@@ -24,7 +24,7 @@ from kilonode.history.records import Op, OpKind
 from kilonode.history.upgrades import UpgradeAction, UpgradePart
 from kilonode.run.upgrade_commands import run_command
 from kilonode.run.upgrade_rules import opposite
-from kilonode.run.upgrade_serving import Instance, ServingWatch, Upgradable
+from kilonode.run.upgrade_serving import Instance, Migration, ServingWatch, Upgradable, chosen
 from kilonode.run.upgrades import Upgrade, UpgradeStep, UpgradeWatch
 
 LOOK_EVERY_S: Final = 0.05
@@ -66,6 +66,8 @@ class Upgrader:
         """Replacements that were begun. Nothing that ends this ends them: a process is never left half replaced."""
         self._became = ""
         """Of what was cut off: what became of it."""
+        self._replaced: list[str] = []
+        """Whose replacement was begun."""
         self._migrated: list[str] = []
         """Whose data were migrated."""
         self._before: frozenset[str] = frozenset()
@@ -101,6 +103,7 @@ class Upgrader:
                     await self._run(step, stop)
                 else:
                     await self._replace(step, stop)
+            await self._close(stop)
         except asyncio.CancelledError:
             self._became = await self._take_back()
             raise
@@ -146,8 +149,9 @@ class Upgrader:
             if place and self._upgrade.pause:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), float(self._upgrade.pause))
-            await self._migrate(batch, stop, self._cloud, after=False)
+            await self._migrate(await self._cloud.migrations(batch, self._upgrade.to, after=False), stop)
             _go_on_unless(stop)
+            self._replaced += batch
             to, all_at_once = self._upgrade.to, None
             if together:
                 all_at_once = asyncio.ensure_future(self._cloud.replace_together(batch, to))
@@ -166,12 +170,22 @@ class Upgrader:
             for result in results:
                 if isinstance(result, BaseException):
                     raise result
-            await self._migrate(batch, stop, self._cloud, after=True)
             await self._watch(", ".join(batch), stop)
 
-    async def _migrate(self, names: Sequence[str], stop: asyncio.Event, cloud: Upgradable, *, after: bool) -> None:
-        for migration in await cloud.migrations(names, self._upgrade.to, after=after):
-            _go_on_unless(stop)
+    async def _close(self, stop: asyncio.Event) -> None:
+        """Do to data what only the new version can live with, when all is done and well: there is no way back then."""
+        if self._cloud is None or not self._replaced:
+            return
+        migrations = await self._cloud.migrations(self._replaced, self._upgrade.to, after=True)
+        _go_on_unless(stop)
+        if migrations:
+            self._done.clear()
+        await self._migrate(migrations)
+
+    async def _migrate(self, migrations: Sequence[Migration], stop: asyncio.Event | None = None) -> None:
+        for migration in migrations:
+            if stop is not None:
+                _go_on_unless(stop)
             self._note(f"disruption {self._upgrade.sentence}: {migration.words}")
             self._migrated.append(migration.what)
             await self._step(migration.what, UpgradeAction.MIGRATE, migration.do())
@@ -287,32 +301,6 @@ class _Done:
         """It was a replacement, and the process that was there went on."""
         begun = self.begun
         return begun is not None and begun.done() and not begun.cancelled() and begun.exception() is not None
-
-
-def chosen(names: Sequence[str], instances: Sequence[Instance]) -> list[str]:
-    """The processes that names of processes, roles and groups mean, in the cloud's order. Raises InputError."""
-    known = list(dict.fromkeys(word for one in instances for word in (*one.groups, *one.roles, one.name)))
-    for name in names:
-        if name not in known:
-            raise InputError(
-                f"the cloud has no process {name!r}", expected=", ".join(known), got=name, hint=nearest(name, known)
-            )
-    return [one.name for one in instances if {one.name, *one.roles, *one.groups} & {*names}]
-
-
-def describe_upgrade(upgrade: Upgrade, instances: Sequence[Instance] | None) -> Iterator[str]:
-    """What would be done, for people. `instances` None: they are not known yet. Raises InputError."""
-    for step in upgrade.steps:
-        undo = f"; undo: {' '.join(step.undo)}" if step.undo else ""
-        if step.run:
-            yield f"{step.kind}: {' '.join(step.run)}{undo}"
-            continue
-        names = list(step.replace) if instances is None else chosen(step.replace, instances)
-        size = len(names) if step.at_once == "all" else step.at_once
-        at_once = "all at one instant" if step.way == "blue_green" else "all at once" if size >= len(names) > 1 else f"{size} at once" if size > 1 else "one after the other"
-        yield f"replace {', '.join(names)}{f', {at_once}' if len(names) > 1 else ''}"
-    if upgrade.watch is not None:
-        yield f"after each: {', '.join(upgrade.watch.criteria)} for {upgrade.watch.lasts}"
 
 
 class _LoadOverError(Exception):
