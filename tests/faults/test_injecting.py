@@ -33,6 +33,7 @@ class Diary:
         self.refuses = ""
         self.stays_broken = ""
         self.takes_s = 0.0
+        self.healing_takes_s = 0.0
         self.there = ["api-1", "api-2", "scheduler"]
 
     def handles(self, fault: Fault) -> bool:
@@ -58,8 +59,10 @@ class Diary:
         return Effect(self.clock.now_ns(), step.words)
 
     async def heal(self, step: Step) -> Effect:
-        if step.name == self.stays_broken:
+        if step.name in self.stays_broken.split():
             raise FaultError("stays broken")
+        if self.healing_takes_s:
+            await self.clock.sleep(self.healing_takes_s)
         self._note(f"heal {step.name}")
         return Effect(self.clock.now_ns(), f"healed {step.name}")
 
@@ -171,6 +174,24 @@ async def test_a_cancelled_run_heals(tmp_path: Path) -> None:
         await doing
     assert lab.diary.lines == ["0 freeze api-1", "5 heal api-1"]
     assert lab.open() == 0
+
+
+async def test_all_that_one_fault_did_is_healed_at_the_same_time(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    lab.diary.healing_takes_s = 30
+    lines = await lab.do("freeze api for 10s while freeze scheduler")
+    assert sorted(lines[3:]) == ["40 heal api-1", "40 heal api-2", "70 heal scheduler"]
+    assert [each.healed_ns for each in lab.results] == [40_000_000_000, 70_000_000_000]
+
+
+async def test_what_was_left_of_one_fault_is_healed_at_the_same_time_and_the_last_fault_first(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    lab.diary.stays_broken = "api-1 api-2 scheduler"
+    with pytest.raises(FaultError):
+        await lab.do("freeze scheduler while freeze api", stop_after_s=5)
+    lab.diary.stays_broken, lab.diary.healing_takes_s, lab.diary.lines = "", 30, []
+    await heal_left(tmp_path, lab.drivers, lab.clock, lambda words: None)
+    assert [lab.diary.lines[0], *sorted(lab.diary.lines[1:])] == ["35 heal scheduler", "65 heal api-1", "65 heal api-2"]
 
 
 async def test_what_cannot_be_healed_stays_open_and_does_not_keep_others_from_being_healed(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 
 import msgspec
@@ -10,7 +11,7 @@ from kilonode.base.clock import Clock
 from kilonode.base.errors import FaultError, InputError
 from kilonode.faults.driver import Effect, Step
 from kilonode.faults.ending import ends
-from kilonode.faults.injecting import Tell, undo
+from kilonode.faults.injecting import Tell, undo, undo_together
 from kilonode.faults.journal import Journal, Record, continue_journal, journal_of_another, journals
 from kilonode.faults.registry import Drivers
 
@@ -39,7 +40,11 @@ async def heal_left(
         try:
             with _taken(record, clock, everything=everything) as journal:
                 tell(f"{record.head.words}, begun {record.head.at}:")
-                effects = [await undo(entry.number, drivers, journal, tell) for entry in record.open]
+                effects = [
+                    effect
+                    for numbers in _by_fault(record)
+                    for effect in await undo_together(numbers, drivers, journal, tell)
+                ]
         except InputError:
             done.append(Healed(record.path.name, record.head.words, 0, len(record.open), busy=True))
             continue
@@ -91,6 +96,12 @@ class LeftBehind:
 
     def _records(self) -> list[Record]:
         return [record for record in left_open(self._folder, self._clock) if record.head.cloud == self._cloud]
+
+
+def _by_fault(record: Record) -> list[list[int]]:
+    """The numbers of what is open, together what one fault did; the last fault first."""
+    faults = groupby(record.open, key=lambda entry: entry.occasion or entry.number)
+    return [[entry.number for entry in entries] for _, entries in faults]
 
 
 @contextlib.contextmanager

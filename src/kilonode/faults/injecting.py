@@ -1,8 +1,8 @@
 """Injecting what was planned, keeping the times, and healing it: always, in every order of ends, once at least.
 
 The order that nothing may change: the step is in the journal, then it is done, then it is undone, then the journal says
-so. What was injected last is healed first. Every fault ends as one `Disrupted`: when it was due, when it took effect
-(seen, not assumed) and when it was healed. Instants are of the clock, in nanoseconds.
+so. The fault that was injected last is healed first, all that it did at once. Every fault ends as one `Disrupted`: when
+it was due, when it took effect (seen, not assumed) and when it was healed. Instants are of the clock, in nanoseconds.
 """
 
 import asyncio
@@ -287,15 +287,12 @@ class Injector:
         return max(effects, key=lambda effect: effect.at_ns) if effects else None
 
     async def _undo(self, numbers: Sequence[int]) -> int | None:
-        """Heal steps, the last first, all of them whatever becomes of one.
+        """Heal steps of one fault, all of them whatever becomes of one.
 
         When the last of them was; None when one was not, or there was nothing to heal.
         """
-        effects = [
-            await undo(number, self._drivers, self._journal, self._tell)
-            for number in reversed(numbers)
-            if self._journal.step(number).heals
-        ]
+        left = [number for number in reversed(numbers) if self._journal.step(number).heals]
+        effects = await undo_together(left, self._drivers, self._journal, self._tell)
         done = [effect.at_ns for effect in effects if effect is not None]
         return max(done) if done and len(done) == len(effects) else None
 
@@ -320,6 +317,11 @@ async def _first_of(*events: asyncio.Event, timeout_s: float | None = None) -> N
     finally:
         for each in waiting:
             each.cancel()
+
+
+async def undo_together(numbers: Sequence[int], drivers: Drivers, journal: Journal, tell: Tell) -> list[Effect | None]:
+    """Heal steps of one fault at the same time, as they were done."""
+    return await asyncio.gather(*(undo(number, drivers, journal, tell) for number in numbers))
 
 
 async def undo(number: int, drivers: Drivers, journal: Journal, tell: Tell) -> Effect | None:

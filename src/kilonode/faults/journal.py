@@ -219,8 +219,11 @@ def read_journal(path: Path) -> Record | None:
     known: dict[int, Entry] = {}
     for line in lines:
         before = known.get(line.number)
-        step = before.step if line.step is None and before is not None else line.step
-        known[line.number] = msgspec.structs.replace(line, step=step)
+        if before is not None:
+            line = msgspec.structs.replace(
+                line, step=line.step or before.step, occasion=line.occasion or before.occasion
+            )
+        known[line.number] = line
     return Record(path, head, tuple(known[number] for number in sorted(known)))
 
 
