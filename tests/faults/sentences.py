@@ -143,6 +143,13 @@ skews = st.builds(
     lasting(Action.SKEW),
     skew_s=st.tuples(durations, st.sampled_from([-1, 1])).map(lambda both: float(both[0]) * both[1]),
 )
+skews_of_members = st.builds(
+    Fault,
+    st.just(Action.SKEW),
+    members(KINDS[Action.SKEW]),
+    lasting(Action.SKEW),
+    skew_s=st.tuples(durations, st.sampled_from([-1, 1])).map(lambda both: float(both[0]) * both[1]),
+)
 endpoints = st.builds(Target, st.just(Kind.ENDPOINT), some_names)
 methods = st.sampled_from(["", *METHODS])
 paths = st.one_of(st.just(""), names)
@@ -160,9 +167,10 @@ delays = st.builds(
     lasting(Action.DELAY),
     requests=st.builds(Requests, percents, methods, paths, st.none(), durations, st.one_of(st.none(), durations)),
 )
-runnable = st.sampled_from(sorted(action for action, kinds in KINDS.items() if kinds <= RUNNABLE)).flatmap(
-    runnable_faults
-)
-faults = st.one_of(runnable, partitions, degraded, networks, powers, stresses, fills, skews, aborts, delays)
+runnable = st.sampled_from(
+    sorted(action for action, kinds in KINDS.items() if kinds <= RUNNABLE and action is not Action.SKEW)
+).flatmap(runnable_faults)
+of_machines = st.one_of(powers, stresses, fills, skews)
+faults = st.one_of(runnable, partitions, degraded, networks, of_machines, skews_of_members, aborts, delays)
 parts = st.builds(Part, faults, st.lists(faults, max_size=2).map(tuple), st.one_of(st.just(Duration(0)), durations))
 sentences = st.lists(parts, min_size=1, max_size=3).map(lambda some: Sentence(tuple(some)))

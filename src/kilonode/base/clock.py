@@ -8,6 +8,7 @@ whose zero means nothing. Wall-clock time (`utc`) is for people and for API time
 
 import asyncio
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
@@ -53,6 +54,54 @@ class RealClock:
     async def sleep(self, seconds: float) -> None:
         """Wait `seconds`; zero or less gives other tasks one turn."""
         await asyncio.sleep(seconds)
+
+
+class SkewedClock:
+    """Another clock whose wall-clock time is off by as much as it is told. Instants and waiting are untouched."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._offset = timedelta()
+        self.simulated = clock.simulated
+        self.now_ns = clock.now_ns
+        self._trusted = True
+        self._doubting: list[Callable[[], object]] = []
+
+    @property
+    def offset_s(self) -> float:
+        """How far the wall-clock time is put forward; negative: back."""
+        return self._offset.total_seconds()
+
+    def skew(self, offset_s: float) -> None:
+        """Put the wall-clock time forward by so much, instead of what it was told before."""
+        self._offset = timedelta(seconds=offset_s)
+        if self._offset:
+            self.distrust()
+
+    def distrust(self) -> None:
+        """From now on timestamps that are read here may be off: the clock of somebody who writes them is, or will be.
+
+        It stays so: what was written meanwhile is read later too.
+        """
+        if self._trusted:
+            self._trusted = False
+            for call in self._doubting:
+                call()
+
+    def when_distrusted(self, call: Callable[[], object]) -> None:
+        """Have this called once when timestamps are no longer trusted; at once when they are not."""
+        if self._trusted:
+            self._doubting.append(call)
+        else:
+            call()
+
+    def utc(self) -> datetime:
+        """The wall-clock time that is believed here, in UTC."""
+        return self._clock.utc() + self._offset
+
+    async def sleep(self, seconds: float) -> None:
+        """See `Clock.sleep`."""
+        await self._clock.sleep(seconds)
 
 
 class SimulatedClock:

@@ -14,7 +14,7 @@ import msgspec
 from kilonode.base.clock import RealClock
 from kilonode.base.errors import LabError
 from kilonode.base.randomness import Randomness
-from kilonode.cli.fault_targets import drivers_for
+from kilonode.cli.fault_targets import drivers_for, drivers_without_cloud
 from kilonode.cli.output import give_json, say
 from kilonode.cli.stack_upgrades import StackUpgrades, StackUpgradesToCome
 from kilonode.cli.stacks import wanted_stack
@@ -51,9 +51,11 @@ async def foresee(experiment: Experiment, *, resolve: bool = False) -> tuple[Occ
     `resolve`: look on the cloud that the experiment names, if that is one that is there already.
     """
     cloud = experiment.cloud
-    if not experiment.disruptions or cloud is None:
+    if not experiment.disruptions:
         return ()
     seed = experiment.seed or 0
+    if cloud is None:
+        return await _without_cloud(experiment, seed, resolve=resolve)
     existing = cloud.openstack or (cloud.stack.name if cloud.stack is not None else "")
     hosts = Path(experiment.hosts) if experiment.hosts else None
     if resolve and existing:
@@ -68,6 +70,15 @@ async def foresee(experiment: Experiment, *, resolve: bool = False) -> tuple[Occ
         ahead: list[Driver] = [ServicesToCome(cloud.emulated), NodesToCome(cloud.emulated)]
         drivers = [*ahead, *(driver for driver in drivers if driver.name not in {each.name for each in ahead})]
     return await plan_disruptions(experiment, seed, Drivers(drivers), _plan, upgradable)
+
+
+async def _without_cloud(experiment: Experiment, seed: int, *, resolve: bool) -> tuple[Occurrence, ...]:
+    drivers = drivers_without_cloud(RealClock(), Path(experiment.hosts) if experiment.hosts else None)
+    if resolve:
+        return await plan_disruptions(experiment, seed, drivers)
+    if experiment.hosts:
+        read_hosts(Path(experiment.hosts))
+    return await plan_disruptions(experiment, seed, drivers, _plan)
 
 
 def show_foreseen(file: Path, sets: Sequence[str], *, as_json: bool) -> None:

@@ -13,6 +13,7 @@ from kilonode.cli.node_targets import NodesOfCloud
 from kilonode.cli.state import state_folder
 from kilonode.cloud import operating
 from kilonode.cloud.folder import StateFolder
+from kilonode.faults import members, powered_nodes, stack_members
 from kilonode.faults.completing import Names
 from kilonode.faults.containers import Containers
 from kilonode.faults.driver import Driver
@@ -32,6 +33,8 @@ from kilonode.faults.stack_members import StackMembers
 HOSTS_VARIABLE: Final = "KILONODE_HOSTS"
 """The variable of the environment that names the hosts file where no option does."""
 
+_OF_CLOUDS: Final = frozenset({members.NAME, stack_members.NAME, powered_nodes.NAME})
+
 
 class EmulatedCloud:
     """The processes of an emulated cloud, as its supervisor knows them."""
@@ -39,6 +42,7 @@ class EmulatedCloud:
     def __init__(self, folder: StateFolder) -> None:
         self._folder = folder
         self.cloud = folder.name
+        self.folder: Path | None = folder.path
 
     async def members(self) -> Sequence[Member]:
         """Its processes now."""
@@ -70,8 +74,8 @@ def drivers_for(cloud: str, clock: Clock, hosts: Path | None = None) -> Drivers:
     return Drivers(
         [
             *services,
+            HostPower(hosts or hosts_file(), clock),  # before ssh, which can switch nothing on again
             HostFaults(hosts or hosts_file(), clock),
-            HostPower(hosts or hosts_file(), clock),
             LocalProcesses(clock),
             HostedContainers(hosts or hosts_file(), clock),
             Containers(clock),
@@ -81,6 +85,11 @@ def drivers_for(cloud: str, clock: Clock, hosts: Path | None = None) -> Drivers:
             MachineFaults(clock),
         ]
     )
+
+
+def drivers_without_cloud(clock: Clock, hosts: Path | None = None) -> Drivers:
+    """The drivers for what belongs to no cloud: hosts, and what runs on this machine."""
+    return Drivers([driver for driver in drivers_for("", clock, hosts) if driver.name not in _OF_CLOUDS])
 
 
 def hosts_file() -> Path | None:

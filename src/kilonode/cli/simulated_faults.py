@@ -21,6 +21,7 @@ from kilonode.clients.transport import DEFAULT_TIMEOUT_S, BodyStream, HeaderPair
 from kilonode.cloud.layout import role_of
 from kilonode.cloud.simulated import SimulatedCloud
 from kilonode.cloud.simulated_processes import Life, SimulatedProcess
+from kilonode.faults.amounts import write_signed_duration
 from kilonode.faults.driver import Capability, Effect, Found, Keep, State, Step, recall, remember
 from kilonode.faults.members import KINDS
 from kilonode.faults.model import Action, Fault, Means, Target
@@ -30,13 +31,21 @@ from kilonode.faults.process_faults import refuse_impossible
 from kilonode.faults.registry import Drivers
 
 NAME: Final = "simulated"
-ACTIONS: Final = frozenset({Action.KILL, Action.TERMINATE, Action.FREEZE, Action.RESTART})
+ACTIONS: Final = frozenset({Action.KILL, Action.TERMINATE, Action.FREEZE, Action.RESTART, Action.SKEW})
+HEALS: Final = {Action.FREEZE: "have it go on", Action.SKEW: "set its clock right"}
 
 
 class LifeMemory(msgspec.Struct, frozen=True):
     """Which life was frozen."""
 
     life: int
+
+
+class SkewMemory(msgspec.Struct, frozen=True):
+    """What a clock is put forward by, and what that is called."""
+
+    name: str
+    offset_s: float
 
 
 class SimulatedServices:
@@ -47,6 +56,7 @@ class SimulatedServices:
     def __init__(self, cloud: SimulatedCloud, clock: Clock) -> None:
         self._cloud = cloud
         self._clock = clock
+        self._skews = 0
 
     def handles(self, fault: Fault) -> bool:
         """Faults on services and roles."""
@@ -70,12 +80,21 @@ class SimulatedServices:
         if peers:
             raise InputError("this driver divides nothing", where=print_fault(fault))
         refuse_impossible(fault)
-        heals = "have it go on" if fault.action is Action.FREEZE else ""
-        return [Step(NAME, fault.action, each.name, f"{fault.action.value} {each.name}", heals) for each in found]
+        heals, words, memory = HEALS.get(fault.action, ""), fault.action.value, "{}"
+        if fault.skew_s is not None:
+            self._skews += 1
+            memory = remember(SkewMemory(f"skew {self._skews}", fault.skew_s))
+            words = f"{words} by {write_signed_duration(fault.skew_s)} the clock of"
+        return [Step(NAME, fault.action, each.name, f"{words} {each.name}", heals, memory) for each in found]
 
     async def inject(self, step: Step, keep: Keep) -> Effect:
         """Do it; on virtual time it takes none, but for a restart."""
         process = self._named(step.name)
+        if step.action is Action.SKEW:
+            memory = recall(step, SkewMemory)
+            for one in self._cloud.processes:
+                one.distrust()
+            return self._skew(process, memory.name, memory.offset_s)
         try:
             if step.action is Action.FREEZE:
                 keep(msgspec.structs.replace(step, memory=remember(LifeMemory(process.freeze()))))
@@ -88,8 +107,15 @@ class SimulatedServices:
 
     async def heal(self, step: Step) -> Effect:
         """Have it go on, if that life has not ended."""
+        if step.action is Action.SKEW:
+            return self._skew(self._named(step.name), recall(step, SkewMemory).name, 0.0)
         going = step.memory != "{}" and self._named(step.name).thaw(recall(step, LifeMemory).life)
         return Effect(self._clock.now_ns(), f"{step.name} {'goes on' if going else 'had ended'}")
+
+    def _skew(self, process: SimulatedProcess, name: str, offset_s: float) -> Effect:
+        process.skew(name, offset_s)
+        by = f"{write_signed_duration(process.offset_s)} off" if process.offset_s else "right"
+        return Effect(self._clock.now_ns(), f"the clock of {process.name} is {by}")
 
     async def capabilities(self) -> Sequence[Capability]:
         """All of it always works."""

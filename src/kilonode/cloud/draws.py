@@ -6,14 +6,17 @@ again. Whatever is drawn follows from documents and the seed alone, so a restart
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 from msgspec.structs import replace
 
+from kilonode.base.clock import SkewedClock
 from kilonode.cloud.context import Changes, Cloud
 from kilonode.cloud.delays import NO_DELAY
 from kilonode.cloud.rules import BYTES_PER_GIB, Facts, Rule
+from kilonode.cloud.sightings import Sightings
 from kilonode.cloud.stages import ANY, Stage
 from kilonode.cloud.tallies import TALLY, Tally, parts_of_visit, visit_key
 from kilonode.control.mirror import Put
@@ -63,10 +66,24 @@ class Draws:
         self._position = position
         self._facts = facts
         self._image_exists = image_exists
+        self._sightings: Sightings | None = None
+        """None: timestamps say since when documents are in their stages."""
+        if isinstance(cloud.clock, SkewedClock):
+            cloud.clock.when_distrusted(partial(self._look_instead, cloud.clock))
+
+    def _look_instead(self, clock: SkewedClock) -> None:
+        stamps = {
+            key: self._position(entry.value).since_us for key, entry in self._cloud.mirror.all(self._kind).items()
+        }
+        self._sightings = Sightings(clock, stamps)
 
     def of(self, stage: Stage, key: str, value: Any) -> Draw:
         """What the document draws in the stage that it is in."""
         position = self._position(value)
+        if self._sightings is not None:
+            visit = (position.state, position.task, position.turn)
+            now_us = self._cloud.now_us()
+            position = replace(position, since_us=self._sightings.since_us(key, visit, position.since_us, now_us))
         rules = self._rules.get(stage.name)
         if rules:
             return self._by_rules(stage, rules, key, value, position)

@@ -31,6 +31,7 @@ from kilonode.cloud.layout import region_of, roles_of
 from kilonode.cloud.ports import inherited
 from kilonode.cloud.roles import run_roles
 from kilonode.cloud.sites import of_region
+from kilonode.cloud.wall_clock import WallClock, followed
 from kilonode.store.memory import MemoryStore
 from kilonode.store.protocol import Store
 from kilonode.store.sqlite import SqliteStore
@@ -54,7 +55,9 @@ async def run(folder: StateFolder, process: str) -> None:
         settings = _settings(folder, record, region)
         roles = roles_of(process, settings.roles)
         serve_api = partial(_serve_api, cues=cues, door=(folder.path, process, region))
-        running = run_roles(roles, store, RealClock(), settings, serve_api, shared, cues=cues)
+        wall = WallClock(RealClock(), folder.path, process)
+        await opened.enter_async_context(followed(wall))
+        running = run_roles(roles, store, wall.clock, settings, serve_api, shared, cues=cues)
         work = asyncio.create_task(running, name=process)
         _end_when_told(work, cues)
         with contextlib.suppress(asyncio.CancelledError):

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from kilonode.base.clock import Clock
+from kilonode.base.clock import Clock, SkewedClock
 from kilonode.base.errors import InputError, LabError
 from kilonode.cloud.commands import ProcessChange
 from kilonode.cloud.context import Cloud, CloudSettings
@@ -85,6 +85,7 @@ class Life:
         self.door = LifeStore(store)
         self.shared = None if shared is None else LifeStore(shared)
         self.cues = _Silent()
+        self.clock: SkewedClock | None = None
         self.cloud: Cloud | None = None
         self.application: Any = None
         """Of an api, once it answers."""
@@ -139,6 +140,9 @@ class SimulatedProcess:
         self._earlier: list[tuple[str, CloudSettings]] = []
         self._keeper: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
+        self._skews: dict[str, float] = {}
+        """What its wall clock is off by, by what each is called."""
+        self._trusts = True
 
     async def start(self) -> None:
         """Begin its first life, and keep it. Returns when it does its work. Raises what it failed with."""
@@ -222,6 +226,33 @@ class SimulatedProcess:
             settings = msgspec.structs.replace(settings, stages=change.stages)
         return change.version or self._version, settings
 
+    @property
+    def offset_s(self) -> float:
+        """What its wall clock is off by."""
+        return sum(self._skews.values())
+
+    def distrust(self) -> None:
+        """Somebody's clock will be off, so timestamps are not to be trusted any more."""
+        self._trusts = False
+        self._tell_clocks()
+
+    def skew(self, name: str, offset_s: float) -> None:
+        """Put its wall clock forward by so much more; by zero ends what is called so."""
+        self._skews.pop(name, None)
+        if offset_s:
+            self._skews[name] = offset_s
+        self._tell_clocks()
+
+    def _tell_clocks(self) -> None:
+        for life in (self.life, *self.leaving):
+            if life is not None and life.clock is not None:
+                self._tell_clock(life.clock)
+
+    def _tell_clock(self, clock: SkewedClock) -> None:
+        if not self._trusts:
+            clock.distrust()
+        clock.skew(self.offset_s)
+
     def _living(self) -> Life:
         if self.life is None:
             raise LabError(f"{self.name} does not run")
@@ -230,8 +261,10 @@ class SimulatedProcess:
     async def _begin(self, version: str, settings: CloudSettings) -> Life:
         self._lives += 1
         life = Life(self._lives, self._store, self._shared, version, settings)
+        life.clock = SkewedClock(self._clock)
+        self._tell_clock(life.clock)
         life.work = asyncio.create_task(
-            run_roles(self.roles, life.door, self._clock, settings, _answer_as(life), life.shared, life.cues),
+            run_roles(self.roles, life.door, life.clock, settings, _answer_as(life), life.shared, life.cues),
             name=f"{self.name} {life.number}",
         )
         life.cues.go.set()

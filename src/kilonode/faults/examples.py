@@ -23,6 +23,7 @@ EXAMPLES: Final[dict[str, str]] = {
         "also halves, random halves, isolated one, minority third, bridge"
     ),
     "fill disk /var/lib/mysql to 95% on one node for 60s": "",
+    "skew clock of fleet-1 by -90s for 60s": "of what runs in that process; nobody else's",
     "skew clock by -5s on one node for 60s": "",
     "abort 10% of POST requests to nova under /servers with status 503 for 60s": "without: reset connections",
     "delay requests to keystone by 200ms with jitter 50ms for 60s": "",

@@ -6,6 +6,7 @@ to do; what signals can do is done by them.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final, Protocol
 
 import msgspec
@@ -14,13 +15,15 @@ from kilonode.base.clock import Clock
 from kilonode.base.errors import FaultError, InputError
 from kilonode.base.processes import ProcessIdentity
 from kilonode.base.randomness import Randomness
-from kilonode.faults import process_faults
+from kilonode.faults import clock_faults, process_faults
 from kilonode.faults.driver import Capability, Effect, Found, Keep, Step, recall, remember
 from kilonode.faults.model import Action, Fault, Kind, Target
 from kilonode.faults.printing import print_fault
 
 NAME: Final = "services"
 KINDS: Final = frozenset({Kind.SERVICE, Kind.ROLE})
+OWN: Final = frozenset({Action.RESTART, Action.SKEW})
+"""What is done by other means than signals."""
 
 
 class Member(msgspec.Struct, frozen=True):
@@ -42,6 +45,11 @@ class Inventory(Protocol):
         """What the cloud is called."""
         ...
 
+    @property
+    def folder(self) -> Path | None:
+        """Where its processes look what their clocks are off by; None: they do not."""
+        ...
+
     async def members(self) -> Sequence[Member]:
         """Its processes now. Raises InputError when there is no such cloud, or it is down."""
         ...
@@ -58,7 +66,7 @@ class RestartMemory(msgspec.Struct, frozen=True):
 
 
 class Members:
-    """Kills, ends, freezes, thaws and restarts the services of one cloud."""
+    """Kills, ends, freezes, thaws and restarts the services of one cloud, and skews their clocks."""
 
     name = NAME
 
@@ -68,7 +76,7 @@ class Members:
 
     def handles(self, fault: Fault) -> bool:
         """Faults on services and roles."""
-        return fault.target.kind in KINDS and (fault.action in process_faults.ACTIONS or fault.action is Action.RESTART)
+        return fault.target.kind in KINDS and (fault.action in process_faults.ACTIONS or fault.action in OWN)
 
     async def find(self, target: Target) -> Sequence[Found]:
         """Services by their own name or by what they are one of."""
@@ -93,6 +101,11 @@ class Members:
         return [self._step(fault, each) for each in found]
 
     def _step(self, fault: Fault, found: Found) -> Step:
+        if fault.action is Action.SKEW:
+            folder = self._inventory.folder
+            if folder is None:
+                raise InputError("the clocks of this cloud cannot be told", where=print_fault(fault))
+            return clock_faults.plan_step(NAME, fault, found, folder)
         if fault.action is not Action.RESTART:
             return process_faults.plan_step(NAME, fault, found)
         pid = f" (pid {found.identity.pid})" if found.identity else ""
@@ -101,6 +114,8 @@ class Members:
 
     async def inject(self, step: Step, keep: Keep) -> Effect:
         """Do it, and see what becomes of it."""
+        if step.action is Action.SKEW:
+            return await clock_faults.inject(step, self._clock)
         if step.action is not Action.RESTART:
             return await process_faults.inject(step, keep, self._clock)
         began_ns = self._clock.now_ns()
@@ -113,9 +128,10 @@ class Members:
         return Effect(at_ns, f"{step.name} runs anew (pid {now.identity.pid})", at_ns - began_ns)
 
     async def heal(self, step: Step) -> Effect:
-        """Have them go on."""
-        return await process_faults.heal(step, self._clock)
+        """Have them go on, and their clocks be right."""
+        heal = clock_faults.heal if step.action is Action.SKEW else process_faults.heal
+        return await heal(step, self._clock)
 
     async def capabilities(self) -> Sequence[Capability]:
         """What can be done to processes here."""
-        return process_faults.capabilities(NAME)
+        return (*process_faults.capabilities(NAME), *clock_faults.capabilities(NAME))

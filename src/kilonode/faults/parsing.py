@@ -195,9 +195,13 @@ def _fill(cursor: Cursor, action: Action) -> Fault:
 
 
 def _skew(cursor: Cursor, action: Action) -> Fault:
+    """The clocks of nodes, or of what runs there."""
     cursor.need("clock", "clocks")
-    found = _modifiers(cursor, action, {"by": Cursor.signed_duration, "on": nodes}, ("by", "on"))
-    return _fault_of(action, Target(Kind.CLOCK), found, skew_s=found["by"])
+    target, needed = Target(Kind.CLOCK), ("by", "on")
+    if cursor.word("of"):
+        target, needed = members(cursor, KINDS[action]), ("by",)
+    found = _modifiers(cursor, action, {"by": Cursor.signed_duration, "on": nodes}, needed)
+    return _fault_of(action, target, found, skew_s=found["by"])
 
 
 def _requests(cursor: Cursor, action: Action) -> Fault:

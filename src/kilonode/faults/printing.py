@@ -83,6 +83,8 @@ def _what(fault: Fault) -> Iterable[str]:
     if fault.action is Action.FILL:
         full = "" if fault.fill_percent is None else f"to {write_number(fault.fill_percent)}%"
         return ["disk", _names(target.names), full, where]
+    if fault.skew_s is not None and target.kind is not Kind.CLOCK:
+        return ["clock of", print_target(target), f"by {write_signed_duration(fault.skew_s)}"]
     if fault.skew_s is not None:
         return ["clock", f"by {write_signed_duration(fault.skew_s)}", where]
     if fault.means is not None and target.kind is not Kind.NODE:

@@ -57,6 +57,7 @@ KINDS: Final[dict[Action, frozenset[Kind]]] = {
     Action.UNFREEZE: RUNNABLE,
     Action.PLUG: STARTABLE,
     Action.UNPLUG: STARTABLE,
+    Action.SKEW: frozenset({Kind.SERVICE, Kind.ROLE, Kind.PROCESS}),
     Action.DEGRADE: frozenset({*RUNNABLE, Kind.SITE}),
     Action.PARTITION: frozenset({*RUNNABLE, Kind.SITE}),
 }
