@@ -2,8 +2,8 @@
 
 All are of the kind *disruption* and have the upgrade's name and number. The whole is called by its sentence, such as
 `upgrade api to B`, a step by that and its own dotted path: `upgrade api to B: api-1.replace`. Who served when stands
-there too, as steps `old` and `new` of each process: from when to when it was seen to serve. Neither knows what an
-upgrade does.
+there too, as steps `old` and `new` of each process: from when to when it was seen to serve; and as `begin` that a step
+began, so that of an upgrade that nobody saw the end of it is known how far it came.
 """
 
 from enum import StrEnum
@@ -30,9 +30,13 @@ class UpgradeAction(StrEnum):
     """The version before the upgrade served."""
     NEW = "new"
     """The version that it brings served."""
+    BEGIN = "begin"
+    """A step began: an Op is recorded when it ends, and of whoever is killed meanwhile that is never."""
 
 
 SERVING: Final = frozenset({UpgradeAction.OLD, UpgradeAction.NEW})
+STEPS: Final = frozenset(UpgradeAction) - SERVING - {UpgradeAction.BEGIN}
+"""What is done."""
 
 
 class UpgradePart(msgspec.Struct, frozen=True):

@@ -10,12 +10,12 @@ Nothing of it is in the journal of undo: what becomes of an upgrade when Kilonod
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from kilonode.base.clock import NANOSECONDS_PER_SECOND, Clock
-from kilonode.base.errors import FaultError, InputError, KilonodeError, nearest, trim
+from kilonode.base.errors import FaultError, KilonodeError, trim
 from kilonode.base.outcomes import Outcome
 from kilonode.check.criteria import parse_criterion
 from kilonode.check.live import LiveReport
@@ -242,6 +242,8 @@ class Upgrader:
     async def _step(self, what: str, action: UpgradeAction, doing: Awaitable[None]) -> None:
         """Do one step, and record it whatever becomes of it."""
         started_ns = self._clock.now_ns()
+        begin = str(UpgradePart(self._upgrade.sentence, what, UpgradeAction.BEGIN))
+        self._op(begin, started_ns, started_ns, Outcome.OK, "", started_ns)
         outcome, error = Outcome.CANCELLED, "it was cut off"
         try:
             await doing

@@ -133,6 +133,16 @@ def test_failures_that_there_were_none_of_before_are_downtime_but_no_silence() -
     assert "40 of 800 failed (40 http_5xx)" in said(upgrade, "zero_downtime").text
 
 
+def test_of_an_upgrade_whose_run_was_killed_it_is_known_how_far_it_came() -> None:
+    _, *steps = upgrade_ops(served=[("api-1", "begin", 20, 20), ("api-1", "begin", 24, 24), ("api-2", "begin", 26, 26)])
+    upgrade = only_upgrade([*probes(lost=lambda s: s >= 26 and each_second(s)), *steps], None, nothing_lost())
+    assert (upgrade.outcome, upgrade.start_s, upgrade.finish_s) == (Outcome.WRONG_STATE, START, END)
+    assert upgrade.error == "the run was killed before its end, and what became of it is not known; under way: api-2"
+    assert [(one.what, one.action) for one in upgrade.steps] == [("api-1", "replace"), ("api-1", "verify")]
+    assert said(upgrade, "zero_downtime").held is Held.FAILED
+    assert said(upgrade, "rolling").held is Held.UNKNOWN
+
+
 def test_a_bad_version_that_stays_does_harm_after_its_upgrade_too() -> None:
     upgrade = only_upgrade([*probes(lost=lambda s: s >= 50 and each_second(s)), *upgrade_ops()], None, nothing_lost())
     assert said(upgrade, "zero_downtime").held is Held.FAILED

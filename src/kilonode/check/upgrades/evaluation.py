@@ -5,8 +5,10 @@ upgrade is observed until the next disruption that begins after it, or the end o
 goes on doing harm.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -19,7 +21,9 @@ from kilonode.check.upgrades.records import ASSERTIONS, Assertion, Held, StepDon
 from kilonode.check.upgrades.seen import Seen, Served, Stretch
 from kilonode.check.upgrades.serving import accessible, rolling
 from kilonode.history.records import OpKind
-from kilonode.history.upgrades import SERVING, UpgradeAction, UpgradePart, is_upgrade, part_of_upgrade
+from kilonode.history.upgrades import SERVING, STEPS, UpgradeAction, UpgradePart, is_upgrade, part_of_upgrade
+
+CUT_OFF: Final = "the run was killed before its end, and what became of it is not known"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +49,14 @@ def evaluate_upgrades(
 ) -> UpgradeResults | None:
     """What upgrades did; None: there were none. `windows`: from when to when each workload was under load."""
     done = _disruptions(table)
+    parts = [(part, one) for one in done if (part := part_of_upgrade(one.step)) is not None]
+    load_end_s = max((end for _, end in windows.values()), default=0.0)
+    done += _without_end(parts, done, load_end_s)
     whole = [one for one in done if is_upgrade(one.step)]
     if not whole:
         return None
-    parts = [(part, one) for one in done if (part := part_of_upgrade(one.step)) is not None]
     others = [one for one in done if part_of_upgrade(one.step) is None and one.outcome != Outcome.DROPPED]
     undisturbed_s = min((one.due_s for one in others), default=np.inf)
-    load_end_s = max((end for _, end in windows.values()), default=0.0)
     return UpgradeResults(
         upgrades=tuple(
             _evaluate(
@@ -82,6 +87,25 @@ def _disruptions(table: OperationTable) -> list[_Done]:
             end = (some.outcome_names[outcome], some.error_names[error])
             found.append(_Done(key.workload, key.step, number, due_s, start_s, finish_s, *end))
     return sorted(found, key=lambda one: (one.start_s, one.finish_s))
+
+
+def _without_end(parts: Sequence[tuple[UpgradePart, _Done]], done: Sequence[_Done], load_end_s: float) -> list[_Done]:
+    """Upgrades of which only steps are recorded: the run was killed while they were under way."""
+    ended = {(one.step, one.number) for one in done if is_upgrade(one.step)}
+    found: dict[tuple[str, int], list[tuple[UpgradePart, _Done]]] = {}
+    for part, one in parts:
+        if (part.upgrade, one.number) not in ended:
+            found.setdefault((part.upgrade, one.number), []).append((part, one))
+    upgrades = []
+    for (sentence, number), own in found.items():
+        begun = Counter(part.what for part, _ in own if part.action is UpgradeAction.BEGIN)
+        begun.subtract(part.what for part, _ in own if part.action in STEPS)
+        left = [what for what, count in begun.items() if count > 0]
+        error = f"{CUT_OFF}; under way: {', '.join(left)}" if left else CUT_OFF
+        start_s, name = min(one.start_s for _, one in own), own[0][1].name
+        finish_s = max(load_end_s, *(one.finish_s for _, one in own))
+        upgrades.append(_Done(name, sentence, number, start_s, start_s, finish_s, Outcome.WRONG_STATE, error))
+    return upgrades
 
 
 def _stretch(upgrade: _Done, others: Sequence[_Done], load_end_s: float) -> Stretch:
@@ -152,7 +176,7 @@ def _evaluate(
                 error=step.error,
             )
             for part, step in parts
-            if part.action not in SERVING
+            if part.action in STEPS
         ),
         assertions=assertions,
     )
