@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 
 from kilonode.base.outcomes import Outcome
 from kilonode.check.consistency import Breach, Evidence, Finding, check_consistency
+from kilonode.check.following import wanted_state
 from kilonode.check.inventory import Inventory, NodeUse, QuotaUse, Thing
 from kilonode.check.metrics import CONSISTENCY_METRICS
-from kilonode.check.wanted import Presence, wanted_state
+from kilonode.check.wanted import Presence
 from kilonode.history.asked import Asked, AskedRecords
 
 RUN = "5f0c21aa"

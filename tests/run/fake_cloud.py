@@ -32,7 +32,7 @@ SINGULAR = {
     "servers": "server", "volumes": "volume", "flavors": "flavor", "projects": "project", "users": "user",
     "networks": "network", "subnets": "subnet", "ports": "port", "routers": "router", "floatingips": "floatingip",
     "security-groups": "security_group", "security-group-rules": "security_group_rule", "os-keypairs": "keypair",
-    "images": "", "roles": "role",
+    "images": "", "roles": "role", "snapshots": "snapshot",
 }  # fmt: skip
 PLURAL = {
     "security-groups": "security_groups",
@@ -221,7 +221,7 @@ class FakeCloud:
         if collection == "os-keypairs":
             owner = query.get("user_id", [user])[0]
             return [{"keypair": item} for item in found if item.get("user_id") == owner]
-        per_project = collection in ("servers", "volumes") and not everything
+        per_project = collection in ("servers", "volumes", "snapshots") and not everything
         if per_project or not self._is_admin(user):
             found = [item for item in found if item.get("project_id", project) == project]
         for key in ("device_id", "network_id"):
@@ -267,6 +267,8 @@ class FakeCloud:
             raise Refused(409, "ports in it")
         if collection == "volumes" and item.get("server_id") in self.items["servers"]:
             raise Refused(400, "in use")
+        if collection == "volumes" and any(one["volume_id"] == item["id"] for one in self.items["snapshots"].values()):
+            raise Refused(400, "it has snapshots")
         if collection == "projects" and any(
             other.get("project_id") == item["id"]
             for name in ("servers", "volumes", "networks", "routers")

@@ -231,6 +231,14 @@ async def test_what_cannot_be_deleted_is_reported_after_the_time_is_up() -> None
     assert cloud.clock.now_ns() - started < 60e9
 
 
+async def test_snapshots_go_before_the_volumes_that_they_are_of() -> None:
+    cloud, recorder = new_cloud()
+    volume = cloud.add("volumes", name=f"kn-{RUN}-x-0-volume", project_id="p-own")
+    cloud.add("snapshots", name=f"kn-{RUN}-x-0-snapshot", project_id="p-own", volume_id=volume)
+    report = await cleaned(cloud, recorder)
+    assert (report.complete, report.deleted) == (True, {"snapshot": 1, "volume": 1})
+
+
 async def test_without_the_right_to_administer_the_own_project_is_cleaned_and_the_rest_said() -> None:
     cloud, recorder = new_cloud(administrator=False)
     await prepare(ADMIN, cloud.connect, Setup(networks_per_project=1), RUN, cloud.clock, recorder)

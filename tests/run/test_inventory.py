@@ -1,7 +1,7 @@
 """Inventories of the emulated cloud held against what was asked for: of an honest one, and one tampered with."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -45,16 +45,19 @@ class Lab:
         await connection.connect()
         return connection
 
-    async def boot(self, user: Connection, number: int) -> str:
+    async def boot(self, user: Connection, number: int, devices: Sequence[dict[str, Any]] = ()) -> str:
         flavors = await user.compute.list_all("/flavors", "flavors")
         images = await user.image.list_all("/images", "images")
         networks = await user.network.list_all("/networks", "networks", {"name": "lab"})
-        body = {
+        body: dict[str, Any] = {
             "name": f"kn-{RUN}-boots-{number}-server",
             "flavorRef": next(flavor["id"] for flavor in flavors if flavor["name"] == "m1.tiny"),
             "imageRef": images[0]["id"],
             "networks": [{"uuid": networks[0]["id"]}],
         }
+        if devices:
+            root = {"uuid": images[0]["id"], "source_type": "image", "destination_type": "local", "boot_index": 0}
+            body["block_device_mapping_v2"] = [root, *devices]
         return str((await user.compute.post("/servers", json={"server": body}))["server"]["id"])
 
     async def take(self, settle_s: float = 30.0) -> Inventory:
@@ -101,6 +104,63 @@ async def test_an_honest_cloud_is_at_rest_and_has_what_was_asked_for(tmp_path: P
         assert [node.name for node in on] == [mine[kept].node]
         assert on[0].allocations[kept] == mine[kept].amount
         assert {use.name: use.used for use in inventory.quotas}["servers"] == 1
+        assert around.findings(inventory) == []
+
+
+async def test_all_that_a_run_can_ask_for_is_looked_at(tmp_path: Path) -> None:
+    async with lab(tmp_path) as around:
+        user, other = await around.connect(), await around.connect(noted=False)
+        names = {kind: f"kn-{RUN}-x-0-{kind}" for kind in ("keypair", "snapshot", "image", "volume")}
+        await user.compute.post("/os-keypairs", json={"keypair": {"name": names["keypair"]}})
+        kept = await around.boot(user, 0)
+        body = {"name": names["volume"], "size": 1}
+        volume = (await user.volume.post("/volumes", json={"volume": body}))["volume"]["id"]
+        await around.take()
+        body = {"name": names["snapshot"], "volume_id": volume}
+        snapshot = (await user.volume.post("/snapshots", json={"snapshot": body}))["snapshot"]["id"]
+        make = {"createImage": {"name": names["image"]}}
+        newer = await user.compute.post(f"/servers/{kept}/action", json=make, microversion="2.45")
+        await around.take()
+        await user.compute.post(f"/servers/{kept}/action", json={"createImage": {"name": f"{names['image']}-2"}})
+        inventory = await around.take()
+        mine = {(thing.kind, thing.name): thing for thing in inventory.things if thing.name.startswith(f"kn-{RUN}-")}
+        assert {kind for kind, _ in mine} == {"server", "keypair", "snapshot", "image", "volume"}
+        assert mine["snapshot", names["snapshot"]].project_id == user.project_id
+        assert mine["snapshot", names["snapshot"]].holds == (volume,)
+        assert inventory.quotas is not None
+        assert {use.name: use.used for use in inventory.quotas}["snapshots"] == 1
+        await other.compute.delete(f"/os-keypairs/{names['keypair']}")
+        await other.volume.delete(f"/snapshots/{snapshot}")
+        older = mine["image", f"{names['image']}-2"].id
+        for image in (newer["image_id"], older):
+            await other.image.delete(f"/images/{image}")
+        findings = around.findings(await around.take())
+        assert {(one.breach, one.kind, one.id) for one in findings} == {
+            (Breach.LOST, "keypair", names["keypair"]),
+            (Breach.LOST, "snapshot", snapshot),
+            (Breach.LOST, "image", newer["image_id"]),
+            (Breach.LOST, "image", older),
+        }
+
+
+async def test_a_volume_goes_with_its_server_where_that_was_asked_for(tmp_path: Path) -> None:
+    async with lab(tmp_path) as around:
+        user = await around.connect()
+        volumes = {}
+        for goes in (True, False):
+            body = {"name": f"kn-{RUN}-volumes-{goes}-volume", "size": 1}
+            volumes[goes] = (await user.volume.post("/volumes", json={"volume": body}))["volume"]["id"]
+        await around.take()
+        devices = [
+            {"uuid": volume, "source_type": "volume", "destination_type": "volume", "delete_on_termination": goes,
+             "boot_index": -1}
+            for goes, volume in volumes.items()
+        ]  # fmt: skip
+        server = await around.boot(user, 0, devices)
+        assert {thing.status for thing in (await around.take()).things if thing.kind == "volume"} == {"in-use"}
+        await user.compute.delete(f"/servers/{server}")
+        inventory = await around.take()
+        assert [thing.id for thing in inventory.things if thing.kind == "volume"] == [volumes[False]]
         assert around.findings(inventory) == []
 
 

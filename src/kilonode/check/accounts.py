@@ -17,6 +17,7 @@ _UNPLACED: Final = frozenset({"SHELVED_OFFLOADED", "DELETED", "SOFT_DELETED", "E
 _QUOTA_KINDS: Final = {
     "servers": "server",
     "volumes": "volume",
+    "snapshots": "snapshot",
     "networks": "network",
     "subnets": "subnet",
     "ports": "port",
@@ -24,9 +25,6 @@ _QUOTA_KINDS: Final = {
     "security_groups": "security_group",
     "floating_ips": "floating_ip",
 }
-
-_MORE_COUNTS: Final = frozenset({"gibibytes"})
-"""Where something counts that is not looked at: snapshots take of the gibibytes of volumes."""
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -99,8 +97,15 @@ def _servers(servers: dict[str, Thing], nodes: tuple[NodeUse, ...]) -> Iterator[
 def _quotas(inventory: Inventory) -> Iterator[Account]:
     for use in inventory.quotas or ():
         actual = _actual(inventory, use.project_id, use.name)
-        if actual is not None and (use.used < actual or (use.used > actual and use.name not in _MORE_COUNTS)):
+        if actual is None or use.used == actual:
+            continue
+        # Snapshots take of the gibibytes of volumes, unless a cloud is told that they do not.
+        more = _gibibytes(inventory, use.project_id, "snapshot") if use.name == "gibibytes" else 0
+        unseen = use.name == "gibibytes" and "snapshot" not in inventory.kinds
+        if use.used != more + actual and not (unseen and use.used > actual):
             text = f"the quota counts {use.used} {use.name}, and there are {actual}"
+            if more:
+                text += f", or {more + actual} with those of snapshots"
             yield Account("leaked", "quota", use.project_id, use.name, text)
 
 
@@ -119,8 +124,12 @@ def _actual(inventory: Inventory, project_id: str, name: str) -> int | None:
         case "memory_mb":
             return sum(thing.amount.get(MEMORY_MB, 0) for thing in things)
         case "gibibytes":
-            return sum(thing.size_gib for thing in things)
+            return _gibibytes(inventory, project_id, kind)
     return len(things)
+
+
+def _gibibytes(inventory: Inventory, project_id: str, kind: str) -> int:
+    return sum(thing.size_gib for thing in inventory.things if (thing.kind, thing.project_id) == (kind, project_id))
 
 
 def _known(amount: dict[str, int]) -> dict[str, int]:

@@ -8,15 +8,16 @@ Not known to it: what others did to the run's own resources meanwhile.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Final
 
 import msgspec
 
 from kilonode.check.accounts import misaccounted
+from kilonode.check.following import wanted_state
 from kilonode.check.inventory import Inventory, Thing
-from kilonode.check.wanted import Presence, Wanted, WantedState, wanted_state
+from kilonode.check.wanted import Presence, Wanted, WantedState
 from kilonode.history.asked import AskedRecords
 
 MOST_NAMED: Final = 50
@@ -32,6 +33,7 @@ UNDER_WAY: Final[dict[str, frozenset[str]]] = {
             "backing-up", "restoring-backup", "reserved",
         }
     ),
+    "snapshot": frozenset({"creating", "deleting", "backing-up", "restoring", "unmanaging"}),
     "image": frozenset({"saving", "importing", "uploading"}),
     "port": frozenset({"BUILD"}),
 }  # fmt: skip
@@ -180,12 +182,13 @@ def _findings(inventory: Inventory, wanted: WantedState, own: list[Thing]) -> It
     }
     for key, one in wanted.resources.items():
         if one.kind in inventory.kinds:
-            yield from _presence(one, things.get(key))
+            yield from _presence(one, things.get(key), things)
             yield from _strayed(one, things.get(key), inventory)
+    made_by_cloud = {key for key, one in wanted.resources.items() if one.made_of}
     yield from _same_names(own)
     yield from _same_addresses(inventory)
     for thing in own:
-        if is_under_way(thing):
+        if is_under_way(thing) or (thing.status == "queued" and (thing.kind, thing.id) in made_by_cloud):
             state = f"{thing.status} ({thing.task})" if thing.task else thing.status
             text = f"still {state} {inventory.settling_s:.0f} s after the load"
             yield _finding(Breach.STUCK, thing, text)
@@ -196,11 +199,16 @@ def _findings(inventory: Inventory, wanted: WantedState, own: list[Thing]) -> It
         )
 
 
-def _presence(wanted: Wanted, thing: Thing | None) -> Iterator[Finding]:
+def _presence(wanted: Wanted, thing: Thing | None, things: Mapping[tuple[str, str], Thing]) -> Iterator[Finding]:
     if thing is None and wanted.presence is Presence.THERE and wanted.made:
         text = "its creation was acknowledged, nobody deleted it, and it is not there"
         yield Finding(breach=Breach.LOST, kind=wanted.kind, id=wanted.id, name=wanted.name, text=text)
     elif thing is not None and wanted.presence is Presence.GONE and not is_under_way(thing) and not has_failed(thing):
+        if wanted.went_with:
+            if not any(("server", server) in things for server in thing.holds):
+                text = f"it was to go with the server {wanted.went_with}, which was deleted, and it is there"
+                yield _finding(Breach.LEAKED, thing, text)
+            return
         text = f"its deletion was acknowledged, and it is there{f', {thing.status}' if thing.status else ''}"
         yield _finding(Breach.RESURRECTED, thing, text)
 
@@ -256,6 +264,10 @@ def _without_owner(inventory: Inventory, things: dict[tuple[str, str], Thing]) -
             gone = [port for port in thing.holds if ("port", port) not in things]
             if gone:
                 yield _finding(Breach.LEAKED, thing, f"it leads to the port {gone[0]}, which is not there")
+        if thing.kind == "snapshot" and "volume" in inventory.kinds and not is_under_way(thing):
+            gone = [volume for volume in thing.holds if ("volume", volume) not in things]
+            if gone:
+                yield _finding(Breach.LEAKED, thing, f"it is of the volume {gone[0]}, which is not there")
         if thing.network_id and "network" in inventory.kinds and ("network", thing.network_id) not in things:
             yield _finding(Breach.LEAKED, thing, f"it is on the network {thing.network_id}, which is not there")
 

@@ -22,6 +22,7 @@ class Thing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     kind: str
     """`server`, `volume`, `port`, …"""
     id: str
+    """Of a key pair, which has none: its name."""
     name: str = ""
     """Of a floating IP, which has none: its description."""
     project_id: str = ""
@@ -33,7 +34,7 @@ class Thing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     amount: dict[str, int] = {}
     """Of a server: what its flavor takes of a node."""
     size_gib: int = 0
-    """Of a volume."""
+    """Of a volume or a snapshot."""
     node: str = ""
     """Of a server: the node it is on, by the name of the hypervisor; empty: on none, or not shown."""
     network_id: str = ""
@@ -41,7 +42,8 @@ class Thing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     holder: str = ""
     """Of a port: its owner's kind of device, such as `compute:nova`."""
     holds: tuple[str, ...] = ()
-    """Ids: of a port, its device; of a volume, the servers it is attached to; of a floating IP, its port."""
+    """Ids: of a port, its device; of a volume, the servers it is attached to; of a floating IP, its port; of a
+    snapshot, its volume."""
     addresses: tuple[str, ...] = ()
     """Of a port and a floating IP: each `network address`."""
 

@@ -3,7 +3,7 @@
 A record is noted when its answer has come, or when it is known that none will. The file lies beside the worker's
 journal and has the same frames, so a killed worker leaves a readable prefix; the closing frame says that nothing is
 missing. It holds words of requests that tell resources apart, never bodies: those may have secrets in them. What the
-records mean for the cloud is worked out by `kilonode.check.wanted`.
+records mean for the cloud is worked out by `kilonode.check.following`.
 
 Instants are nanoseconds since the run's zero.
 """
@@ -21,6 +21,8 @@ from kilonode.history.frames import frame, good_frames
 SUFFIX: Final = ".asked"
 """What the names of these files end in."""
 FORMAT_VERSION: Final = 1
+TAKEN: Final = "delete_on_termination"
+"""Among what a request refers to: the ids of the volumes that go with the server, with commas between them."""
 _BLOCK: Final = 1024
 
 

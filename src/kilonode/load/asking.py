@@ -4,6 +4,7 @@ Off by default: a run that wants no such check pays nothing. Of a request's body
 are kept, never a whole body: it may hold a password.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,11 +12,14 @@ import msgspec
 
 from kilonode.base.outcomes import Outcome
 from kilonode.clients.transport import Response
-from kilonode.history.asked import SUFFIX, Asked, AskedWriter
+from kilonode.history.asked import SUFFIX, TAKEN, Asked, AskedWriter
 
 REFERENCES: Final = ("flavorRef", "network_id", "subnet_id", "volumeId", "volume_id", "server_id", "port_id")
 """The keys of requests whose values tie a resource to others."""
 _LONGEST_ANSWER_BYTES: Final = 1 << 20
+_MAKES_IMAGE: Final = "createImage"
+_YES: Final = frozenset({"1", "t", "true", "on", "y", "yes"})
+"""What a service takes for true."""
 
 
 class AskedNotebook:
@@ -64,7 +68,7 @@ class AskedNotebook:
                 path=path,
                 word=word,
                 name=str(inner.get("name") or ""),
-                refers={key: inner[key] for key in REFERENCES if isinstance(inner.get(key), str)},
+                refers=_references(inner),
                 identity=_identity(response, word) if method == "POST" and response is not None else "",
                 sent_ns=sent_ns - self._zero_ns,
                 answered_ns=answered_ns - self._zero_ns,
@@ -85,10 +89,31 @@ def _opened(content: object) -> tuple[str, dict[str, Any]]:
     return ("", content) if "name" in content else (str(word), {})
 
 
+def _references(inner: dict[str, Any]) -> dict[str, str]:
+    """The ids in a request that tie the resource to others."""
+    refers = {key: value for key in REFERENCES if isinstance(value := inner.get(key), str)}
+    if taken := ",".join(_taken(inner)):
+        refers[TAKEN] = taken
+    return refers
+
+
+def _taken(inner: dict[str, Any]) -> Iterator[str]:
+    """The volumes, there already, that are to go with the server that they are attached to."""
+    devices = inner.get("block_device_mapping_v2")
+    for device in (inner, *(devices if isinstance(devices, list) else ())):
+        if isinstance(device, dict) and str(device.get(TAKEN)).lower() in _YES:
+            volume = device.get("volumeId" if device is inner else "uuid")
+            if isinstance(volume, str) and device.get("source_type", "volume") == "volume":
+                yield volume
+
+
 def _identity(response: Response, word: str) -> str:
     """The id of what was made; empty when the answer does not say."""
-    if not 200 <= response.status < 300 or not 0 < len(response.body) <= _LONGEST_ANSWER_BYTES:
+    if not 200 <= response.status < 300 or len(response.body) > _LONGEST_ANSWER_BYTES:
         return ""
+    if not response.body:
+        # An image of a server, before microversion 2.45.
+        return (response.header("location") or "").rpartition("/")[2] if word == _MAKES_IMAGE else ""
     try:
         answer = msgspec.json.decode(response.body)
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -96,4 +121,4 @@ def _identity(response: Response, word: str) -> str:
     made = answer.get(word, answer) if isinstance(answer, dict) else None
     if not isinstance(made, dict):
         return ""
-    return str(made.get("id") or "")
+    return str(made.get("image_id" if word == _MAKES_IMAGE else "id") or "")

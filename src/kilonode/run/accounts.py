@@ -85,5 +85,5 @@ async def _of_network(connection: Connection, project: str) -> list[QuotaUse]:
 async def _of_volume(connection: Connection, project: str) -> list[QuotaUse]:
     path = f"/os-quota-sets/{project}"
     quota = (await connection.volume.get(path, query=(("usage", "true"),)))["quota_set"]
-    uses = {"volumes": quota["volumes"], "gibibytes": quota["gigabytes"]}
+    uses = {"volumes": quota["volumes"], "snapshots": quota["snapshots"], "gibibytes": quota["gigabytes"]}
     return [QuotaUse(project_id=project, name=name, used=int(one["in_use"])) for name, one in uses.items()]

@@ -21,15 +21,24 @@ from kilonode.clients.openstack.connection import Connection
 from kilonode.history.records import OpKind
 from kilonode.run.accounts import moves_under_way, node_uses, quota_uses
 from kilonode.run.actions import Actions
-from kilonode.run.leftovers import KINDS, REFUSALS, Kind, has_service, list_everything
+from kilonode.run.leftovers import (
+    KINDS,
+    REFUSALS,
+    Kind,
+    find_kind,
+    has_service,
+    list_everything,
+    list_keypairs,
+)
 from kilonode.run.things import thing_of
 from kilonode.scenarios.naming import run_prefix
 
 CONCURRENCY: Final = 16
 LOOKED_AT: Final = (
-    "server", "volume", "port", "floating_ip", "network", "subnet", "router", "security_group", "image",
+    "server", "snapshot", "volume", "port", "floating_ip", "network", "subnet", "router", "security_group", "keypair",
+    "image",
 )  # fmt: skip
-CHANGING: Final = ("server", "volume", "image", "port")
+CHANGING: Final = ("server", "snapshot", "volume", "image", "port")
 """The kinds that have states that end by themselves: these are watched until they are still."""
 SHORTEST_PAUSE_S: Final = 0.5
 MOST_TRIES: Final = 5
@@ -98,7 +107,23 @@ class _Taker:
         return states, any(is_under_way(thing) for thing in own)
 
     async def _list(self, kind: Kind) -> list[Thing]:
+        if kind.name == "keypair":
+            return await self._keypairs(kind)
         return [thing_of(kind.name, item) for item in await list_everything(self.connection, kind)]
+
+    async def _keypairs(self, kind: Kind) -> list[Thing]:
+        """Those of this user, and of each user that the run has made: they belong to users, not to projects."""
+        users = next(each for each in KINDS if each.name == "user")
+        try:
+            made = await find_kind(self.connection, users, self.run_id, {})
+        except OperationError as error:
+            if error.status not in REFUSALS:
+                raise
+            made = []  # who may not see users makes none: the load was this user's
+        lists = await self.actions.each(
+            [partial(list_keypairs, self.connection, kind, user_id) for user_id in ("", *(user.id for user in made))]
+        )
+        return [thing_of(kind.name, item) for items in lists for item in items]
 
     async def take(self, settled: bool, settling_s: float) -> Inventory:
         """Look at everything once, within `LONGEST_LOOK_S`."""

@@ -62,6 +62,7 @@ class Kind(msgspec.Struct, frozen=True):
 KINDS: Final[tuple[Kind, ...]] = (
     Kind("server", "compute", "/servers/detail", "servers", (("all_tenants", "true"),), "name", "/servers"),
     Kind("floating_ip", "network", "/floatingips", "floatingips"),
+    Kind("snapshot", "volume", "/snapshots/detail", "snapshots", (("all_tenants", "true"),), "", "/snapshots"),
     Kind("volume", "volume", "/volumes/detail", "volumes", (("all_tenants", "true"),), "", "/volumes"),
     Kind("router", "network", "/routers", "routers"),
     Kind("port", "network", "/ports", "ports"),
@@ -158,8 +159,13 @@ async def _keypairs(connection: Connection, kind: Kind, owners: Mapping[str, str
     """Key pairs belong to users: those of this user, and of each user that a run has made."""
     found: list[Leftover] = []
     for user_id in ("", *owners):
-        query = (("user_id", user_id),) if user_id else ()
-        for item in await connection.compute.list_all(kind.path, kind.collection, query):
+        for item in await list_keypairs(connection, kind, user_id):
             name = str(item["keypair"]["name"])
             found.append(Leftover(kind.name, name, name, run_of(name), "", user_id))
     return found
+
+
+async def list_keypairs(connection: Connection, kind: Kind, user_id: str) -> list[dict[str, Any]]:
+    """The key pairs of a user, by an empty id of this one. Raises OperationError."""
+    query = (("user_id", user_id),) if user_id else ()
+    return await connection.compute.list_all(kind.path, kind.collection, query)

@@ -9,6 +9,9 @@ _MIB_PER_GIB: Final = 1024
 
 def thing_of(kind: str, item: dict[str, Any]) -> Thing:
     """One resource of a kind (a name out of `kilonode.run.leftovers.KINDS`) as its service lists it."""
+    if kind == "keypair":  # it has no other id
+        name = str(item["keypair"]["name"])
+        return Thing(kind=kind, id=name, name=name)
     project_id = str(item.get("project_id") or item.get("tenant_id") or item.get("owner") or "")
     identity, status = str(item["id"]), str(item.get("status") or "")
     name = str(item.get("name") or "")
@@ -24,6 +27,16 @@ def thing_of(kind: str, item: dict[str, Any]) -> Thing:
                 flavor=str((item.get("flavor") or {}).get("original_name") or ""),
                 amount=_amount(item.get("flavor") or {}, from_image=bool(item.get("image"))),
                 node=str(item.get("OS-EXT-SRV-ATTR:hypervisor_hostname") or ""),
+            )
+        case "snapshot":
+            return Thing(
+                kind=kind,
+                id=identity,
+                name=name,
+                project_id=str(item.get("os-extended-snapshot-attributes:project_id") or project_id),
+                status=status,
+                size_gib=int(item.get("size") or 0),
+                holds=(str(item.get("volume_id") or ""),),
             )
         case "volume":
             attachments = item.get("attachments") or ()
