@@ -186,6 +186,19 @@ async def test_a_service_without_a_unit_is_its_pattern_and_its_commands(hosts: l
 
 
 @needs_hosts
+async def test_what_a_start_leaves_in_the_background_may_keep_its_output(hosts: list[SshHost], tmp_path: Path) -> None:
+    """As init scripts do: it is not waited for, and can go on writing."""
+    line = "{ while sleep 0.1; do echo up; done; echo gone >/run/gone; } & sleep 0.3; echo begun; exit 3"
+    text = file_of(hosts).read_text().replace("host-", f"{hosts[0].folder.parent}/host-")
+    (tmp_path / "hosts.yaml").write_text(f"{text}  talks: {{process: 'echo up', start: '{line}', hosts: [node-1]}}\n")
+    drivers = Drivers([HostFaults(tmp_path / "hosts.yaml", CLOCK)])
+    with new_journal(tmp_path / "faults", "start", CLOCK) as journal, pytest.raises(FaultError, match="begun"):
+        await Injector(drivers, journal, CLOCK).inject(await plan("start talks", drivers))
+    assert states(hosts[0], "echo up"), "it goes on"
+    await inject("kill all sh processes on node node-1", drivers_of(hosts), tmp_path)
+
+
+@needs_hosts
 async def test_a_reboot_is_over_when_the_host_runs_in_another_boot(hosts: list[SshHost], tmp_path: Path) -> None:
     host = hosts[1]
     before = host.command("cat", "/proc/sys/kernel/random/boot_id").stdout

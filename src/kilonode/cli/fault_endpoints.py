@@ -91,6 +91,8 @@ class EmulatedLocations:
 
 def record_of(folder: StateFolder) -> CloudRecord:
     """How the cloud was brought up. Raises InputError when it is not running."""
+    if not folder.name:
+        raise InputError("there is no cloud that it could be of", hint="name an address, or a cloud")
     record = folder.read_record() if folder.exists else None
     if record is None or not operating.processes(folder):
         raise InputError(

@@ -12,7 +12,7 @@ from kilonode.base.clock import Clock, RealClock
 from kilonode.base.errors import InputError
 from kilonode.base.processes import identify
 from kilonode.cli.connecting import real_access
-from kilonode.cli.fault_targets import drivers_for
+from kilonode.cli.fault_targets import drivers_for, drivers_without_cloud
 from kilonode.cli.simulated_faults import SimulatedDoor, simulated_drivers
 from kilonode.cli.stack_upgrades import StackUpgrades
 from kilonode.cli.stacks import (
@@ -96,7 +96,7 @@ async def target_of(
     """
     cloud = experiment.cloud
     if cloud is None:
-        yield Target(None)
+        yield Target(None) if clock.simulated else _breakable(Target(None), experiment)
     elif cloud.emulated is not None and clock.simulated:
         async with _simulated(cloud.emulated, seed, clock, disrupted=bool(experiment.disruptions)) as target:
             yield target
@@ -123,6 +123,8 @@ def _breakable(target: Target, experiment: Experiment) -> Target:
     if not experiment.disruptions:
         return target
     hosts = Path(experiment.hosts) if experiment.hosts else None
+    if experiment.cloud is None:
+        return replace(target, drivers=drivers_without_cloud(RealClock(), hosts))
     return replace(target, drivers=drivers_for(target.name, RealClock(), hosts))
 
 

@@ -34,11 +34,6 @@ def check_disruptions(root: Mapping) -> Iterator[Problem]:
     workloads = root.get("workloads")
     names = workloads.names if isinstance(workloads, Mapping) else ()
     end_s = load_end_s(root)
-    cloud = root.get("cloud")
-    if node is not None and items and (cloud is None or (isinstance(cloud, Scalar) and cloud.value is None)):
-        yield node.place.problem(
-            "disruptions without a cloud", path="disruptions", hint="name a cloud: cloud: {emulated: {nodes: 10}}"
-        )
     called: set[object] = set()
     for number, item in enumerate(items):
         if not isinstance(item, Mapping):

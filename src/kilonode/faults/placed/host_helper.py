@@ -2,9 +2,10 @@
 Docker's engine.
 
 It is sent as an argument of `python3 -c`, reads requests from its standard input, one JSON object a line, answers each
-with one line, and ends when its input does. It needs Python 3.7 and nothing else, keeps no state, and writes no file.
-A process is a pid with the ticks between the boot and its start, so that another one with the same pid is never meant.
-Lines that are no JSON object are passed over: a password that `sudo` had no need of may be among them.
+with one line, and ends when its input does. It needs Python 3.7 with its standard library and nothing else, keeps no
+state, and writes no file that has a name. A process is a pid with the ticks between the boot and its start, so that
+another one with the same pid is never meant. Lines that are no JSON object are passed over: a password that `sudo` had
+no need of may be among them.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from typing import Any
 
 STATE, PARENT, SESSION, START = 0, 1, 3, 19
 LOOK_EVERY_S = 0.005
 COMMAND_TIMEOUT_S = 120
+WORDS_BYTES = 4000
 
 
 def stat(pid: int) -> list[str] | None:
@@ -205,18 +208,22 @@ def do_exchange(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def command(words: list[str]) -> dict[str, Any]:
-    try:
-        done = subprocess.run(
-            words,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=COMMAND_TIMEOUT_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return {"code": -1, "words": str(error)}
-    return {"code": done.returncode, "words": done.stdout.decode("utf-8", "replace")[-4000:]}
+    """Run it until it ends itself: what it leaves in the background may keep its output, and never loses it."""
+    with tempfile.TemporaryFile() as said:
+        try:
+            done = subprocess.run(
+                words,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                timeout=COMMAND_TIMEOUT_S,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return {"code": -1, "words": str(error)}
+        size = said.seek(0, os.SEEK_END)
+        said.seek(max(0, size - WORDS_BYTES))
+        return {"code": done.returncode, "words": said.read(WORDS_BYTES).decode("utf-8", "replace")}
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
