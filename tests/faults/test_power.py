@@ -26,7 +26,7 @@ from kilonode.faults.language import parse
 from kilonode.faults.model import Kind, Target
 from kilonode.faults.planning import PlannedFault, plan_sentence
 from kilonode.faults.power import HostPower
-from kilonode.faults.redfish import open_controller
+from kilonode.faults.redfish import Redfish
 from kilonode.faults.registry import Drivers
 
 CLOCK = RealClock()
@@ -64,7 +64,7 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         for number, system in enumerate(systems, 1)
     )
     (folder / "hosts.yaml").write_text(
-        f"hosts:\n{hosts}  node-3:\n    address: 192.0.2.3\n    power: {{by: ipmi, address: 192.0.2.13}}\n"
+        f"hosts:\n{hosts}  node-3:\n    address: 192.0.2.3\n    power: {{by: libvirt, address: 'qemu:///system'}}\n"
     )
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
@@ -109,9 +109,8 @@ async def plan(text: str, drivers: Drivers) -> PlannedFault:
 
 
 async def state(file: Path, host: str) -> str | None:
-    power = HostPower(file, CLOCK)._powers()[host]
-    async with open_controller(power, CLOCK) as controller:
-        return (await controller.system()).power
+    async with Redfish().open(HostPower(file, CLOCK)._powers()[host], CLOCK) as controller:
+        return await controller.state()
 
 
 @needs_emulator
@@ -121,9 +120,9 @@ async def test_a_host_is_off_until_it_is_healed_and_no_other_is(emulator: Path, 
     with new_journal(tmp_path, "off", CLOCK) as journal:
         injector = Injector(drivers, journal, CLOCK)
         injection = await injector.inject(fault)
-        assert (await state(emulator, "node-1"), await state(emulator, "node-2")) == ("Off", "On")
+        assert (await state(emulator, "node-1"), await state(emulator, "node-2")) == ("off", "on")
         await injector.heal(injection)
-    assert await state(emulator, "node-1") == "On"
+    assert await state(emulator, "node-1") == "on"
     assert PASSWORD not in said_in(tmp_path)
 
 
@@ -136,7 +135,34 @@ async def test_a_reset_leaves_a_host_on_and_nothing_to_heal(emulator: Path, tmp_
     with new_journal(tmp_path, "reset", CLOCK) as journal:
         await Injector(drivers, journal, CLOCK).inject(fault)
     assert pressed(emulator) == before + 1
-    assert await state(emulator, "node-2") == "On"
+    assert await state(emulator, "node-2") == "on"
+
+
+@needs_emulator
+async def test_a_host_is_shut_down_by_its_controller_only_for_a_time(emulator: Path, tmp_path: Path) -> None:
+    drivers = Drivers([HostPower(emulator, CLOCK)])
+    with pytest.raises(InputError, match="nothing here can shutdown a node"):
+        await plan("shutdown node node-1", drivers)
+    fault = await plan("shutdown node node-1 for 1s", drivers)
+    with new_journal(tmp_path, "down", CLOCK) as journal:
+        injector = Injector(drivers, journal, CLOCK)
+        injection = await injector.inject(fault)
+        assert await state(emulator, "node-1") == "off"
+        await injector.heal(injection)
+    assert await state(emulator, "node-1") == "on"
+
+
+@needs_emulator
+async def test_whoever_is_not_let_in_leaves_nothing_to_heal(
+    emulator: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BMC_PASSWORD", "wrong words")
+    drivers = Drivers([HostPower(emulator, CLOCK)])
+    before = pressed(emulator)
+    with new_journal(tmp_path, "off", CLOCK) as journal, pytest.raises(FaultError, match="the controller refuses"):
+        await Injector(drivers, journal, CLOCK).inject(await plan("poweroff node node-1", drivers))
+    assert not any(record.open for record in journals(tmp_path))
+    assert pressed(emulator) == before
 
 
 INJECTS = """
@@ -167,10 +193,10 @@ async def test_a_host_that_a_killed_process_left_off_is_switched_on_by_another(e
     assert (await injector.stdout.readline()).strip() == b"done"
     injector.kill()
     await injector.wait()
-    assert await state(emulator, "node-2") == "Off"
+    assert await state(emulator, "node-2") == "off"
     await heal_left(tmp_path, Drivers([HostPower(None, CLOCK)]), CLOCK, lambda words: None)
     assert not any(record.open for record in journals(tmp_path))
-    assert await state(emulator, "node-2") == "On"
+    assert await state(emulator, "node-2") == "on"
 
 
 @needs_emulator
@@ -180,7 +206,7 @@ async def test_what_each_controller_can_do_is_told_without_its_password(
     found = {each.name: each for each in await HostPower(emulator, CLOCK).capabilities()}
     assert found["node-1"].state is State.WORKS
     assert found["node-3"].state is State.MISSING
-    assert "no driver for ipmi" in found["node-3"].why
+    assert "no driver for libvirt" in found["node-3"].why
     monkeypatch.setenv("BMC_PASSWORD", "wrong words")
     refused = {each.name: each for each in await HostPower(emulator, CLOCK).capabilities()}["node-1"]
     assert refused.state is State.MISSING
@@ -190,7 +216,7 @@ async def test_what_each_controller_can_do_is_told_without_its_password(
 
 @needs_emulator
 async def test_a_host_that_no_driver_can_switch_is_refused(emulator: Path) -> None:
-    with pytest.raises(InputError, match="nothing here can switch host node-3 by ipmi"):
+    with pytest.raises(InputError, match="nothing here can switch host node-3 by libvirt"):
         await plan("poweroff node node-3", Drivers([HostPower(emulator, CLOCK)]))
 
 
@@ -198,9 +224,9 @@ async def test_a_controller_that_is_not_there_is_a_fault_that_was_not_done() -> 
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{taken.getsockname()[1]}"
-    async with open_controller(Power("redfish", address), CLOCK) as controller:
+    async with Redfish().open(Power("redfish", address), CLOCK) as controller:
         with pytest.raises(FaultError, match="the controller does not answer"):
-            await controller.system()
+            await controller.state()
 
 
 @pytest.mark.parametrize(
@@ -220,16 +246,16 @@ async def test_a_controller_that_answers_nonsense_is_not_believed(answer: bytes,
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        async with open_controller(Power("redfish", f"http://127.0.0.1:{port}"), CLOCK) as controller:
+        async with Redfish().open(Power("redfish", f"http://127.0.0.1:{port}"), CLOCK) as controller:
             with pytest.raises(FaultError, match=words):
-                await controller.system()
+                await controller.state()
 
 
 async def test_a_password_never_crosses_the_network_in_the_clear(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BMC_PASSWORD", PASSWORD)
     power = Power("redfish", "http://192.0.2.1", user="admin", password_variable="BMC_PASSWORD")
     with pytest.raises(InputError, match="in the clear"):
-        async with open_controller(power, CLOCK):
+        async with Redfish().open(power, CLOCK):
             pass
 
 

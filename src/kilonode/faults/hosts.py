@@ -57,13 +57,16 @@ class Power(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
 
     by: Literal["redfish", "ipmi", "libvirt"]
     address: str
-    """Of the management controller, for Redfish also its URL or that of the machine; the connection URI of libvirt."""
+    """Of the management controller, for Redfish also its URL or that of the machine, for IPMI also with its port; the
+    connection URI of libvirt."""
     user: str | None = None
     password_variable: str | None = None
     name: str | None = None
     """Of the machine in libvirt; its identifier in Redfish, where the controller has more than one."""
     ca_file: str | None = None
     """What the controller's certificate is checked against; None: what the system trusts."""
+    cipher_suite: Literal[3, 17] | None = None
+    """The only one of IPMI that may be used; None: 17, and where that is refused, 3."""
 
 
 class Host(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

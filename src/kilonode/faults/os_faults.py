@@ -190,7 +190,8 @@ class _Converter(RemarkingReader):
                     "password": self._secret_into(found, "password_variable", variable),
                 })  # fmt: skip
                 if "address" in found:
-                    self.bmcs.append((entry.key, Power("ipmi", **found), at, entry.place.line))
+                    power = Power("ipmi", found["address"], found.get("user"), found.get("password_variable"))
+                    self.bmcs.append((entry.key, power, at, entry.place.line))
 
         self._each(args, path, {"mac_to_bmc": controllers, "fqdn_to_bmc": controllers})
 

@@ -1,4 +1,4 @@
-"""A machine's power by Redfish: what it is, and pressing its button. Three requests over the house's own HTTP.
+"""A machine's power by Redfish: what it is, and pressing its buttons. Three requests over the house's own HTTP.
 
 The controller's certificate is checked, against `ca_file` where the hosts file names one, and a password is never sent
 in the clear to another machine. A controller says what it will do, not that it is done: who presses looks again.
@@ -20,11 +20,16 @@ from kilonode.base.errors import FaultError, InputError, OperationError
 from kilonode.clients.http import HttpTransport
 from kilonode.clients.tls import TlsSettings
 from kilonode.faults.hosts import Power
+from kilonode.faults.power_controls import Button, Controller
 from kilonode.faults.ssh import secret
 
 TIMEOUT_S: Final = 60.0
 """Controllers are slow computers."""
+LOOK_EVERY_S: Final = 0.25
 SYSTEMS: Final = "/redfish/v1/Systems"
+RESETS: Final = {
+    Button.ON: "On", Button.OFF: "ForceOff", Button.SOFT: "GracefulShutdown", Button.RESET: "ForceRestart",
+}  # fmt: skip
 
 Answer = TypeVar("Answer", bound=msgspec.Struct)
 
@@ -46,7 +51,7 @@ class _Actions(msgspec.Struct, frozen=True):
     reset: _Reset = msgspec.field(default=_Reset(), name="#ComputerSystem.Reset")
 
 
-class System(msgspec.Struct, frozen=True):
+class _System(msgspec.Struct, frozen=True):
     """One machine, as its controller knows it."""
 
     path: str = msgspec.field(name="@odata.id")
@@ -55,16 +60,51 @@ class System(msgspec.Struct, frozen=True):
     actions: _Actions = msgspec.field(default=_Actions(), name="Actions")
 
 
-class Controller:
-    """One management controller, while its connection is open. All raise FaultError."""
+class Redfish:
+    """How controllers are spoken to by Redfish."""
+
+    keys = frozenset({"user", "password_variable", "name", "ca_file"})
+
+    def missing(self) -> str:
+        """Nothing is needed."""
+        return ""
+
+    def check(self, power: Power) -> None:
+        """Whether there is such a login. Raises InputError."""
+        _login(power, _base(power))
+
+    @contextlib.asynccontextmanager
+    async def open(self, power: Power, clock: Clock) -> AsyncIterator[Controller]:
+        """A controller to ask. Raises InputError."""
+        transport = HttpTransport(clock, tls=TlsSettings(ca_file=power.ca_file or ""))
+        try:
+            yield _RedfishController(power, transport)
+        finally:
+            await transport.close()
+
+
+class _RedfishController:
+    look_every_s = LOOK_EVERY_S
 
     def __init__(self, power: Power, transport: HttpTransport) -> None:
-        self._base = power.address if "://" in power.address else f"https://{power.address}"
+        self._base = _base(power)
         self._name = power.name
         self._headers = _login(power, self._base)
         self._transport = transport
 
-    async def system(self) -> System:
+    async def state(self) -> str | None:
+        power = (await self._system()).power
+        return power and power.lower()
+
+    async def press(self, button: Button) -> None:
+        system = await self._system()
+        reset, kind = system.actions.reset, RESETS[button]
+        if reset.allowed is not None and kind not in reset.allowed:
+            raise FaultError(f"the controller knows no {kind}", where=self._base, expected=", ".join(reset.allowed))
+        target = reset.target or f"{system.path}/Actions/ComputerSystem.Reset"
+        await self._request("POST", target, encode_json({"ResetType": kind}))
+
+    async def _system(self) -> _System:
         """The machine that is meant: the one of the address, of the name, or the only one."""
         if urlsplit(self._base).path.strip("/"):
             path = urlsplit(self._base).path
@@ -76,15 +116,7 @@ class Controller:
                 got = f"{len(members.members)} of them"
                 raise FaultError("the controller has not exactly one machine: name it", where=self._base, got=got)
             path = members.members[0].path
-        return await self._get(path, System)
-
-    async def press(self, system: System, kind: str) -> None:
-        """Have the controller do it: `On`, `ForceOff`, `ForceRestart`."""
-        reset = system.actions.reset
-        if reset.allowed is not None and kind not in reset.allowed:
-            raise FaultError(f"the controller knows no {kind}", where=self._base, expected=", ".join(reset.allowed))
-        target = reset.target or f"{system.path}/Actions/ComputerSystem.Reset"
-        await self._request("POST", target, encode_json({"ResetType": kind}))
+        return await self._get(path, _System)
 
     async def _get(self, path: str, kind: type[Answer]) -> Answer:
         body = await self._request("GET", path)
@@ -107,14 +139,8 @@ class Controller:
         return response.body
 
 
-@contextlib.asynccontextmanager
-async def open_controller(power: Power, clock: Clock) -> AsyncIterator[Controller]:
-    """A controller to ask. Raises InputError for a login that cannot be."""
-    transport = HttpTransport(clock, tls=TlsSettings(ca_file=power.ca_file or ""))
-    try:
-        yield Controller(power, transport)
-    finally:
-        await transport.close()
+def _base(power: Power) -> str:
+    return power.address if "://" in power.address else f"https://{power.address}"
 
 
 def _login(power: Power, base: str) -> tuple[tuple[str, str], ...]:
