@@ -88,6 +88,15 @@ def test_everything_an_engineer_looks_for_is_in_the_text(page: Page) -> None:
         assert wanted in text, wanted
 
 
+def test_what_a_probe_asks_stands_in_its_section() -> None:
+    found = results()
+    facts = msgspec.structs.replace(found.workloads[0].facts, scenario="probe", endpoint="compute", connections="new")
+    probe = msgspec.structs.replace(found.workloads[0], facts=facts)
+    text = report_html(msgspec.structs.replace(found, workloads=(probe,)), metadata())
+    assert "probe</code> of compute, new connections · " in text
+    assert "one workload" in text and "1 workloads" not in text
+
+
 def test_words_from_outside_are_only_ever_text() -> None:
     hostile = metadata(
         name=HOSTILE,

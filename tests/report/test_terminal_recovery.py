@@ -2,6 +2,8 @@
 
 import io
 
+import msgspec
+
 from kilonode.check.evaluation import evaluate
 from kilonode.report.recovery_words import FIGURE_WORDS
 from kilonode.report.terminal import open_console
@@ -26,6 +28,22 @@ def test_every_figure_has_its_line_with_its_interval_and_the_published_one() -> 
     assert line.split()[:3] == ["unavailable", "5.00", "s"] and "4.90 s to 5.10 s" in line
     assert "after kill one api" in text and "held against 200 operations before" in text
     assert "50 operations lost" in text
+
+
+def test_by_how_much_longer_operations_took_stands_there_as_published() -> None:
+    assert "slower by" not in said((20.0, 25.0)), "nothing was slow, so there is nothing to say"
+    ops = [
+        msgspec.structs.replace(one, finished_ns=one.finished_ns + 500_000_000) if 200 <= one.iteration < 250 else one
+        for one in outage("mix")
+    ]
+    recovery = evaluate(history([*ops, disruption("slow api down", 20.0, 25.0)]), run(probe())).recovery
+    assert recovery is not None
+    absolute = recovery.groups[0].published.degradation_s.value
+    assert absolute is not None and absolute > 0.3
+    stream = io.StringIO()
+    print_recovery(open_console(stream), recovery)
+    (line,) = (line for line in stream.getvalue().splitlines() if "slower by" in line)
+    assert line.split() == ["slower", "by", f"{absolute * 1000:.0f}", "ms"]
 
 
 def test_lines_fit_80_columns_and_hostile_sentences_do_no_harm() -> None:

@@ -19,6 +19,7 @@ from kilonode.report.recovery_words import (
     lost_in,
     measure_words,
     outcome_words,
+    published_alone,
     published_measures,
     span_words,
     workload_words,
@@ -143,6 +144,9 @@ def _figures_table(group: RecoveryGroup) -> Markup:
                 ),
             )
         )
+    for words, (measure, unit) in published_alone(group.published).items():
+        value = number(measure_words(measure, unit), measure.value, small=span_words(measure, unit))
+        bodies.append(element("tbody", element("tr", element("th", words, scope="row"), element("td"), value)))
     heads = [("figure", False), ("measured", True), ("published method", True)]
     return table(heads, bodies, f"{group.workload} after {group.disruption}, by both methods", "recovered")
 
@@ -175,10 +179,6 @@ def _spreads_table(group: RecoveryGroup) -> Markup | None:
     ]
     heads = [("latency", False), ("well", True), ("lost", True), ("p50", True), ("p95", True), ("max", True)]
     return table([*heads, ("spread", False)], bodies, f"Latency of {group.workload} around it", "phases")
-
-
-def _box(spread: Spread, longest_s: float) -> Markup | None:
-    return box_of([_percentile(spread, percent) for percent in BOX_PERCENTS], longest_s)
 
 
 def _percentile(spread: Spread, percent: float) -> float | None:

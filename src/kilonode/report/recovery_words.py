@@ -42,6 +42,12 @@ def published_measures(published: PublishedView) -> Mapping[str, tuple[Measure, 
     }
 
 
+def published_alone(published: PublishedView) -> Mapping[str, tuple[Measure, Unit]]:
+    """The figures of the published method that ours has nothing beside, where there are any, by their words."""
+    slower_by = published.degradation_s
+    return {} if slower_by.value is None else {"slower by": (slower_by, Unit.SECONDS)}
+
+
 def workload_words(group: RecoveryGroup) -> str:
     """Which workload, and what it asks: `api, compute, new connections`."""
     what = f"{group.endpoint}, {group.connections} connections" if group.endpoint else ""

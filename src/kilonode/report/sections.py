@@ -96,9 +96,11 @@ def overview_section(results: Results) -> Markup:
     failed = sum(step.failed for step in whole)
     dropped = sum(workload.dropped for workload in results.workloads)
     generator = results.generator
+    count = len(results.workloads)
+    workloads = "one workload" if count == 1 else f"{count} workloads at once"
     state = "not watched" if not generator.watched else "trusted" if generator.trusted else "the bottleneck"
     tiles = [
-        tile("Load", format_seconds(results.load_end_s), f"{len(results.workloads)} workloads at once"),
+        tile("Load", format_seconds(results.load_end_s), workloads),
         tile("Iterations", count_words(finished), f"{count_words(results.operations)} recorded operations"),
         tile("Done well", rate_words((finished - failed) / results.load_end_s if results.load_end_s > 0 else None)),
         tile(

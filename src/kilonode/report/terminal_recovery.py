@@ -20,6 +20,7 @@ from kilonode.report.recovery_words import (
     is_worth_saying,
     lost_in,
     measure_words,
+    published_alone,
     published_measures,
     span_words,
     workload_words,
@@ -80,6 +81,8 @@ def _print_group(console: Console, group: RecoveryGroup) -> None:
         unit = METRICS[one.figure][0]
         words = (measure_words(one.measure, unit), span_words(one.measure, unit), theirs.get(one.figure, ""))
         table.add_row(FIGURE_WORDS[one.figure], *words)
+    for words_, found in published_alone(group.published).items():
+        table.add_row(words_, "", "", measure_words(*found))
     console.print(Padding(table, (0, 0, 0, 1), expand=False))
     notes = dict.fromkeys(
         f"{FIGURE_WORDS[one.figure]}: {one.measure.note}" for one in group.repeated if is_worth_saying(one.measure)

@@ -36,7 +36,7 @@ def workload_section(workload: WorkloadResults, place: int) -> tuple[Markup, lis
         element(
             "p",
             element("code", workload.facts.scenario),
-            f" · {workload.facts.load} · from {format_seconds(workload.facts.start_s)} for "
+            f"{_asked(workload)} · {workload.facts.load} · from {format_seconds(workload.facts.start_s)} for "
             f"{format_seconds(workload.measured_s)}",
             class_="lead",
         ),
@@ -48,6 +48,12 @@ def workload_section(workload: WorkloadResults, place: int) -> tuple[Markup, lis
         _errors(workload),
     )
     return section(name, workload.facts.name, body), charts
+
+
+def _asked(workload: WorkloadResults) -> str:
+    """What a probe asks, and how."""
+    facts = workload.facts
+    return f" of {facts.endpoint}, {facts.connections} connections" if facts.endpoint else ""
 
 
 def _tiles(workload: WorkloadResults) -> Markup:

@@ -229,6 +229,13 @@ def test_a_mean_with_a_lower_limit_in_it_is_one() -> None:
     assert mean_of([Measure(value=None, note="none")]) == Measure(value=None, note="none")
 
 
+def test_why_a_mean_is_a_lower_limit_is_said_in_the_words_of_what_was_measured() -> None:
+    limit = Measure(value=4.0, low=4.0, at_least=True, note="some timed out: they would have taken longer")
+    assert mean_of([limit]).note == limit.note
+    both = mean_of([Measure(value=2.0, low=1.9, high=2.1), limit])
+    assert both.note == "a lower limit in 1 of 2 repeats: some timed out: they would have taken longer"
+
+
 def test_intervals_over_few_repeats_are_wide_and_contain_the_mean() -> None:
     two = mean_interval([1.0, 3.0], [(1.0, 1.0), (3.0, 3.0)])
     many = mean_interval([1.0, 3.0] * 20, [(1.0, 1.0), (3.0, 3.0)] * 20)

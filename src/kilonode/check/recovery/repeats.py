@@ -40,9 +40,11 @@ def mean_of(measures: Sequence[Measure]) -> Measure:
     ]
     mean = sum(values) / len(values)
     low, high = mean_interval(values, spans)
-    if any(measure.at_least for measure in known):
-        ends = sum(measure.at_least for measure in known)
-        note = "; ".join(part for part in (f"not over at the end of {ends} of {len(measures)} repeats", note) if part)
+    limits = [measure for measure in known if measure.at_least]
+    if limits:
+        why = next((measure.note for measure in limits if measure.note), "not over at the end")
+        why = f"a lower limit in {len(limits)} of {len(measures)} repeats: {why}" if len(measures) > 1 else why
+        note = "; ".join(part for part in (why, note) if part)
         return Measure(value=mean, low=max(0.0, low), at_least=True, note=note)
     return Measure(value=mean, low=max(0.0, low), high=high, note=note or (known[0].note if len(known) == 1 else ""))
 
