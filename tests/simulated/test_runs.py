@@ -135,6 +135,7 @@ criteria: [boots error_rate < 1%]
 
 SMALLER = {
     "api-mix": ("cloud.emulated.nodes=20", "parameters.duration=10s"),
+    "blue-green": ("cloud.emulated.nodes=10",),
     "boot-matrix": (),
     "freeze-one-api": (),
     "host-loss": (),
@@ -168,6 +169,16 @@ SMALLER = {
     ),
     "token-storm": ("parameters.steps=1", "workloads.validate.load.duration=10s"),
     "twin": ("cloud={emulated: {nodes: 10}}", "parameters.duration=20s"),
+    # Of a stack there is nothing to simulate but what users do: its services are replaced for real in tests/stack.
+    "upgrade-stack": (
+        "cloud={emulated: {nodes: 10, roles: {api: 2}}}",
+        "disruptions=[{at: 30s, upgrade: {steps: [{replace: [api]}, {replace: [scheduler]}]}}]",
+    ),
+    "upgrade-stack-release": (
+        "cloud={emulated: {nodes: 10, roles: {api: 2}}}",
+        "disruptions=[{at: 30s, upgrade: {to: {label: '2026.1'}, steps: [{replace: [api]}, {replace: [fleet]}]}}]",
+        "parameters.duration=80s",
+    ),
 }
 """How each experiment is made small; one that is missing here fails its test."""
 

@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 
 import psutil
@@ -48,6 +49,27 @@ criteria:
   - stuck == 0
   - leaked == 0
   - overbooked == 0
+"""
+
+
+UPGRADE = """
+name: one of two compute services started anew
+cloud: {stack: {name: stack}}
+seed: 7
+setup: {projects: 1, users_per_project: 1}
+costs: {idle: 0s}
+workloads:
+  tokens:
+    scenario: identity.issue_token
+    load: {model: constant-arrival-rate, rate: 2/s, duration: 30s}
+disruptions:
+  - at: 1s
+    upgrade:
+      steps:
+        - {replace: [compute-001]}
+        - {run: [KILONODE, -m, kilonode.cli.main, fault, restart memcached, --cloud, stack], kind: replace}
+criteria:
+  - upgrade rolling
 """
 
 
@@ -221,6 +243,31 @@ def test_a_service_that_a_killed_command_left_dead_is_started_by_heal(laboratory
     assert identify(after) is not None
     # Services find their cache again by themselves.
     until(lambda: status(laboratory)[0] == 0, "a stack that is well", UP_PATIENCE_S)
+
+
+def test_a_compute_service_is_replaced_while_another_one_works(laboratory: Laboratory, stack: Stack) -> None:
+    before = service_pids(laboratory, "nova-compute"), service_pids(laboratory, "memcached")
+    text = UPGRADE.replace("KILONODE", sys.executable)
+    foreseen = laboratory.start("run", laboratory.write(text), "--dry-run")
+    assert foreseen.wait(UP_PATIENCE_S) == 0, foreseen.said
+    assert "replace compute-001" in foreseen.said
+    run = laboratory.start("run", laboratory.write(text), "--json")
+    assert run.wait(UP_PATIENCE_S) == 0, run.said
+    (upgrade,) = run.data["upgrades"]["upgrades"]
+    assert (upgrade["outcome"], upgrade["error"]) == ("ok", "")
+    assert [(one["what"], one["action"]) for one in upgrade["steps"]] == [
+        ("compute-001", "replace"), ("compute-001", "verify"), ("commands", "replace")
+    ]  # fmt: skip
+    after = service_pids(laboratory, "nova-compute"), service_pids(laboratory, "memcached")
+    assert len({*before[0]} & {*after[0]}) == 1
+    assert before[1] != after[1]
+
+
+def test_what_a_stack_cannot_be_brought_to_is_refused_before_the_load(laboratory: Laboratory, stack: Stack) -> None:
+    step = 'to: {release: "2025.2"}\n      steps:'
+    code, command = laboratory.run("run", laboratory.write(UPGRADE.replace("steps:", step)), "--dry-run")
+    assert code == 2, command.said
+    assert "cannot be brought from release newest to 2025.2" in command.said
 
 
 def test_logs_are_shown_by_name_and_a_wrong_name_gets_the_nearest(laboratory: Laboratory, stack: Stack) -> None:
