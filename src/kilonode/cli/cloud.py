@@ -178,9 +178,12 @@ def restart(
         str | None, typer.Option(metavar="PROFILE", help="The stage profile it goes by: a name, or a .yaml file.")
     ] = None,
     back: Annotated[bool, typer.Option("--back", help="Take back what the last change of each changed.")] = False,
+    together: Annotated[
+        bool, typer.Option("--together", help="All at one instant, when each new one could begin. Of api alone.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Replace processes of a cloud, one after the other, without a failed request.
+    """Replace processes of a cloud, one after the other or --together, without a failed request.
 
     A replacement is started beside the process that it replaces, which goes on until the new one can do the work. One
     that does not come up changes nothing. What is said about version, interpreter, environment and stages holds until
@@ -196,7 +199,8 @@ def restart(
     change = ProcessChange(version, interpreter, _variables(environment or []), profile, back)
     if back and change != ProcessChange(back=True):
         raise InputError("what is taken back is not changed as well", where="--back", expected="no other option")
-    replaced = asyncio.run(replace(StateFolder(state_folder(), name), roles or [], change, say))
+    folder = StateFolder(state_folder(), name)
+    replaced = asyncio.run(replace(folder, roles or [], change, say, together=together))
     if as_json:
         give_json(replaced)
 
