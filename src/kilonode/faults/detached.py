@@ -58,6 +58,21 @@ def find(token: str) -> tuple[ProcessIdentity, ...]:
     return tuple(found)
 
 
+async def kill(token: str, clock: Clock) -> int:
+    """End a helper that has nothing to end well, and all that carry its token. How many it was. Raises FaultError."""
+    killed = set[ProcessIdentity]()
+    deadline_ns = clock.now_ns() + int(SOON_S * 1e9)
+    while carrying := find(token):  # also those that were just being made
+        if clock.now_ns() > deadline_ns:
+            raise FaultError("a helper process does not end", where=token)
+        for identity in carrying:
+            send(identity, signal.SIGKILL)
+        await wait_until_gone(carrying, clock, SOON_S)
+        killed.update(carrying)
+    words_of(token).unlink(missing_ok=True)
+    return len(killed)
+
+
 async def end(token: str, clock: Clock) -> int:
     """End a helper: gently, and for certain. How many processes it was. Raises FaultError."""
     carrying = find(token)

@@ -3,12 +3,14 @@
 The machine is the node `localhost`, or has its own name; it has to be named, because what is done to it is done to
 Kilonode and everything else on it. Workers are our own, bounded, and ended by their token. A disk is filled by one file
 in the folder that the sentence names, up to the percent said of its file system. Its clock is not touched: it is
-everybody's, and nothing could be measured by it.
+everybody's, and nothing could be measured by it. Stress is stress-ng's, where that is installed.
 """
 
 import asyncio
+import math
 import os
 import platform
+import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +19,7 @@ from typing import Final
 import msgspec
 import psutil
 
-from kilonode.base.clock import Clock
+from kilonode.base.clock import NANOSECONDS_PER_SECOND, Clock
 from kilonode.base.errors import FaultError, InputError
 from kilonode.base.processes import module_command
 from kilonode.base.randomness import Randomness
@@ -33,6 +35,11 @@ _ABLE: Final = {Action.STRESS: Kind.NODE, Action.FILL: Kind.DISK, Action.SKEW: K
 _SPARED_MEMORY: Final = 0.05
 """Of all memory: so much stays free."""
 _WATCHED_S: Final = 1.0
+STRESS_NG: Final = "stress-ng"
+LEEWAY_S: Final = 60
+"""How long after its end a fault's workers end by themselves, if nobody has ended them."""
+LONGEST_S: Final = 24 * 3600
+"""How long workers live whose fault has no end of its own."""
 _STARTING_S: Final = 60.0
 
 
@@ -44,6 +51,10 @@ class MachineMemory(msgspec.Struct, frozen=True, omit_defaults=True):
     percent: float = 100.0
     file: str = ""
     """What a disk is filled by."""
+    lifetime_s: int = 0
+    """Of stress: after so long it ends by itself, whatever becomes of whoever began it."""
+    program: str = ""
+    """stress-ng; empty: workers of our own."""
 
 
 class MachineFaults:
@@ -96,7 +107,8 @@ class MachineFaults:
         """Let it go, and see it gone."""
         memory = recall(step, MachineMemory)
         if memory.resource is not None:
-            await detached.end(memory.token, self._clock)
+            await detached.kill(memory.token, self._clock)
+            shutil.rmtree(Path(tempfile.gettempdir(), memory.token), ignore_errors=True)
             return Effect(self._clock.now_ns(), f"nothing of ours uses the {memory.resource.value}")
         try:
             _remove(memory)
@@ -126,33 +138,60 @@ class MachineFaults:
             amount = _memory_bytes(memory.percent)
             if amount <= 0:
                 raise FaultError("so much memory is used already", expected=f"less than {memory.percent:g}%")
-        command = module_command(_STRESS, memory.token, resource.value, str(amount), tempfile.gettempdir())
+        folder, lifetime = tempfile.gettempdir(), str(memory.lifetime_s)
+        command = module_command(_STRESS, memory.token, resource.value, str(amount), folder, lifetime, memory.program)
         detached.start(memory.token, command)
         await detached.wait_for_word(memory.token, "working", self._clock, _STARTING_S)
         began_ns = self._clock.now_ns()
-        family = [psutil.Process(each.pid) for each in detached.find(memory.token)]
         if resource is Resource.MEMORY:
-            held = sum(each.memory_info().rss for each in family)
-            if held < amount * 0.9:
-                raise FaultError("the memory is not held", expected=f"{amount / 2**20:.0f} MiB", got=str(held))
-            return Effect(began_ns, f"{held / 2**20:.0f} MiB are held: {psutil.virtual_memory().percent:.0f}% are used")
-        before = _work_of(family, resource)
-        await self._clock.sleep(_WATCHED_S)
-        done = _work_of(family, resource) - before
-        if done <= 0:
-            raise FaultError(f"the {resource.value} is not used", where=memory.token)
+            held = await self._until_held(memory.token, amount)
+            return Effect(
+                self._clock.now_ns(),
+                f"{held / 2**20:.0f} MiB are held: {psutil.virtual_memory().percent:.0f}% are used",
+                self._clock.now_ns() - began_ns,
+            )
+        before, done, watched_s = _work_of(memory.token), Work(), 0.0
+        while watched_s < _WATCHED_S or (not done.of(resource) and watched_s < _STARTING_S):
+            await self._clock.sleep(_WATCHED_S)
+            watched_s = (self._clock.now_ns() - began_ns) / NANOSECONDS_PER_SECOND
+            done = _work_of(memory.token) - before
+        if not detached.find(memory.token) or not done.of(resource):
+            said = detached.words_of(memory.token).read_text(errors="replace").strip().splitlines()[-1:]
+            raise FaultError(f"the {resource.value} is not used", where=memory.token, got=" ".join(said)[:200])
         if resource is Resource.DISK:
-            return Effect(began_ns, f"the disk is written: {done / 2**20:.0f} MiB/s in {tempfile.gettempdir()}")
-        share = done / len(os.sched_getaffinity(0)) / _WATCHED_S * 100
-        words = f"{len(os.sched_getaffinity(0))} processors are used to {share:.0f}% (asked {memory.percent:g}%)"
+            rate = done.written_bytes / watched_s / 2**20
+            return Effect(began_ns, f"the disk is written: {rate:.0f} MiB/s in {folder}")
+        processors = len(os.sched_getaffinity(0))
+        share = done.processor_s / processors / watched_s * 100
+        words = f"{processors} processors are used to {share:.0f}% (asked {memory.percent:g}%)"
+        if resource is Resource.KERNEL:
+            inside = done.kernel_s / done.processor_s * 100
+            words = (
+                f"the kernel switches {done.switches / watched_s:,.0f} times a second for its workers, which use "
+                f"{processors} processors to {share:.0f}%, {inside:.0f}% of that in the kernel"
+            )
         return Effect(began_ns, words)
+
+    async def _until_held(self, token: str, amount: float) -> int:
+        """Wait until so many bytes are held. Raises FaultError when they are not."""
+        deadline_ns = self._clock.now_ns() + int(_STARTING_S * NANOSECONDS_PER_SECOND)
+        while (held := _work_of(token).held_bytes) < amount * 0.9:
+            if not detached.find(token) or self._clock.now_ns() > deadline_ns:
+                raise FaultError("the memory is not held", expected=f"{amount / 2**20:.0f} MiB", got=str(held))
+            await self._clock.sleep(0.05)
+        return held
 
     async def capabilities(self) -> Sequence[Capability]:
         """What can be used up."""
         return [
-            Capability(NAME, "stress", State.PARTLY, "cpu, memory and disk; the kernel is not stressed"),
+            _stress_capability(),
             Capability(NAME, "full disks", State.WORKS),
-            Capability(NAME, "clock skew", State.MISSING, "a machine has one clock, and measuring needs it as it is"),
+            Capability(
+                NAME,
+                "clock skew",
+                State.MISSING,
+                "a machine has one clock, and measuring needs it as it is; those of services can be skewed",
+            ),
         ]
 
 
@@ -198,8 +237,13 @@ def _fill_step(fault: Fault, found: Found) -> Step:
 
 def _stress_step(fault: Fault, found: Found) -> Step:
     stress = fault.stress
-    if stress is None or stress.resource is Resource.KERNEL:
-        raise InputError("the kernel is not stressed here", where=print_fault(fault), expected="cpu, memory, disk")
+    program = shutil.which(STRESS_NG) or ""
+    if stress is None or (stress.resource is Resource.KERNEL and not program):
+        raise InputError(
+            "the kernel cannot be stressed here",
+            where=print_fault(fault),
+            expected="stress-ng (apt-get install stress-ng); cpu, memory and disk need nothing",
+        )
     if stress.resource is Resource.MEMORY:
         most = 100 * (1 - _SPARED_MEMORY)
         if stress.percent > most:
@@ -209,8 +253,12 @@ def _stress_step(fault: Fault, found: Found) -> Step:
         if _memory_bytes(stress.percent) <= 0:
             raise InputError("so much memory is used already", where=print_fault(fault),
                              got=f"{psutil.virtual_memory().percent:g}%")  # fmt: skip
-    memory = MachineMemory(detached.new_token(), stress.resource, stress.percent)
-    words = f"the {stress.resource.value} of this machine is used to {stress.percent:g}%"
+    lifetime_s = LONGEST_S if fault.duration is None else math.ceil(float(fault.duration) + LEEWAY_S)
+    memory = MachineMemory(
+        detached.new_token(), stress.resource, stress.percent, lifetime_s=lifetime_s, program=program
+    )
+    how = "stress-ng" if program else "workers of our own"
+    words = f"the {stress.resource.value} of this machine is used to {stress.percent:g}% by {how}"
     return Step(NAME, fault.action, found.name, words, f"workers {memory.token} are ended", remember(memory))
 
 
@@ -231,8 +279,48 @@ def _allocate(file: Path, percent: float) -> None:
         os.close(descriptor)
 
 
-def _work_of(family: Sequence[psutil.Process], resource: Resource) -> float:
-    """Seconds of processors, or bytes written."""
-    if resource is Resource.DISK:
-        return float(sum(each.io_counters().write_bytes for each in family))
-    return float(sum(times.user + times.system for each in family for times in [each.cpu_times()]))
+class Work(msgspec.Struct, frozen=True):
+    """What all that carry a token have done."""
+
+    processor_s: float = 0.0
+    kernel_s: float = 0.0
+    """Of that, in the kernel."""
+    switches: int = 0
+    written_bytes: int = 0
+    held_bytes: int = 0
+
+    def __sub__(self, before: "Work") -> "Work":
+        mine, theirs = msgspec.structs.astuple(self), msgspec.structs.astuple(before)
+        return Work(*(max(0, now - then) for now, then in zip(mine, theirs, strict=True)))
+
+    def of(self, resource: Resource) -> bool:
+        """Whether anything was done with it."""
+        if resource is Resource.KERNEL:
+            return self.kernel_s > 0 and self.switches > 0
+        return self.written_bytes > 0 if resource is Resource.DISK else self.processor_s > 0
+
+
+def _work_of(token: str) -> Work:
+    done = Work()
+    for identity in detached.find(token):
+        try:
+            process = psutil.Process(identity.pid)
+            times, switches = process.cpu_times(), process.num_ctx_switches()
+            done = Work(
+                done.processor_s + times.user + times.system,
+                done.kernel_s + times.system,
+                done.switches + switches.voluntary + switches.involuntary,
+                done.written_bytes + process.io_counters().write_bytes,
+                done.held_bytes + process.memory_info().rss,
+            )
+        except psutil.Error:
+            continue
+    return done
+
+
+def _stress_capability() -> Capability:
+    program = shutil.which(STRESS_NG)
+    if program:
+        return Capability(NAME, "stress", State.WORKS, f"cpu, memory, disk and kernel by {program}")
+    why = "cpu, memory and disk by workers of our own; the kernel needs stress-ng: apt-get install stress-ng"
+    return Capability(NAME, "stress", State.PARTLY, why)
