@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kilonode.base.outcomes import Outcome
-from kilonode.check.inventory import Inventory, Thing
 from kilonode.check.following import wanted_state
+from kilonode.check.inventory import Inventory, Thing
 from kilonode.check.wanted import Presence
 from kilonode.history.asked import TAKEN, Asked
 from tests.check.test_consistency import RUN, asked, breaches, inventory, lost_answer, server

@@ -1,13 +1,16 @@
 import io
 
 import msgspec
+import pytest
 from rich.console import Console
 
-from kilonode.check.consistency import Evidence
+from kilonode.check.circumstances import Disturbance
+from kilonode.check.consistency import Evidence, check_consistency
 from kilonode.check.evaluation import evaluate
 from kilonode.check.inventory import Inventory
 from kilonode.check.results import Results, Verdict
 from kilonode.history.asked import AskedRecords
+from kilonode.report.consistency_words import circumstance_words, finding_words
 from kilonode.report.html import report_html
 from kilonode.report.terminal import print_summary
 from tests.check.histories import history, rules, run, steady
@@ -37,6 +40,34 @@ def test_what_is_lost_is_named_in_the_terminal_and_on_the_page() -> None:
     assert 'id="consistency"' in page
     assert "kn-5f0c21aa-boots-b-server" in page
     assert "its creation was acknowledged, nobody deleted it, and it is not there" in page
+
+
+@pytest.mark.parametrize(
+    ("start_s", "finish_s", "words"),
+    [
+        (4.0, 9.0, ", while “kill rabbitmq” was in effect"),
+        (6.0, 9.0, "; 1.00 s later “kill rabbitmq” took effect"),
+        (1.0, 2.0, "; “kill rabbitmq” was over 2.50 s before"),
+        (2.0, 2.0, "; “kill rabbitmq” had taken effect 2.50 s before"),
+        (70.0, 90.0, ""),
+    ],
+)
+def test_of_what_is_wrong_it_is_said_what_was_asked_last_and_what_met_it(
+    start_s: float, finish_s: float, words: str
+) -> None:
+    asked = msgspec.structs.replace(boot("b"), sent_ns=4_500_000_000, answered_ns=5_000_000_000)
+    others = [Disturbance("kill keystone", 500.0, 501.0), Disturbance("kill rabbitmq", start_s, finish_s)]
+    evidence = Evidence(AskedRecords((boot("a"), asked), True), inventory(server("a")))
+    (finding,) = check_consistency(evidence, others).findings
+    assert circumstance_words(finding.circumstance) == f"create asked at 4.50 s, answered 202 at 5.00 s{words}"
+    assert finding_words(finding).endswith(f"and it is not there; {circumstance_words(finding.circumstance)}")
+
+
+def test_a_creation_that_was_not_answered_is_told_of_what_has_its_name() -> None:
+    asked = msgspec.structs.replace(boot("", name=server("b").name), status=0, outcome="timeout")
+    there = inventory(server("b", status="BUILD", task="spawning", node=""))
+    (finding,) = check_consistency(Evidence(AskedRecords((asked,), True), there)).findings
+    assert circumstance_words(finding.circumstance) == "create asked at 0 s, not answered (timeout)"
 
 
 def test_a_criterion_that_holds_is_valid() -> None:

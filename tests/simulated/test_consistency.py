@@ -88,3 +88,35 @@ def test_a_load_that_was_ended_early_is_looked_at_too(tmp_path: Path) -> None:
 def test_a_run_that_was_ended_at_once_does_not_know(tmp_path: Path) -> None:
     run = do_run(MIXED + "criteria: [lost == 0]", tmp_path, interrupt_at_s=4.0, times=2)
     assert run.results.criteria[0].verdict is Verdict.UNKNOWN
+
+
+STUCK = """
+name: stuck
+cloud: {emulated: {nodes: 20, roles: {api: 2}}}
+costs: unmeasured
+workloads:
+  boots:
+    scenario: compute.boot
+    args: {flavor: m1.tiny, image: cirros}
+    load: {model: constant-arrival-rate, rate: 2/s, duration: 10s}
+disruptions: [{at: 9s, fault: kill one api}]
+drain: 100ms
+consistency: {settle: 100ms}
+criteria: [lost == 0, stuck == 0]
+"""
+
+
+def test_what_is_stuck_is_told_with_what_was_asked_of_it_and_the_disruption_that_met_it(tmp_path: Path) -> None:
+    run = do_run(STUCK, tmp_path)
+    assert run.results.verdict is Verdict.INVALID
+    assert {str(one.criterion): one.verdict for one in run.results.criteria} == {
+        "lost == 0": Verdict.VALID,
+        "stuck == 0": Verdict.INVALID,
+    }
+    assert run.results.consistency is not None
+    stuck = [one for one in run.results.consistency.findings if one.breach is Breach.STUCK]
+    assert stuck
+    told = [one.circumstance for one in stuck if one.circumstance is not None]
+    assert len(told) == len(stuck)
+    assert {(one.request, one.disruption) for one in told} == {("create", "kill one api")}
+    assert all(0 < one.asked_s <= one.answered_s <= 10.2 for one in told)

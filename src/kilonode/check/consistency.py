@@ -8,13 +8,14 @@ Not known to it: what others did to the run's own resources meanwhile.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Final
 
 import msgspec
 
 from kilonode.check.accounts import misaccounted
+from kilonode.check.circumstances import Circumstance, Disturbance, circumstance_of
 from kilonode.check.following import wanted_state
 from kilonode.check.inventory import Inventory, Thing
 from kilonode.check.wanted import Presence, Wanted, WantedState
@@ -69,6 +70,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     name: str = ""
     text: str
     """What is wrong, in a few words."""
+    circumstance: Circumstance | None = None
+    """The last request about it; None: the run asked for nothing of it."""
 
 
 class BreachCount(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,8 +111,8 @@ class Evidence(msgspec.Struct, frozen=True):
     inventory: Inventory | None
 
 
-def check_consistency(evidence: Evidence) -> ConsistencyResults:
-    """Hold the one against the other."""
+def check_consistency(evidence: Evidence, disturbances: Sequence[Disturbance] = ()) -> ConsistencyResults:
+    """Hold the one against the other. Each finding is told beside the disruption that met its last request."""
     inventory = evidence.inventory or Inventory(run_id="", unseen=("no inventory was taken",))
     asked = evidence.asked or AskedRecords((), complete=False)
     wanted = wanted_state(asked.asked)
@@ -120,7 +123,11 @@ def check_consistency(evidence: Evidence) -> ConsistencyResults:
     counts = tuple(_count(breach, found[breach], inventory, evidence, wanted) for breach in Breach)
     return ConsistencyResults(
         counts=counts,
-        findings=tuple(finding for breach in Breach for finding in found[breach][:MOST_NAMED]),
+        findings=tuple(
+            _with_circumstance(finding, wanted, disturbances)
+            for breach in Breach
+            for finding in found[breach][:MOST_NAMED]
+        ),
         asked=len(asked.asked),
         created=wanted.created,
         deleted=wanted.deleted,
@@ -131,6 +138,14 @@ def check_consistency(evidence: Evidence) -> ConsistencyResults:
         settling_s=inventory.settling_s,
         unseen=inventory.unseen,
     )
+
+
+def _with_circumstance(finding: Finding, wanted: WantedState, disturbances: Sequence[Disturbance]) -> Finding:
+    known = wanted.resources.get((finding.kind, finding.id))
+    asked = known.asked if known is not None else wanted.unanswered.get((finding.kind, finding.name))
+    if asked is None:
+        return finding
+    return msgspec.structs.replace(finding, circumstance=circumstance_of(asked, disturbances))
 
 
 def is_own(thing: Thing, inventory: Inventory, wanted: WantedState) -> bool:

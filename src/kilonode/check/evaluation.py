@@ -12,6 +12,7 @@ import numpy as np
 from kilonode.base.outcomes import Outcome
 from kilonode.base.units import format_seconds
 from kilonode.check.buckets import MOST_POINTS, buckets_between, usual_width_s
+from kilonode.check.circumstances import Disturbance
 from kilonode.check.consistency import ConsistencyResults, Evidence, check_consistency
 from kilonode.check.costs import evaluate_costs
 from kilonode.check.criteria import CriterionRule
@@ -62,7 +63,9 @@ def evaluate(
         _evaluate_workload(workload, table, windows[workload.name], load_end_s, most_points)
         for workload in facts.workloads
     )
-    consistency = check_consistency(evidence) if evidence is not None else None
+    disruptions = list_disruptions(table)
+    met = [Disturbance(one.target or one.name, one.start_s, one.finish_s) for one in disruptions if one.happened]
+    consistency = check_consistency(evidence, met) if evidence is not None else None
     undisturbed = OperationTable(control.columns) if control is not None else None
     recovery = evaluate_recovery(table, facts, windows, undisturbed)
     upgrades = evaluate_upgrades(table, facts, windows, consistency, undisturbed)
@@ -86,7 +89,7 @@ def evaluate(
         workloads=workloads,
         generator=generator,
         stages=summarise_stages(table),
-        disruptions=list_disruptions(table),
+        disruptions=disruptions,
         abortion=facts.abortion,
         torn=history.torn,
         lost_at_most_s=history.lost_at_most_s,

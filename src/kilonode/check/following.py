@@ -69,6 +69,7 @@ class _Follower:
         self.resources: dict[tuple[str, str], Wanted] = {}
         self.parts: defaultdict[tuple[str, str], list[Wanted]] = defaultdict(list)
         """By kind and id of what they are parts of, or made of."""
+        self.unanswered: dict[tuple[str, str], Asked] = {}
         self.unclaimed: set[str] = set()
         """The volumes that go with servers whose ids nobody was told: somebody may find and delete those."""
         self.created = self.deleted = self.uncertain = 0
@@ -105,7 +106,7 @@ class _Follower:
             if parent is not None and parent.presence is not Presence.THERE:
                 for part in parts:
                     _doubt(part)
-        return WantedState(self.resources, self.created, self.deleted, self.uncertain)
+        return WantedState(self.resources, self.created, self.deleted, self.uncertain, self.unanswered)
 
     def _create(self, kind: str, asked: Asked, answer: Answer) -> None:
         identity = asked.name if kind == "keypair" else asked.identity
@@ -121,6 +122,7 @@ class _Follower:
             self.created += 1
         elif answer is not Answer.REFUSED:
             self.unclaimed |= takes.keys()
+            self.unanswered[kind, asked.name] = asked
 
     def _delete(self, kind: str, identity: str, asked: Asked, answer: Answer) -> None:
         known = self.resources.setdefault((kind, identity), Wanted(kind, identity, made=False))

@@ -75,6 +75,8 @@ class WantedState(msgspec.Struct, frozen=True):
     """Deletions that were acknowledged."""
     uncertain: int
     """Requests of which it is not known whether they were obeyed."""
+    unanswered: dict[tuple[str, str], Asked] = {}
+    """By kind and name: creations of which it is not known whether they were obeyed."""
 
 
 def answer_of(asked: Asked) -> Answer:

@@ -1,7 +1,7 @@
 """The section of the report about what there is after the run, held against what was asked for."""
 
 from kilonode.check.results import Results
-from kilonode.report.consistency_words import MEANINGS, breach_count_words, summary_words
+from kilonode.report.consistency_words import MEANINGS, breach_count_words, circumstance_words, summary_words
 from kilonode.report.markup import Markup, element
 from kilonode.report.sections import section
 from kilonode.report.tables import number, table
@@ -34,12 +34,13 @@ def consistency_section(results: Results) -> Markup | None:
                 element("td", one.kind),
                 element("th", one.name or one.id, scope="row", title=one.id),
                 element("td", one.text, class_="words"),
+                element("td", circumstance_words(one.circumstance), class_="words"),
             ),
         )
         for one in consistency.findings
     ]
     count_heads = [("finding", False), ("number", True), ("meaning", False), ("", False)]
-    finding_heads = [("finding", False), ("what", False), ("name", False), ("", False)]
+    finding_heads = [("finding", False), ("what", False), ("name", False), ("", False), ("asked last", False)]
     summary = summary_words(consistency)
     return section(
         "consistency",
