@@ -19,6 +19,8 @@ from typing import Any, TypeVar
 import psutil
 import yaml
 
+from tests.cli.forking import run_to_its_end
+
 PATIENCE_S = 240.0
 """How long anything may take that a test waits for."""
 LOOK_EVERY_S = 0.05
@@ -49,14 +51,31 @@ def is_gone(pid: int) -> bool:
         return True
 
 
-class Command:
+class Words:
+    """What a command says, in two files of this folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.out, self.err = folder / f"out-{time.monotonic_ns()}", folder / f"err-{time.monotonic_ns()}"
+
+    @property
+    def said(self) -> str:
+        """What it has said for people so far."""
+        return self.err.read_text(errors="replace")
+
+    @property
+    def data(self) -> Any:
+        """The JSON that it printed."""
+        return json.loads(self.out.read_bytes())
+
+
+class Command(Words):
     """One `kilonode` process in a process group of its own, as a terminal's foreground job is."""
 
     def __init__(
         self, arguments: tuple[str, ...], folder: Path, environment: dict[str, str], wrapper: tuple[str, ...] = ()
     ) -> None:
-        self._out, self._err = folder / f"out-{time.monotonic_ns()}", folder / f"err-{time.monotonic_ns()}"
-        with self._out.open("wb") as out, self._err.open("wb") as err:
+        super().__init__(folder)
+        with self.out.open("wb") as out, self.err.open("wb") as err:
             self._process = subprocess.Popen(
                 [*wrapper, sys.executable, "-m", "kilonode.cli.main", *arguments],
                 cwd=folder,
@@ -67,16 +86,6 @@ class Command:
                 start_new_session=True,
             )
         self.pid = self._process.pid
-
-    @property
-    def said(self) -> str:
-        """What it has said for people so far."""
-        return self._err.read_text(errors="replace")
-
-    @property
-    def data(self) -> Any:
-        """The JSON that it printed."""
-        return json.loads(self._out.read_bytes())
 
     @property
     def ended(self) -> bool:
@@ -214,10 +223,11 @@ class Laboratory:
         self._commands.append(command)
         return command
 
-    def run(self, *arguments: str, **environment: str) -> tuple[int, Command]:
+    def run(self, *arguments: str, **environment: str) -> tuple[int, Words]:
         """Start it and wait for its end; the exit code comes first."""
-        command = self.start(*arguments, **environment)
-        return command.wait(), command
+        words = Words(self.folder)
+        code = run_to_its_end(arguments, self.folder, self.environment | environment, words.out, words.err)
+        return code, words
 
     def write(self, text: str, name: str = "experiment.yaml") -> str:
         """Write an experiment file."""

@@ -1,11 +1,12 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests.cli.forking import run_to_its_end
 
 pytestmark = pytest.mark.processes
 
@@ -27,10 +28,9 @@ def kilonode(tmp_path: Path) -> Kilonode:
     def run(*arguments: str, text: str = GOOD) -> subprocess.CompletedProcess[str]:
         (tmp_path / "experiment.yaml").write_text(text)
         environment = {**os.environ, "KILONODE_STATE": str(tmp_path / "state"), "TERM": "dumb", "COLUMNS": "100"}
-        command = [sys.executable, "-m", "kilonode.cli.main", *arguments]
-        return subprocess.run(
-            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False
-        )
+        out, err = tmp_path / "out", tmp_path / "err"
+        code = run_to_its_end(arguments, tmp_path, environment, out, err)
+        return subprocess.CompletedProcess(arguments, code, out.read_text(), err.read_text())
 
     return run
 
