@@ -46,4 +46,4 @@ def _below(deviations: Floats) -> Floats:
     place = steps.astype(np.intp)
     tail = _BELOW[place] + (steps - place) * _FALL[place]
     # Above the middle only a difference that straddles it asks; there one minus the tail is as exact as needed.
-    return np.where(deviations > 0, 1 - tail, tail)
+    return np.asarray(np.where(deviations > 0, 1 - tail, tail))
