@@ -13,7 +13,6 @@ from kilonode.base.errors import InputError
 from kilonode.base.processes import identify
 from kilonode.cli.connecting import real_access
 from kilonode.cli.fault_targets import drivers_for, drivers_without_cloud
-from kilonode.cli.simulated_faults import SimulatedDoor, simulated_drivers
 from kilonode.cli.stack_upgrades import StackUpgrades
 from kilonode.cli.stacks import (
     Note,
@@ -26,17 +25,14 @@ from kilonode.cli.stacks import (
     stack_name,
 )
 from kilonode.cli.state import state_folder
-from kilonode.cli.upgrade_targets import CloudUpgrades, SimulatedUpgrades
-from kilonode.clients.application import ApplicationTransport
+from kilonode.cli.upgrade_targets import CloudUpgrades
 from kilonode.clients.openstack.access import Access
 from kilonode.clients.openstack.connections import OpenTransport
-from kilonode.clients.transport import Transport
 from kilonode.cloud import launch
 from kilonode.cloud.access import AccessFacts, access_facts
 from kilonode.cloud.context import CloudSettings, Weights
 from kilonode.cloud.folder import StateFolder
 from kilonode.cloud.role_counts import RoleCounts
-from kilonode.cloud.simulated import SimulatedCloud
 from kilonode.cloud.sites import with_sites
 from kilonode.cloud.usage import CloudServices
 from kilonode.faults.registry import Drivers
@@ -231,21 +227,18 @@ def _processes(cloud: EmulatedCloud) -> dict[str, int] | None:
 @contextlib.asynccontextmanager
 async def _simulated(cloud: EmulatedCloud, seed: int, clock: Clock, *, disrupted: bool) -> AsyncIterator[Target]:
     """The same cloud inside this event loop, on virtual time; with processes to break where it is `disrupted`."""
-    settings = settings_of(cloud, seed)
+    from kilonode.cli.simulated_target import simulated_cloud  # the whole emulator: no other run waits for it
+
     together = cloud.roles == "together"
-    async with SimulatedCloud(settings, clock, apart=disrupted, all_in_one=together) as simulated:
-
-        def door(access: Access | None) -> Transport:
-            return SimulatedDoor(simulated) if disrupted else ApplicationTransport(simulated.application)
-
+    async with simulated_cloud(settings_of(cloud, seed), clock, together=together, disrupted=disrupted) as simulated:
         yield Target(
             access_of(simulated.access, "simulated"),
-            open_transport=door,
+            open_transport=simulated.open_transport,
             name="simulated",
             emulated=True,
             nodes=cloud.nodes,
-            drivers=simulated_drivers(simulated, clock) if disrupted else None,
-            upgradable=SimulatedUpgrades(simulated) if disrupted else None,
+            drivers=simulated.drivers,
+            upgradable=simulated.upgradable,
         )
 
 

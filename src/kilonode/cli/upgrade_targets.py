@@ -1,4 +1,4 @@
-"""What can be upgraded from the command line: processes of an emulated cloud, real or simulated, as runs see them."""
+"""What can be upgraded from the command line: processes of an emulated cloud, as runs see them."""
 
 from collections.abc import Sequence
 
@@ -7,9 +7,6 @@ from kilonode.base.processes import ProcessIdentity, is_alive
 from kilonode.cloud import operating
 from kilonode.cloud.commands import ProcessChange
 from kilonode.cloud.folder import StateFolder
-from kilonode.cloud.layout import role_of
-from kilonode.cloud.simulated import SimulatedCloud
-from kilonode.cloud.simulated_processes import SimulatedProcess, restart_together
 from kilonode.run.upgrade_serving import Instance, Upgradable
 from kilonode.run.upgrades import Version
 
@@ -46,56 +43,15 @@ class CloudUpgrades(Upgradable):
 
     async def replace(self, name: str, to: Version | None) -> None:
         """See `Upgradable`."""
-        await operating.restart(self._folder, [name], _change(to))
+        await operating.restart(self._folder, [name], change_to(to))
 
     async def replace_together(self, names: Sequence[str], to: Version | None) -> None:
         """See `Upgradable`."""
-        await operating.restart(self._folder, names, _change(to), together=True)
+        await operating.restart(self._folder, names, change_to(to), together=True)
 
     async def take_back(self, name: str) -> None:
         """See `Upgradable`."""
         await operating.restart(self._folder, [name], ProcessChange(back=True))
-
-
-class SimulatedUpgrades(Upgradable):
-    """The processes of a simulated cloud."""
-
-    def __init__(self, cloud: SimulatedCloud) -> None:
-        self._cloud = cloud
-
-    async def instances(self) -> Sequence[Instance]:
-        """See `Upgradable`."""
-        return [
-            Instance(
-                process.name,
-                tuple(dict.fromkeys(map(role_of, process.roles))),
-                f"{process.name} {life.number}",
-                life.version,
-                serves=life.awake.is_set(),
-                leaving=life is not process.life,
-            )
-            for process in self._cloud.processes
-            for life in (*([process.life] if process.life is not None else []), *process.leaving)
-        ]
-
-    async def check(self, names: Sequence[str], to: Version | None, *, together: bool = False) -> None:
-        """See `Upgradable`."""
-        check_version(await self.instances(), names, to, together=together)
-
-    async def replace(self, name: str, to: Version | None) -> None:
-        """See `Upgradable`."""
-        await self._process(name).restart(_checked(to))
-
-    async def replace_together(self, names: Sequence[str], to: Version | None) -> None:
-        """See `Upgradable`."""
-        await restart_together([self._process(name) for name in names], _checked(to))
-
-    async def take_back(self, name: str) -> None:
-        """See `Upgradable`."""
-        await self._process(name).restart(ProcessChange(back=True))
-
-    def _process(self, name: str) -> SimulatedProcess:
-        return next(process for process in self._cloud.processes if process.name == name)
 
 
 def check_version(instances: Sequence[Instance], names: Sequence[str], to: Version | None, *, together: bool) -> None:
@@ -108,15 +64,8 @@ def check_version(instances: Sequence[Instance], names: Sequence[str], to: Versi
         operating.refuse_others_than_apis({one.name: one.roles for one in instances if one.name in names})
 
 
-def _checked(to: Version | None) -> ProcessChange:
-    """Of a simulated cloud, which has nobody else to look at the stage profile."""
-    change = _change(to)
-    if change.stages is not None:
-        operating.check_stages(change.stages)
-    return change
-
-
-def _change(to: Version | None) -> ProcessChange:
+def change_to(to: Version | None) -> ProcessChange:
+    """What a process is replaced by."""
     return ProcessChange() if to is None else ProcessChange(to.label, to.interpreter, to.environment, to.stages)
 
 
