@@ -115,6 +115,13 @@ class StackUpgradesToCome(Upgradable):
         """See `Upgradable`."""
         _check(self._processes, names, to, together=together)
 
+    async def migrations(self, names: Sequence[str], to: Version | None, *, after: bool) -> Sequence[Migration]:
+        """See `Upgradable`."""
+        if to is None:
+            return ()
+        commands = upgrading.wanted_migrations(self._processes, names, to.release, after=after)
+        return [Migration(project, command.words, _not_there) for project, command in commands]
+
     async def replace(self, name: str, to: Version | None) -> None:
         """See `Upgradable`."""
         raise LabError("this stack is not there yet", where=name)
@@ -122,6 +129,10 @@ class StackUpgradesToCome(Upgradable):
     async def take_back(self, name: str) -> None:
         """See `Upgradable`."""
         raise LabError("this stack is not there yet", where=name)
+
+
+async def _not_there() -> None:
+    raise LabError("this stack is not there yet")
 
 
 def _check(processes: Sequence[StackProcess], names: Sequence[str], to: Version | None, *, together: bool) -> None:

@@ -5,7 +5,7 @@ configuration files of its own; one that does not come up is started again from 
 once, and never back. When the last process is of the new release, the whole stack is: what is started later is, too.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -123,19 +123,25 @@ def migrations(
     Nothing that was done already; after, only for projects of which nothing of an older release is left. Raises
     InputError.
     """
-    found = stack_processes(state, name)
+    done = site_of(state, name).folder.done()
+    wanted = wanted_migrations(stack_processes(state, name), processes, release, after=after)
+    return [(project, command) for project, command in wanted if _mark(command, release) not in done]
+
+
+def wanted_migrations(
+    found: Sequence[StackProcess], processes: Collection[str], release: str, *, after: bool
+) -> list[tuple[str, Command]]:
+    """The same, as if nothing had been done yet: `found` are all processes of the stack. Pure."""
     projects = {project_of(one) for one in found if one.process in processes} - {""}
     if not after:
         projects &= {project_of(one) for one in found if one.process in processes and one.release != release}
     if after:
         projects -= {project_of(one) for one in found if one.release != release}
-    done = site_of(state, name).folder.done()
     return [
         (project, command)
         for project in MIGRATIONS
         if project in projects
         for command in (MIGRATIONS[project].after if after else MIGRATIONS[project].before)
-        if _mark(command, release) not in done
     ]
 
 
