@@ -1,4 +1,5 @@
 import io
+import re
 
 from rich.console import Console
 
@@ -27,6 +28,13 @@ def test_an_upgrade_is_told_with_its_assertions_and_their_numbers() -> None:
     assert 'id="upgrades"' in page
     assert "2.00 s without a single good answer" in page
     assert "Assertions: upgrade api to B" in page
+
+
+def test_every_part_of_the_page_can_be_gone_to_from_its_top() -> None:
+    page = report_html(results_of([*probes(), *upgrade_ops()]), metadata())
+    parts = re.findall(r'<section id="([^"]+)"', page)
+    assert "upgrades" in parts
+    assert [part for part in parts if f'href="#{part}"' not in page] == ["reading"]
 
 
 def test_an_upgrade_that_failed_says_why_and_cannot_steer_a_page() -> None:

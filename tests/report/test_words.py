@@ -9,6 +9,7 @@ from kilonode.report.words import (
     range_words,
     rate_words,
     seconds_words,
+    several,
     share_words,
     value_words,
 )
@@ -66,3 +67,13 @@ def test_ranges_share_their_unit(low: float | None, high: float | None, words: s
 )
 def test_processors_kept_busy_have_three_digits_and_no_false_ones(cores: float | None, words: str) -> None:
     assert cores_words(cores) == words
+
+
+def test_one_of_something_is_not_several() -> None:
+    assert [several(count, "action") for count in (0, 1, 1200)] == ["0 actions", "1 action", "1,200 actions"]
+        "0 actions",
+        "1 action",
+        "2 actions",
+        "1,200 actions",
+    ]
+    assert several(2, "history", "histories") == "2 histories"

@@ -174,7 +174,8 @@ class NetworkFaults:
             raise FaultError("it is cut off, but still answers", where=f"{first.address}:{first.port}")
         if not memory.probes and not await netfilter.has_table(memory.token, memory.namespace):
             raise FaultError("the rules are not to be seen", where=step.words)
-        seen = f": {len(answered)} connections tried, none answered" if answered else ": its rules are in place"
+        tried = "a connection tried, not answered" if len(answered) == 1 else f"{len(answered)} tried, none answered"
+        seen = f": {tried}" if answered else ": its rules are in place"
         return Effect(now_ns, step.words + seen, now_ns - began_ns)
 
     async def heal(self, step: Step) -> Effect:
@@ -235,7 +236,9 @@ class NetworkFaults:
         return [
             await netfilter.capability(NAME, "cuts"),
             Capability(NAME, "degraded links", State.MISSING if why else State.WORKS, why),
-            Capability(NAME, "namespaces", State.WORKS, f"{len(netfilter.namespaces())} here, as nodes"),
+            Capability(NAME, "namespaces", State.WORKS, f"{len(netfilter.namespaces())} here, as nodes")
+            if os.geteuid() == 0
+            else Capability(NAME, "namespaces", State.MISSING, "needs root"),
         ]
 
 

@@ -53,6 +53,8 @@ def _header(results: Results, metadata: RunMetadata) -> Markup:
     links: list[tuple[str, str]] = [("overview", "Overview")]
     if results.disruptions:
         links.append(("disruptions", "Disruptions"))
+    if results.upgrades:
+        links.append(("upgrades", "Upgrades"))
     if results.recovery is not None and results.recovery.groups:
         links.append(("recovery", "Recovery"))
     links.extend((f"w{place}", workload.facts.name) for place, workload in enumerate(results.workloads))

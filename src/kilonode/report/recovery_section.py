@@ -26,7 +26,7 @@ from kilonode.report.recovery_words import (
 )
 from kilonode.report.sections import section
 from kilonode.report.tables import number, table
-from kilonode.report.words import count_words, seconds_words
+from kilonode.report.words import count_words, seconds_words, several
 
 _MOST_OPEN: Final = 6
 """So many workloads show their tables without being asked."""
@@ -96,7 +96,7 @@ def _workload(group: RecoveryGroup, *, open_: bool) -> Markup:
     ]
     relapses = sum(episode.relapses for episode in group.episodes)
     if relapses:
-        notes.append(f"It was impaired again after it had recovered, {relapses} times.")
+        notes.append(f"It was impaired again after it had recovered, {several(relapses, 'time')}.")
     return element(
         "details",
         element("summary", workload_words(group), element("small", f" {words}") if words else None),

@@ -25,7 +25,7 @@ from kilonode.report.recovery_words import (
     span_words,
     workload_words,
 )
-from kilonode.report.words import printable
+from kilonode.report.words import printable, several
 
 MOST_TABLES: Final = 4
 """With more than so many there is one line for each disruption and workload; the page has all."""
@@ -90,8 +90,8 @@ def _print_group(console: Console, group: RecoveryGroup) -> None:
     lost = lost_in(group.episodes)
     relapses = sum(episode.relapses for episode in group.episodes)
     for text in (
-        f"{lost:,} operations lost" if lost else "",
-        f"impaired again after it had recovered, {relapses} times" if relapses else "",
+        f"{several(lost, 'operation')} lost" if lost else "",
+        f"impaired again after it had recovered, {several(relapses, 'time')}" if relapses else "",
         control_words(group),
         *notes,
         *group.differences,

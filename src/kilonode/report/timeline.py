@@ -12,7 +12,7 @@ from kilonode.history.upgrades import is_upgrade
 from kilonode.report.charts import clock_words
 from kilonode.report.markup import Markup, element, join
 from kilonode.report.upgrade_words import end_words
-from kilonode.report.words import count_words
+from kilonode.report.words import count_words, several
 
 TICKS: Final = 8
 LAST_SHARE: Final = 99.6
@@ -99,7 +99,7 @@ def _stage_rows(stages: Sequence[StageResults], part: str) -> list[Row]:
     rows = []
     for stage in stages:
         if stage.part == part:
-            words = f"{part}, {format_seconds(stage.finish_s - stage.start_s)}; {count_words(stage.count)} actions"
+            words = f"{part}, {format_seconds(stage.finish_s - stage.start_s)}; {several(stage.count, 'action')}"
             if stage.failed:
                 words += f", {count_words(stage.failed)} failed"
             rows.append(Row(part, stage.stage, stage.start_s, stage.finish_s, words))

@@ -50,6 +50,11 @@ def count_words(value: float) -> str:
     return f"{value:,.0f}"
 
 
+def several(count: int, one: str, more: str = "") -> str:
+    """So many of something: `1 action`, `1,200 actions`."""
+    return f"{count:,} {one if count == 1 else more or one + 's'}"
+
+
 def rate_words(per_s: float | None) -> str:
     """A rate with three digits."""
     return UNKNOWN if per_s is None else f"{_three_digits(per_s)}/s"
