@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from kilonode.cli.signals import SIGNALS, finishing_despite_signals, listening_for_signals, minding_signals
+from kilonode.cli.signals import SIGNALS, finishing_despite_signals, listening_for_signals, minding_signals, stopping
 from kilonode.run.interruption import Interruption
 
 
@@ -45,6 +45,18 @@ async def hear(*numbers: signal.Signals) -> None:
                         break
         assert interruption.at_once
         assert [note.partition(":")[0] for note in notes] == ["Ctrl-C", "Ctrl-C"]
+    assert [signal.getsignal(number) for number in SIGNALS] == before
+
+
+async def test_what_is_to_be_healed_is_stopped_once_however_often_it_is_said(capfd: pytest.CaptureFixture[str]) -> None:
+    stop = asyncio.Event()
+    before = [signal.getsignal(number) for number in SIGNALS]
+    with stopping(stop, "healing all"):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            os.kill(os.getpid(), number)
+            await asyncio.sleep(0.001)
+            assert stop.is_set()
+    assert capfd.readouterr().err.count("healing all") == 1
     assert [signal.getsignal(number) for number in SIGNALS] == before
 
 

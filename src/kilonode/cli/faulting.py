@@ -1,9 +1,7 @@
 """What the commands of `kilonode fault` do."""
 
 import asyncio
-import contextlib
 import re
-import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from kilonode.base.randomness import Randomness
 from kilonode.base.units import format_seconds
 from kilonode.cli.fault_targets import drivers_for, journal_folder
 from kilonode.cli.output import say
+from kilonode.cli.signals import stopping
 from kilonode.faults import os_faults
 from kilonode.faults.driver import Capability
 from kilonode.faults.healing import Healed, LeftBehind, heal_left
@@ -28,7 +27,6 @@ from kilonode.faults.planning import PlannedPart, plan_sentence, unended
 from kilonode.faults.printing import print_sentence
 from kilonode.run.printing import print_plain
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 MOST_LINES = 10_000
 _COMMENT = re.compile(r"(^|\s)#.*")
 
@@ -68,7 +66,7 @@ async def do(text: str, cloud: str, seed: int, hosts: Path | None = None, *, dry
             say(line)
         return Done(canonical, cloud, seed, plan, dry_run=True)
     stop = asyncio.Event()
-    with _stopping(stop), new_journal(journal_folder(), canonical, clock, cloud) as journal:
+    with stopping(stop, "stopping: healing all"), new_journal(journal_folder(), canonical, clock, cloud) as journal:
         injector = Injector(drivers, journal, clock, say, left=left)
         if unended(plan):
             say("it lasts until Ctrl-C")
@@ -210,22 +208,3 @@ def _describe_result(each: Disrupted) -> str:
 
 def _since(earlier_ns: int, later_ns: int) -> str:
     return format_seconds((later_ns - earlier_ns) / NANOSECONDS_PER_SECOND)
-
-
-@contextlib.contextmanager
-def _stopping(stop: asyncio.Event) -> Iterator[None]:
-    """While inside, Ctrl-C and its like set `stop`, so that all is healed; more of them change nothing."""
-    loop = asyncio.get_running_loop()
-
-    def heard() -> None:
-        if not stop.is_set():
-            say("stopping: healing all")
-        stop.set()
-
-    for number in SIGNALS:
-        loop.add_signal_handler(number, heard)
-    try:
-        yield
-    finally:
-        for number in SIGNALS:
-            loop.remove_signal_handler(number)

@@ -37,10 +37,29 @@ def minding_signals(interruption: Interruption) -> Iterator[None]:
 @contextlib.contextmanager
 def listening_for_signals(interruption: Interruption, note: Callable[[str], None]) -> Iterator[None]:
     """While inside, signals become requests to end the run. For the running event loop, real or simulated."""
-    loop = asyncio.get_running_loop()
+    with _hearing(lambda number: _request(interruption, number, note)):
+        yield
+
+
+@contextlib.contextmanager
+def stopping(stop: asyncio.Event, words: str) -> Iterator[None]:
+    """While inside, the first signal sets `stop` and says `words`; more of them change nothing."""
 
     def heard(number: int) -> None:
-        _request(interruption, number, note)
+        if number == signal.SIGHUP:
+            leave_terminal()
+        if not stop.is_set():
+            say(words)
+        stop.set()
+
+    with _hearing(heard):
+        yield
+
+
+@contextlib.contextmanager
+def _hearing(heard: Callable[[int], None]) -> Iterator[None]:
+    """While inside, the running event loop, real or simulated, is told of signals."""
+    loop = asyncio.get_running_loop()
 
     # The simulated loop never waits, so a plain handler is heard at the next callback.
     with _handling(lambda number: loop.call_soon(heard, number)) as plain:
