@@ -199,9 +199,8 @@ def test_sentences_complete_in_the_shell(cloud: Path) -> None:
     def offered(line: str) -> list[str]:
         words = line.split(" ")
         more = {"_KILONODE_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
-        command = [sys.executable, "-c", "from kilonode.cli.main import main; main()"]
-        done = subprocess.run(command, env=environment(cloud, **more), capture_output=True, text=True, check=False)
-        return done.stdout.split("\n")[:-1] if done.stdout.endswith("\n") else done.stdout.split("\n")
+        said = run(cloud, **more).stdout
+        return said.split("\n")[:-1] if said.endswith("\n") else said.split("\n")
 
     assert "freeze" in offered("kilonode fault fr")
     assert "heal" in offered("kilonode fault he")

@@ -24,6 +24,7 @@ pytestmark = [pytest.mark.real_loop, pytest.mark.processes]
 NAME = "lab"
 TWO_OF_EACH = {"api": 2, "scheduler": 2, "fleet": 2}
 USERS = 3
+REST_S = 0.1
 
 
 @asynccontextmanager
@@ -53,7 +54,10 @@ def environment_of(process: ProcessIdentity) -> list[str]:
 
 
 class Load:
-    """Users who boot, look at and delete servers, each over one connection that stays open, until told to stop."""
+    """Users who boot, look at and delete servers, each over one connection that stays open, until told to stop.
+
+    They rest between servers: what is to start beside them shall not wait for a processor.
+    """
 
     def __init__(self, client: PlainClient, flavor: str, image: str) -> None:
         self.kept: list[str] = []
@@ -87,6 +91,7 @@ class Load:
                 self.kept.append(server)
             else:
                 assert (await connection.call("DELETE", f"/compute/v2.1/servers/{server}"))[0] == 204
+            await RealClock().sleep(REST_S)
 
 
 async def load_on(client: PlainClient) -> Load:
