@@ -106,8 +106,17 @@ def main() -> None:
             _say_stopped()
         raise
     except Exception as error:
+        if isinstance(error, PermissionError) and _is_of_state(error):
+            hint = "be that user, or name another folder: KILONODE_STATE"
+            say(f"error: {InputError('permission denied', where=str(error.filename), hint=hint)}")
+            sys.exit(InputError.exit_code)
         _show_bug(error)
         sys.exit(LabError.exit_code)
+
+
+def _is_of_state(error: PermissionError) -> bool:
+    """Whether it is Kilonode's own state that another user keeps from us."""
+    return isinstance(error.filename, str) and Path(error.filename).is_relative_to(state_folder())
 
 
 def _say_stopped() -> NoReturn:

@@ -91,6 +91,15 @@ class Containers:
             engine = self._engine()
             found = await engine.containers()
         except (FaultError, InputError) as error:
-            why = f"{error.problem.what} ({error.problem.path}): start it: apt-get install docker.io"
+            problem = error.problem
+            how = "" if self._is_there() else ": start it: apt-get install docker.io"
+            why = f"{problem.what} ({problem.path}: {problem.got}){how}"
             return (Capability(NAME, "Docker's engine", State.MISSING, why),)
         return (Capability(NAME, "Docker's engine", State.WORKS, f"{len(found)} containers ({engine.socket})"),)
+
+    def _is_there(self) -> bool:
+        """Whether something has its socket, be it only for others."""
+        try:
+            return self._engine().socket.exists()
+        except InputError:  # the environment names one that is not here
+            return True

@@ -106,10 +106,10 @@ async def addresses(namespace: str) -> dict[str, tuple[str, ...]]:
 
 async def rules_missing() -> str:
     """Why rules cannot be set here; empty where they can."""
-    if shutil.which("nft") is None:
-        return "nft is missing: apt-get install nftables"
     if os.geteuid() != 0:
         return "needs root"
+    if shutil.which("nft") is None:
+        return "nft is missing: apt-get install nftables"
     try:
         await run(["nft", "list", "tables"])
     except FaultError as error:

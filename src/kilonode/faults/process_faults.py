@@ -45,8 +45,9 @@ def plan_step(driver: str, fault: Fault, found: Found) -> Step:
     if head is None:
         raise InputError(f"{found.name} does not run", where=where)
     refuse_impossible(fault)
-    signalling.may_signal(head, found.name)
-    members = len(signalling.family_of(head)) - 1
+    family = signalling.family_of(head)
+    signalling.may_signal([head] if fault.action is Action.TERMINATE else family, found.name)
+    members = len(family) - 1
     children = "" if members < 1 else " and one child" if members == 1 else f" and {members} children"
     also = f"; it is {', '.join(found.groups)}" if len(found.groups) > 1 else ""
     who = f"{found.name} (pid {head.pid}{children}{also})"

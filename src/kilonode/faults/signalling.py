@@ -104,20 +104,22 @@ async def thaw(family: Iterable[ProcessIdentity], name: str, clock: Clock) -> Ef
     """SIGCONT to each of them that still runs, itself last."""
     members = tuple(family)
     for member in reversed(members):
-        _send(member, signal.SIGCONT, name)
+        with contextlib.suppress(PermissionError):  # who is another user's was not stopped by us
+            send(member, signal.SIGCONT)
     gone = len(members) - len(_alive(members))
     words = f"{name} ({_many(members)}) goes on" + (f", {gone} had ended" if gone else "")
     return await see(words, lambda: not any(is_stopped(each) for each in members), clock, SOON_S)
 
 
-def may_signal(head: ProcessIdentity, name: str) -> None:
-    """Raises InputError when this user may not send it signals."""
-    with contextlib.suppress(ProcessLookupError):
-        try:
-            os.kill(head.pid, 0)
-        except PermissionError:
-            hint = "run as that user, or as root"
-            raise InputError(f"{name} belongs to another user", where=f"pid {head.pid}", hint=hint) from None
+def may_signal(family: Iterable[ProcessIdentity], name: str) -> None:
+    """Raises InputError when this user may not send each of them signals."""
+    for member in family:
+        with contextlib.suppress(ProcessLookupError):
+            try:
+                os.kill(member.pid, 0)
+            except PermissionError:
+                hint = "run as that user, or as root"
+                raise InputError(f"{name} belongs to another user", where=f"pid {member.pid}", hint=hint) from None
 
 
 async def _see_stopped(family: Sequence[ProcessIdentity], name: str, clock: Clock) -> Effect:
