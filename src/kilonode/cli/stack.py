@@ -60,6 +60,13 @@ def up(
     port: Annotated[
         int | None, typer.Option(min=0, max=65_500, help="The first of eleven ports; 0 finds free ones. New: 0.")
     ] = None,
+    clocks: Annotated[
+        bool | None,
+        typer.Option(
+            "--clocks/--no-clocks",
+            help="Let the wall clocks of the OpenStack services be skewed by faults. New: --no-clocks.",
+        ),
+    ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Remove what is there and start empty.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Go on although memory seems too small.")] = False,
     as_json: JsonOption = False,
@@ -86,6 +93,7 @@ def up(
         password_rounds=password_rounds,
         report_interval_s=report_interval,
         delays=delays_of(stages) if stages is not None else None,
+        clocks=clocks,
         port=port,
         fresh=fresh,
         force=force,

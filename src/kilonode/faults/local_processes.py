@@ -14,9 +14,9 @@ from kilonode.base.clock import Clock
 from kilonode.base.errors import InputError
 from kilonode.base.processes import ProcessIdentity, identify
 from kilonode.base.randomness import Randomness
-from kilonode.faults import process_faults
+from kilonode.faults import preloaded_clocks, process_faults
 from kilonode.faults.driver import Capability, Effect, Found, Keep, Step
-from kilonode.faults.model import Fault, Kind, Target
+from kilonode.faults.model import Action, Fault, Kind, Target
 from kilonode.faults.printing import print_fault
 
 NAME: Final = "processes"
@@ -26,7 +26,7 @@ _LONGEST_COMMAND: Final = 15
 
 
 class LocalProcesses:
-    """Kills, ends, freezes and thaws processes of this machine."""
+    """Kills, ends, freezes and thaws processes of this machine; skews the clocks of those that can be told."""
 
     name = NAME
 
@@ -36,7 +36,8 @@ class LocalProcesses:
 
     def handles(self, fault: Fault) -> bool:
         """Faults on processes."""
-        return fault.target.kind is Kind.PROCESS and fault.action in process_faults.ACTIONS
+        able = fault.action in process_faults.ACTIONS or fault.action is Action.SKEW
+        return fault.target.kind is Kind.PROCESS and able
 
     async def find(self, target: Target) -> Sequence[Found]:
         """Processes by name. All there are, which is for hints, are never meant."""
@@ -62,14 +63,21 @@ class LocalProcesses:
         """A step for each process."""
         if peers:
             raise InputError("processes have no peers", where=print_fault(fault))
+        if fault.action is Action.SKEW:
+            hint = "services of an emulated cloud can be told, and those of a stack that was brought up with --clocks"
+            return [preloaded_clocks.plan_step(NAME, fault, each, hint) for each in found]
         return [process_faults.plan_step(NAME, fault, each) for each in found]
 
     async def inject(self, step: Step, keep: Keep) -> Effect:
         """Send the signal, or freeze the group, and see what becomes of it."""
+        if step.action is Action.SKEW:
+            return await preloaded_clocks.inject(step, self._clock)
         return await process_faults.inject(step, keep, self._clock)
 
     async def heal(self, step: Step) -> Effect:
-        """Have them go on."""
+        """Have them go on, and their clocks be right."""
+        if step.action is Action.SKEW:
+            return await preloaded_clocks.heal(step, self._clock)
         return await process_faults.heal(step, self._clock)
 
     async def capabilities(self) -> Sequence[Capability]:

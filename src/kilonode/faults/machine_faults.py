@@ -73,6 +73,12 @@ class MachineFaults:
         """The machine, when it is named; a folder on it; its clock."""
         named = target.nodes.names if target.nodes else ()
         nodes = [name for name in (LOCALHOST, platform.node()) if name in named]
+        if not nodes and target.kind is Kind.CLOCK and named:
+            raise InputError(
+                "the clocks of machines are left alone: nothing here could be sure to set them right",
+                where=", ".join(named),
+                hint="skew the clocks of services: skew clock of keystone by -90s for 60s",
+            )
         if not nodes:
             return [Found(target.kind, LOCALHOST)] if target == Target(target.kind) else []
         if target.kind is Kind.NODE:

@@ -14,8 +14,8 @@ from kilonode.base.clock import Clock
 from kilonode.base.errors import FaultError, InputError, KilonodeError
 from kilonode.base.processes import ProcessIdentity
 from kilonode.base.randomness import Randomness
-from kilonode.faults import process_faults, signalling
-from kilonode.faults.driver import Capability, Effect, Found, Keep, Step, recall, remember
+from kilonode.faults import preloaded_clocks, process_faults, signalling
+from kilonode.faults.driver import Capability, Effect, Found, Keep, State, Step, recall, remember
 from kilonode.faults.model import Action, Fault, Kind, Target
 from kilonode.faults.printing import print_fault
 
@@ -73,7 +73,7 @@ class StackMembers:
     def handles(self, fault: Fault) -> bool:
         """Faults on services."""
         return fault.target.kind is Kind.SERVICE and (
-            fault.action in process_faults.ACTIONS or fault.action in STARTING
+            fault.action in process_faults.ACTIONS or fault.action in STARTING or fault.action is Action.SKEW
         )
 
     async def find(self, target: Target) -> Sequence[Found]:
@@ -94,6 +94,9 @@ class StackMembers:
         return [self._step(fault, each) for each in found]
 
     def _step(self, fault: Fault, found: Found) -> Step:
+        if fault.action is Action.SKEW:
+            hint = "bring the stack up with: kilonode stack up --clocks (its OpenStack services can then be told)"
+            return preloaded_clocks.plan_step(NAME, fault, found, hint)
         memory = remember(StackMemory(self._stack, found.identity))
         if fault.action in STARTING:
             pid = f" (pid {found.identity.pid})" if found.identity else ""
@@ -107,6 +110,8 @@ class StackMembers:
 
     async def inject(self, step: Step, keep: Keep) -> Effect:
         """Do it, and see what becomes of it."""
+        if step.action is Action.SKEW:
+            return await preloaded_clocks.inject(step, self._clock)
         if step.action not in ENDING and step.action not in STARTING:
             return await process_faults.inject(step, keep, self._clock)
         memory = recall(step, StackMemory)
@@ -118,14 +123,17 @@ class StackMembers:
         return await end(memory.head, step.name, self._clock)
 
     async def heal(self, step: Step) -> Effect:
-        """Start what was ended; have go on what was frozen."""
+        """Start what was ended; have go on what was frozen; set clocks right."""
+        if step.action is Action.SKEW:
+            return await preloaded_clocks.heal(step, self._clock)
         if step.action not in ENDING:
             return await process_faults.heal(step, self._clock)
         return await self._bring_back(step, recall(step, StackMemory), anew=False)
 
     async def capabilities(self) -> Sequence[Capability]:
         """What can be done to processes here."""
-        return process_faults.capabilities(NAME)
+        clocks = Capability(NAME, "clock skew", State.WORKS, "of OpenStack services: kilonode stack up --clocks")
+        return (*process_faults.capabilities(NAME), clocks)
 
     async def _bring_back(self, step: Step, memory: StackMemory, *, anew: bool) -> Effect:
         began_ns = self._clock.now_ns()

@@ -21,6 +21,7 @@ from kilonode.base.processes import is_alive
 from kilonode.clients.http import HttpTransport
 from kilonode.clients.openstack.connection import Connection
 from kilonode.stack import content, daemons
+from kilonode.stack.clock_library import build_clock_library
 from kilonode.stack.commands import run_command
 from kilonode.stack.configuration import glance, keystone, neutron, nova, placement
 from kilonode.stack.configuration.site import ADDRESS, ADMIN, REGION, Sections, Site, digest, render
@@ -73,6 +74,7 @@ class BringingUp:
         site = self._site
         for each in (site, *map(site.of_release, sorted({*site.releases.values()}))):
             write_configuration(each)
+        await build_clock_library(site)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._mariadb())

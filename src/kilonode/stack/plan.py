@@ -64,6 +64,8 @@ class Settings(msgspec.Struct, frozen=True):
     shape: NodeShape
     delays: Delays
     computes: tuple[ComputePlan, ...]
+    clocks: bool = False
+    """The wall clocks of the OpenStack services can be put off."""
 
     @property
     def nodes(self) -> int:
@@ -84,6 +86,7 @@ class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
     password_rounds: int | None = None
     report_interval_s: int | None = None
     delays: Delays | None = None
+    clocks: bool | None = None
     port: int | None = None
     """The first of the ports; 0 takes any that are free."""
     fresh: bool = False
@@ -119,6 +122,7 @@ def plan(wanted: UpSettings, known: Settings | None) -> Settings:
         shape=default.shape,
         delays=wanted.delays if wanted.delays is not None else default.delays,
         computes=computes,
+        clocks=default.clocks if wanted.clocks is None else wanted.clocks,
     )
 
 

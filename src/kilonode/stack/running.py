@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from kilonode.base.clock import NANOSECONDS_PER_SECOND, Clock
+from kilonode.base.clock_file import CLOCK_VARIABLE, make_clock_file
 from kilonode.base.errors import InputError
 from kilonode.base.processes import ProcessIdentity, identify, is_alive, send, start_detached, wait_until_gone
 from kilonode.base.usage import families
@@ -41,6 +42,8 @@ def start(folder: StackFolder, service: Service) -> ServiceRecord:
     if record is not None and is_alive(record.identity):
         return record
     variables = service.environment() | {MARK: str(folder.path)}
+    if CLOCK_VARIABLE in variables:
+        make_clock_file(Path(variables[CLOCK_VARIABLE]))
     log = folder.log(service.label)
     pid = start_detached(service.command, log, variables)
     identity = identify(pid)

@@ -5,9 +5,11 @@ Several processes can be one service (`nova-compute`); people see services, and 
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
+from kilonode.base.clock_file import CLOCK_VARIABLE
+from kilonode.stack.clock_library import clock_library
 from kilonode.stack.configuration import nova
 from kilonode.stack.configuration.site import ADDRESS, Site
 from kilonode.stack.plan import ComputePlan
@@ -62,7 +64,7 @@ class Service:
 
 def apis(site: Site) -> dict[str, Service]:
     """The HTTP APIs by name, each of the release that it is to be of."""
-    return {api: _api(site.of_process(label), api, label) for api, label in API_LABELS.items()}
+    return {api: told(site, _api(site.of_process(label), api, label)) for api, label in API_LABELS.items()}
 
 
 def workers(site: Site) -> dict[str, Service]:
@@ -71,9 +73,8 @@ def workers(site: Site) -> dict[str, Service]:
     for name, files in WORKER_FILES.items():
         own = site.of_process(name)
         options = [part for service, file in files for part in ("--config-file", str(own.directory(service) / file))]
-        found[name] = Service(
-            name, (str(own.environment.program(name)), *options), release=own.environment.release.name
-        )
+        command = (str(own.environment.program(name)), *options)
+        found[name] = told(site, Service(name, command, release=own.environment.release.name))
     return found
 
 
@@ -81,7 +82,7 @@ def compute(site: Site, plan: ComputePlan) -> Service:
     """One compute service with its nodes."""
     own = site.of_process(plan.host)
     folder = own.directory("nova")
-    return Service(
+    service = Service(
         name=COMPUTE,
         process=plan.host,
         command=(
@@ -91,12 +92,13 @@ def compute(site: Site, plan: ComputePlan) -> Service:
         variables={"KILONODE_COMPUTE": str(nova.compute_folder(site, plan) / "nodes.json")},
         release=own.environment.release.name,
     )  # fmt: skip
+    return told(site, service)
 
 
 def agents(site: Site) -> Service:
     """The reporter of network agents."""
     own = site.of_process(AGENTS)
-    return Service(
+    service = Service(
         AGENTS,
         (
             str(own.environment.program("python")), str(own.environment.agents_program),
@@ -105,6 +107,7 @@ def agents(site: Site) -> Service:
         variables={"KILONODE_HOSTS": str(site.data("neutron", "hosts"))},
         release=own.environment.release.name,
     )  # fmt: skip
+    return told(site, service)
 
 
 def openstack_services(site: Site) -> list[Service]:
@@ -112,6 +115,15 @@ def openstack_services(site: Site) -> list[Service]:
     services = [*apis(site).values(), *workers(site).values()]
     services += [compute(site, plan) for plan in site.settings.computes]
     return [*services, agents(site)] if site.settings.network else services
+
+
+def told(site: Site, service: Service) -> Service:
+    """The service, with the library that lets its wall clock be told to be off, where the stack is to have it."""
+    if not site.settings.clocks:
+        return service
+    file = site.data("clocks", service.label)
+    variables = {"LD_PRELOAD": str(clock_library(site)), CLOCK_VARIABLE: str(file)}
+    return replace(service, variables={**service.variables, **variables})
 
 
 def _api(site: Site, api: str, label: str) -> Service:
