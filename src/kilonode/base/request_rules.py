@@ -5,10 +5,12 @@ and does what it says. Chance comes from the seed of the rule. A rule is a docum
 """
 
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Final
 
 import msgspec
 
+from kilonode.base.encoding import encode_json
 from kilonode.base.randomness import Randomness
 
 RULE_SUFFIX: Final = ".rule"
@@ -83,3 +85,21 @@ class RequestRules:
         if not met:
             return None
         return Treatment(delay_s, refusing is not None, refusing.status if refusing else None)
+
+
+def refusal_phrase(status: int) -> str:
+    """What the status is called in an answer that refuses on purpose."""
+    return HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "Refused"
+
+
+def refusal_body(status: int) -> bytes:
+    """The body of such an answer, as JSON."""
+    return encode_json(
+        {
+            "error": {
+                "code": status,
+                "title": refusal_phrase(status),
+                "message": "The request was refused on purpose.",
+            }
+        }
+    )

@@ -10,7 +10,6 @@ import contextlib
 import logging
 import os
 from collections.abc import Awaitable, Callable, Iterator
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +26,7 @@ from kilonode.base.request_rules import (
     RequestRules,
     Seen,
     Treatment,
+    refusal_body,
 )
 
 LOOK_EVERY_S: Final = 0.02
@@ -120,7 +120,7 @@ class Door:
                 pass
         else:
             await send({"type": "http.response.start", "status": treatment.status, "headers": _HEADERS})
-            await send({"type": "http.response.body", "body": refusal(treatment.status)})
+            await send({"type": "http.response.body", "body": refusal_body(treatment.status)})
 
 
 @contextlib.contextmanager
@@ -134,9 +134,3 @@ def watched(door: Door) -> Iterator[None]:
 
 
 _HEADERS: Final = [(b"content-type", b"application/json")]
-
-
-def refusal(status: int) -> bytes:
-    """The body of an answer that refuses on purpose."""
-    title = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "Refused"
-    return encode_json({"error": {"code": status, "title": title, "message": "The request was refused on purpose."}})

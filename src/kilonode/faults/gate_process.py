@@ -19,7 +19,7 @@ from typing import Final
 import msgspec
 
 from kilonode.base.encoding import decode_json
-from kilonode.base.request_rules import RequestRule, RequestRules
+from kilonode.base.request_rules import RequestRule, RequestRules, refusal_body, refusal_phrase
 
 OWN_MARK: Final = 0x6B6C
 WHO: Final = "/.kilonode-gate"
@@ -116,11 +116,10 @@ class Gate:
             _reset(writer)
             return
         await _pass_body(head, reader, None)
-        body = b'{"error": {"code": %d, "message": "The request was refused on purpose."}}' % status
-        writer.write(
-            b"HTTP/1.1 %d Refused\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % (status, len(body))
-            + (b"" if head.first.startswith("HEAD ") else body)
-        )
+        body = refusal_body(status)
+        answer = f"HTTP/1.1 {status} {refusal_phrase(status)}\r\ncontent-type: application/json\r\n"
+        answer += f"content-length: {len(body)}\r\n\r\n"
+        writer.write(answer.encode() + (b"" if head.first.startswith("HEAD ") else body))
         await writer.drain()
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

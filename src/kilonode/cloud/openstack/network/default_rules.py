@@ -15,7 +15,7 @@ from kilonode.cloud.openstack.network.default_rule_model import (
     DefaultRules,
     default_rules,
 )
-from kilonode.cloud.openstack.network.rule_forms import WantedForm, check_remotes, form_of
+from kilonode.cloud.openstack.network.rule_forms import WantedForm, check_remotes, form_fields, form_of
 from kilonode.cloud.openstack.network.security_groups import GROUPS
 from kilonode.cloud.openstack.web.access import Access
 from kilonode.cloud.openstack.web.faults import Fault
@@ -44,14 +44,7 @@ def make_default_rule_fields(cloud: Cloud) -> Fields[DefaultRule]:
     return Fields(
         {
             "id": lambda rule: rule.id,
-            "direction": lambda rule: rule.direction,
-            "ethertype": lambda rule: rule.ethertype,
-            "protocol": lambda rule: rule.protocol,
-            "port_range_min": lambda rule: rule.port_range_min,
-            "port_range_max": lambda rule: rule.port_range_max,
-            "remote_ip_prefix": lambda rule: rule.remote_ip_prefix,
-            "remote_group_id": lambda rule: rule.remote_group_id,
-            "remote_address_group_id": lambda rule: rule.remote_address_group_id,
+            **form_fields(),
             "description": lambda rule: rule.description,
             "used_in_default_sg": lambda rule: rule.in_default_groups,
             "used_in_non_default_sg": lambda rule: rule.in_other_groups,

@@ -4,12 +4,13 @@ For rules of groups and for those that new groups begin with. What a rule names 
 """
 
 from ipaddress import ip_network
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from kilonode.cloud.openstack.network.bodies import bad
 from kilonode.cloud.openstack.web.faults import Fault
+from kilonode.cloud.openstack.web.fields import Getter
 
 _PORT_LIMIT: Final = 65_535
 _DIRECTIONS: Final = ("ingress", "egress")
@@ -46,6 +47,20 @@ class Form(msgspec.Struct, frozen=True):
     protocol: str | None
     low: int | None
     high: int | None
+
+
+def form_fields() -> dict[str, Getter[Any]]:
+    """The fields that both sorts of rules show alike."""
+    return {
+        "direction": lambda rule: rule.direction,
+        "ethertype": lambda rule: rule.ethertype,
+        "protocol": lambda rule: rule.protocol,
+        "port_range_min": lambda rule: rule.port_range_min,
+        "port_range_max": lambda rule: rule.port_range_max,
+        "remote_ip_prefix": lambda rule: rule.remote_ip_prefix,
+        "remote_group_id": lambda rule: rule.remote_group_id,
+        "remote_address_group_id": lambda rule: rule.remote_address_group_id,
+    }
 
 
 def check_remotes(wanted: WantedForm) -> None:

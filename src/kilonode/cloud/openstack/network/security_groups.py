@@ -23,7 +23,7 @@ from kilonode.cloud.openstack.network.model import (
     ports_by_group,
     rules_by_group,
 )
-from kilonode.cloud.openstack.network.rule_forms import WantedForm, check_remotes, form_of
+from kilonode.cloud.openstack.network.rule_forms import WantedForm, check_remotes, form_fields, form_of
 from kilonode.cloud.openstack.web.access import Access
 from kilonode.cloud.openstack.web.faults import Fault
 from kilonode.cloud.openstack.web.fields import Fields
@@ -59,14 +59,7 @@ def make_rule_fields(cloud: Cloud) -> Fields[SecurityGroupRule]:
         {
             "id": lambda rule: rule.id,
             "security_group_id": lambda rule: rule.group_id,
-            "direction": lambda rule: rule.direction,
-            "ethertype": lambda rule: rule.ethertype,
-            "protocol": lambda rule: rule.protocol,
-            "port_range_min": lambda rule: rule.port_range_min,
-            "port_range_max": lambda rule: rule.port_range_max,
-            "remote_ip_prefix": lambda rule: rule.remote_ip_prefix,
-            "remote_group_id": lambda rule: rule.remote_group_id,
-            "remote_address_group_id": lambda rule: rule.remote_address_group_id,
+            **form_fields(),
             "normalized_cidr": lambda rule: rule.remote_ip_prefix,
             "belongs_to_default_sg": lambda rule: rule.group_id == default_group_id(rule.project_id),
             **standard_fields(),
