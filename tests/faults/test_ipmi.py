@@ -312,44 +312,6 @@ async def test_every_host_is_asked_for_the_doctor(bmc: Bmc, tmp_path: Path) -> N
     assert (capability.state, capability.why) == (State.WORKS, "by ipmi: it is on")
 
 
-async def test_without_the_command_nothing_is_touched_and_the_doctor_says_what_is_missing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    file = hosts_file(tmp_path, Bmc(tmp_path, 623).entry())
-    with pytest.raises(InputError, match="nothing here can switch host node-1 by ipmi") as caught:
-        await plan("poweroff node node-1", drivers_of(file))
-    assert "apt-get install ipmitool" in caught.value.problem.hint
-    (with_hosts,) = await HostPower(file, CLOCK).capabilities()
-    without = {each.name: each for each in await HostPower(None, CLOCK).capabilities()}["ipmi"]
-    for each in (with_hosts, without):
-        assert each.state is State.MISSING
-        assert "apt-get install ipmitool" in each.why
-
-
-@pytest.mark.parametrize(
-    ("entry", "words"),
-    [
-        ("{by: ipmi, address: 'https://bmc-1'}", "no address of a controller"),
-        ("{by: ipmi, address: '-v'}", "no address of a controller"),
-        ("{by: ipmi, address: 'bmc-1:99999'}", "no address of a controller"),
-        ("{by: ipmi, address: bmc-1, name: one}", "ipmi has no name"),
-        ("{by: redfish, address: bmc-1, cipher_suite: 17}", "redfish has no cipher_suite"),
-        ("{by: ipmi, address: bmc-1, user: a-user-of-17-byte}", "IPMI has no such users"),
-        ("{by: ipmi, address: bmc-1, user: a, password_variable: LONG}", "IPMI has no such passwords"),
-        ("{by: ipmi, address: bmc-1, user: a, password_variable: NOBODY_SET_THIS}", "NOBODY_SET_THIS is empty"),
-    ],
-)
-async def test_what_cannot_be_is_refused_before_anything_is_asked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, entry: str, words: str
-) -> None:
-    monkeypatch.setattr("kilonode.faults.ipmi.Ipmi.missing", lambda self: "")
-    monkeypatch.setenv("LONG", "x" * 21)
-    with pytest.raises(InputError, match=words) as caught:
-        await plan("poweroff node node-1 for 1s", drivers_of(hosts_file(tmp_path, entry)))
-    assert "x" * 21 not in str(caught.value)
-
-
 @pytest.mark.parametrize(
     ("address", "host", "port"),
     [

@@ -81,6 +81,13 @@ def test_every_section_becomes_what_it_means(tmp_path: Path) -> None:
     assert hosts.containers == {"neutron_api": HostedContainer("neutron", ("192.0.2.2",))}
 
 
+def test_a_machine_of_libvirt_that_is_not_named_is_said_not_to_be_found(tmp_path: Path) -> None:
+    result = converted(tmp_path, WHOLE.replace(", libvirt_name: second", ""))
+    (lost,) = result.lost
+    assert "say the `name` of host 192.0.2.2's power" in lost.words
+    assert lost.line > WHOLE[: WHOLE.index("driver: libvirt")].count("\n")
+
+
 def test_a_json_file_is_read_too_and_what_it_becomes_reads_back(tmp_path: Path) -> None:
     text = json.dumps({"cloud_management": {"driver": "universal"}, "services": {
         "x": {"driver": "process", "args": {"grep": "x"}}}})  # fmt: skip

@@ -1,4 +1,4 @@
-"""Power by Redfish, against the emulator that OpenStack's bare metal people test with: its own process, real HTTP."""
+"""The power of hosts, by Redfish: against the emulator that OpenStack's bare metal people test with, over real HTTP."""
 
 import asyncio
 import importlib.util
@@ -11,6 +11,7 @@ import urllib.request
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 
@@ -25,7 +26,7 @@ from kilonode.faults.journal import journals, new_journal
 from kilonode.faults.language import parse
 from kilonode.faults.model import Kind, Target
 from kilonode.faults.planning import PlannedFault, plan_sentence
-from kilonode.faults.power import HostPower
+from kilonode.faults.power import WAYS, HostPower
 from kilonode.faults.redfish import Redfish
 from kilonode.faults.registry import Drivers
 
@@ -63,9 +64,7 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         f"name: {system['uuid']}, user: admin, password_variable: BMC_PASSWORD}}\n"
         for number, system in enumerate(systems, 1)
     )
-    (folder / "hosts.yaml").write_text(
-        f"hosts:\n{hosts}  node-3:\n    address: 192.0.2.3\n    power: {{by: libvirt, address: 'qemu:///system'}}\n"
-    )
+    (folder / "hosts.yaml").write_text(f"hosts:\n{hosts}")
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             [str(Path(sys.executable).with_name("sushy-emulator")), "--fake", "-i", "127.0.0.1", "-p", str(port),
@@ -169,7 +168,7 @@ INJECTS = """
 import asyncio, pathlib, sys
 from kilonode.faults.injecting import Injector
 from kilonode.faults.journal import new_journal
-from kilonode.faults.power import HostPower
+from kilonode.faults.power import WAYS, HostPower
 from kilonode.faults.registry import Drivers
 from tests.faults.test_power import CLOCK, plan
 
@@ -205,19 +204,11 @@ async def test_what_each_controller_can_do_is_told_without_its_password(
 ) -> None:
     found = {each.name: each for each in await HostPower(emulator, CLOCK).capabilities()}
     assert found["node-1"].state is State.WORKS
-    assert found["node-3"].state is State.MISSING
-    assert "no driver for libvirt" in found["node-3"].why
     monkeypatch.setenv("BMC_PASSWORD", "wrong words")
     refused = {each.name: each for each in await HostPower(emulator, CLOCK).capabilities()}["node-1"]
     assert refused.state is State.MISSING
     assert "401" in refused.why
     assert "wrong words" not in refused.why
-
-
-@needs_emulator
-async def test_a_host_that_no_driver_can_switch_is_refused(emulator: Path) -> None:
-    with pytest.raises(InputError, match="nothing here can switch host node-3 by libvirt"):
-        await plan("poweroff node node-3", Drivers([HostPower(emulator, CLOCK)]))
 
 
 async def test_a_controller_that_is_not_there_is_a_fault_that_was_not_done() -> None:
@@ -263,3 +254,53 @@ async def test_without_a_hosts_file_no_host_has_power() -> None:
     driver = HostPower(None, CLOCK)
     assert not driver.handles(parse("poweroff node a").parts[0].fault)
     assert await driver.find(Target(Kind.NODE)) == []
+
+
+def test_every_way_that_a_hosts_file_may_name_is_there() -> None:
+    assert set(WAYS) == set(get_args(get_type_hints(Power)["by"]))
+
+
+@pytest.mark.parametrize(("by", "package"), [("ipmi", "ipmitool"), ("libvirt", "libvirt-clients")])
+async def test_without_a_command_nothing_is_touched_and_the_doctor_says_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str, package: str
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    file = tmp_path / "hosts.yaml"
+    file.write_text(f"hosts: {{node-1: {{address: 192.0.2.1, power: {{by: {by}, address: bmc-1}}}}}}\n")
+    with pytest.raises(InputError, match=f"nothing here can switch host node-1 by {by}") as caught:
+        await plan("poweroff node node-1", Drivers([HostPower(file, CLOCK)]))
+    assert f"apt-get install {package}" in caught.value.problem.hint
+    (with_hosts,) = await HostPower(file, CLOCK).capabilities()
+    without = {each.name: each for each in await HostPower(None, CLOCK).capabilities()}[by]
+    for each in (with_hosts, without):
+        assert each.state is State.MISSING
+        assert f"apt-get install {package}" in each.why
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ("{by: ipmi, address: 'https://bmc-1'}", "no address of a controller"),
+        ("{by: ipmi, address: '-v'}", "no address of a controller"),
+        ("{by: ipmi, address: 'bmc-1:99999'}", "no address of a controller"),
+        ("{by: ipmi, address: bmc-1, name: one}", "ipmi has no name"),
+        ("{by: libvirt, address: 'qemu:///system'}", "which of its machines is meant"),
+        ("{by: libvirt, address: bmc-1, name: one}", "no URI of libvirt"),
+        ("{by: libvirt, address: 'qemu:///system', name: one, user: me}", "libvirt has no user"),
+        ("{by: redfish, address: bmc-1, cipher_suite: 17}", "redfish has no cipher_suite"),
+        ("{by: ipmi, address: bmc-1, user: a-user-of-17-byte}", "IPMI has no such users"),
+        ("{by: ipmi, address: bmc-1, user: a, password_variable: LONG}", "IPMI has no such passwords"),
+        ("{by: ipmi, address: bmc-1, user: a, password_variable: NOBODY_SET_THIS}", "NOBODY_SET_THIS is empty"),
+    ],
+)
+async def test_what_cannot_be_is_refused_before_anything_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, entry: str, words: str
+) -> None:
+    monkeypatch.setattr("kilonode.faults.ipmi.Ipmi.missing", lambda self: "")
+    monkeypatch.setattr("kilonode.faults.libvirt.Libvirt.missing", lambda self: "")
+    monkeypatch.setenv("LONG", "x" * 21)
+    file = tmp_path / "hosts.yaml"
+    file.write_text(f"hosts:\n  node-1:\n    address: 192.0.2.1\n    power: {entry}\n")
+    with pytest.raises(InputError, match=words) as caught:
+        await plan("poweroff node node-1 for 1s", Drivers([HostPower(file, CLOCK)]))
+    assert "x" * 21 not in str(caught.value)

@@ -5,17 +5,17 @@ password is in the command's environment, which no other user can read, and neve
 is told apart by the words that the command adds with `-v`. IPMI 1.5 and keys of controllers (Kg) are not known here.
 """
 
-import asyncio
 import contextlib
 import os
 import re
 import shutil
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import Final
 
 from kilonode.base.clock import Clock
 from kilonode.base.errors import FaultError, InputError
 from kilonode.faults.hosts import Power
+from kilonode.faults.power_commands import run_command
 from kilonode.faults.power_controls import Button, Controller
 from kilonode.faults.ssh import secret
 
@@ -111,7 +111,8 @@ class _IpmiController:
             # Operators may switch; who is one need not be asked for more.
             options = ["-v", "-I", "lanplus", "-C", str(suite), "-L", "OPERATOR"]
             times = ["-N", str(RETRANSMIT_S), "-R", str(RETRIES)]
-            code, said, complained = await self._run([*options, *times, *self._login, "chassis", "power", verb])
+            command = [PROGRAM, *options, *times, *self._login, "chassis", "power", verb]
+            code, said, complained = await run_command(command, self._environment, TIMEOUT_S, self._where)
             if code == 0:
                 self._suites = (suite,)
                 return said
@@ -121,30 +122,6 @@ class _IpmiController:
         tried = " and ".join(map(str, self._suites))
         what = f"the controller refuses cipher suite {tried}"
         raise FaultError(what, where=self._where, got=refused, hint="nothing weaker than 3 is spoken")
-
-    async def _run(self, arguments: Sequence[str]) -> tuple[int, str, str]:
-        """Exit code, what was said, what was complained of. When this is cancelled, the command is ended."""
-        try:
-            process = await asyncio.create_subprocess_exec(
-                PROGRAM,
-                *arguments,
-                env=self._environment,
-                stdin=asyncio.subprocess.DEVNULL,  # or it would ask for a password
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                start_new_session=True,  # Ctrl-C is for us alone
-            )
-        except OSError as error:
-            raise FaultError(f"{PROGRAM} cannot be run", got=error.strerror or str(error)) from error
-        try:
-            said, complained = await asyncio.wait_for(process.communicate(), TIMEOUT_S)
-        except TimeoutError as error:
-            raise FaultError("the controller does not answer", where=self._where, got=f"{TIMEOUT_S:g} s") from error
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        return process.returncode or 0, said.decode(errors="replace"), complained.decode(errors="replace")
 
 
 def split_address(address: str) -> tuple[str, int]:

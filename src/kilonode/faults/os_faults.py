@@ -61,6 +61,7 @@ class _Converter(RemarkingReader):
         self.containers: dict[str, HostedContainer] = {}
         self.libvirt_names: dict[str, str] = {}
         self.libvirt = ""
+        self.libvirt_place = ("", 0)
         self.bmcs: list[tuple[str, Power, str, int]] = []
         """By MAC or name, since hosts may stand later in the file."""
 
@@ -199,6 +200,7 @@ class _Converter(RemarkingReader):
         found: dict[str, str] = {}
         self._each(args, path, {"connection_uri": self._text_into(found, "uri")})
         self.libvirt = found.get("uri", "")
+        self.libvirt_place = (f"{path}.connection_uri", args.place.line)
         if self.libvirt:
             self._say("became", path, args, "power of hosts by libvirt, for those that no other is said of")
 
@@ -211,9 +213,13 @@ class _Converter(RemarkingReader):
             self.hosts[name] = msgspec.structs.replace(self.hosts[name], power=power)
             self.remarks.append(Remark("became", path, line, f"power of host {name}"))
         for name, host in self.hosts.items():
-            if self.libvirt and host.power is None:
-                power = Power("libvirt", self.libvirt, name=self.libvirt_names.get(name))
-                self.hosts[name] = msgspec.structs.replace(host, power=power)
+            if not self.libvirt or host.power is not None:
+                continue
+            power = Power("libvirt", self.libvirt, name=self.libvirt_names.get(name))
+            self.hosts[name] = msgspec.structs.replace(host, power=power)
+            if power.name is None:
+                what = f"machines are not looked for by their MAC: say the `name` of host {name}'s power"
+                self.remarks.append(Remark("not understood", *self.libvirt_place, what))
 
     # What sections are made of
 

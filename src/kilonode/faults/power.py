@@ -20,13 +20,14 @@ from kilonode.base.randomness import Randomness
 from kilonode.faults.driver import Capability, Effect, Found, Keep, State, Step, recall, remember
 from kilonode.faults.hosts import Hosts, Power, absolute, read_hosts
 from kilonode.faults.ipmi import Ipmi
+from kilonode.faults.libvirt import Libvirt
 from kilonode.faults.model import Action, Fault, Kind, Target
 from kilonode.faults.power_controls import OFF, ON, Button, Controller, Way
 from kilonode.faults.printing import print_fault
 from kilonode.faults.redfish import Redfish
 
 NAME: Final = "power"
-WAYS: Final[Mapping[str, Way]] = {"redfish": Redfish(), "ipmi": Ipmi()}
+WAYS: Final[Mapping[str, Way]] = {"redfish": Redfish(), "ipmi": Ipmi(), "libvirt": Libvirt()}
 TIMEOUT_S = 180.0
 DOWN_TIMEOUT_S = 300.0
 """How long a system has to go down in good order."""
@@ -88,7 +89,7 @@ class HostPower:
         steps = []
         for each in found:
             power = self._powers()[each.name]
-            if lacks := _lacks(power):
+            if lacks := WAYS[power.by].missing():
                 raise InputError(f"nothing here can switch host {each.name} by {power.by}", where=where, hint=lacks)
             _check(each.name, power)
             words = f"{WORDS[fault.action].format(each.name)} ({each.words})"
@@ -148,7 +149,7 @@ class HostPower:
         return tuple(found) or (Capability(NAME, "redfish", State.PARTLY, "no host of the hosts file has a `power`"),)
 
     async def _capability(self, host: str, power: Power) -> Capability:
-        if lacks := _lacks(power):
+        if lacks := WAYS[power.by].missing():
             return Capability(NAME, host, State.MISSING, lacks)
         try:
             _check(host, power)
@@ -168,7 +169,7 @@ class HostPower:
         }
 
     async def _with(self, power: Power, do: Callable[[Controller], Awaitable[Answer]]) -> Answer:
-        if lacks := _lacks(power):
+        if lacks := WAYS[power.by].missing():
             raise FaultError(f"nothing here can switch a host by {power.by}", hint=lacks)
         try:
             async with WAYS[power.by].open(power, self._clock) as controller:
@@ -191,12 +192,6 @@ class HostPower:
 
 class _NotSeenError(FaultError):
     """What was done is not to be seen."""
-
-
-def _lacks(power: Power) -> str:
-    """Why nobody here can speak to such a controller; empty: somebody can."""
-    way = WAYS.get(power.by)
-    return way.missing() if way else f"there is no driver for {power.by}, only for {' and '.join(WAYS)}"
 
 
 def _check(host: str, power: Power) -> None:
