@@ -8,7 +8,7 @@ import pytest
 
 from kilonode.base.errors import InputError
 from kilonode.stack import upgrading
-from kilonode.stack.again import StackProcess, service_of
+from kilonode.stack.again import StackProcess, service_of, stack_processes
 from kilonode.stack.bringing_up import configuration_digests, write_configuration
 from kilonode.stack.configuration.site import Site
 from kilonode.stack.environment import Environment
@@ -66,7 +66,7 @@ def test_compute_services_have_no_way_to_a_database(site: Site) -> None:
 
 def test_whom_others_ask_goes_first_and_compute_services_last(site: Site) -> None:
     to_come = upgrading.processes_to_come(site.settings)
-    there = upgrading.stack_processes(site.folder.state, "stack")
+    there = stack_processes(site.folder.state, "stack")
     assert {one.process for one in to_come} == {one.process for one in there}
     names = [one.process for one in upgrading.in_order(there)]
     assert names[4:] == [
