@@ -87,7 +87,8 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         )
         try:
             cloud = asyncio.run(up(settings, lambda _: None))
-            write_configuration(folder, Path(cloud.clouds_file), NAME, images_at)
+            without_bodies = {"DEFAULT": {"debug": "false"}}  # of requests: nobody reads them here
+            write_configuration(folder, Path(cloud.clouds_file), NAME, images_at, without_bodies)
             yield folder
         finally:
             with suppress(InputError):
