@@ -22,6 +22,7 @@ from kilonode.cloud.layout import role_of
 from kilonode.cloud.simulated import SimulatedCloud
 from kilonode.cloud.simulated_processes import Life, SimulatedProcess
 from kilonode.faults.amounts import write_signed_duration
+from kilonode.faults.choosing import named
 from kilonode.faults.driver import Capability, Effect, Found, Keep, State, Step, recall, remember
 from kilonode.faults.members import KINDS
 from kilonode.faults.model import Action, Fault, Means, Target
@@ -67,11 +68,10 @@ class SimulatedServices:
         if target.nodes is not None:
             raise InputError("the services of a simulated cloud are on no node", hint="leave out where")
         found = [(one, tuple(dict.fromkeys(map(role_of, one.roles)))) for one in self._cloud.processes]
-        return [
-            Found(target.kind, one.name, tuple(role for role in roles if role != one.name))
-            for one, roles in found
-            if not target.names or {one.name, *roles} & set(target.names)
-        ]
+        return named(
+            target,
+            (Found(target.kind, one.name, tuple(role for role in roles if role != one.name)) for one, roles in found),
+        )
 
     def plan(
         self, fault: Fault, found: Sequence[Found], peers: Sequence[Found], randomness: Randomness

@@ -4,12 +4,13 @@ A target that matches nothing, a name that nothing has, or another number than t
 choice of nobody (a minority of two). Where nodes are said, they are chosen first, among those that have what is meant.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from fractions import Fraction
 from math import ceil
 from typing import Final, TypeVar
 
 from kilonode.base.errors import InputError, nearest
+from kilonode.base.processes import ProcessIdentity
 from kilonode.base.randomness import Randomness
 from kilonode.faults.driver import Found
 from kilonode.faults.model import Choice, Kind, Nodes, Pick, Target
@@ -21,6 +22,19 @@ Having = Mapping[str, Collection[str]]
 
 SINGLE: Final = frozenset({Kind.PROCESS, Kind.NODE, Kind.SITE})
 """Kinds whose names mean exactly one thing, on each node, unless a count is said."""
+
+
+def instance_of(
+    kind: Kind, name: str, services: Sequence[str], identity: ProcessIdentity | None, node: str = ""
+) -> Found:
+    """A process that is an instance of services, as a driver finds it; without an identity it does not run."""
+    words = f"pid {identity.pid}" if identity is not None else "does not run"
+    return Found(kind, name, tuple(service for service in services if service != name), node, identity, words)
+
+
+def named(target: Target, found: Iterable[Found]) -> list[Found]:
+    """Those that the target's names mean, by their own or by what they are an instance of; without names all."""
+    return [each for each in found if not target.names or set(names_of(each)) & set(target.names)]
 
 
 def choose(

@@ -16,6 +16,7 @@ from kilonode.base.errors import FaultError, InputError
 from kilonode.base.processes import ProcessIdentity
 from kilonode.base.randomness import Randomness
 from kilonode.faults import clock_faults, process_faults
+from kilonode.faults.choosing import instance_of, named
 from kilonode.faults.driver import Capability, Effect, Found, Keep, Step, recall, remember
 from kilonode.faults.model import Action, Fault, Kind, Target
 from kilonode.faults.printing import print_fault
@@ -85,12 +86,8 @@ class Members:
                 f"the services of cloud {self._inventory.cloud!r} are on no node",
                 hint="leave out where, or say which: api-2",
             )
-        return [
-            Found(target.kind, each.name, tuple(name for name in each.services if name != each.name), "", each.identity,
-                  f"pid {each.identity.pid}" if each.identity else "does not run")
-            for each in await self._inventory.members()
-            if not target.names or {each.name, *each.services} & set(target.names)
-        ]  # fmt: skip
+        members = await self._inventory.members()
+        return named(target, (instance_of(target.kind, each.name, each.services, each.identity) for each in members))
 
     def plan(
         self, fault: Fault, found: Sequence[Found], peers: Sequence[Found], randomness: Randomness

@@ -15,6 +15,7 @@ from kilonode.base.errors import FaultError, InputError, KilonodeError
 from kilonode.base.processes import ProcessIdentity
 from kilonode.base.randomness import Randomness
 from kilonode.faults import preloaded_clocks, process_faults, signalling
+from kilonode.faults.choosing import instance_of, named
 from kilonode.faults.driver import Capability, Effect, Found, Keep, State, Step, recall, remember
 from kilonode.faults.model import Action, Fault, Kind, Target
 from kilonode.faults.printing import print_fault
@@ -78,12 +79,9 @@ class StackMembers:
 
     async def find(self, target: Target) -> Sequence[Found]:
         """Services by their own name or by what they are one of; also those that do not run."""
-        return [
-            Found(target.kind, each.name, tuple(name for name in each.services if name != each.name), each.node,
-                  each.identity, f"pid {each.identity.pid}" if each.identity else "does not run")
-            for each in await self._stacks.members(self._stack)
-            if not target.names or {each.name, *each.services} & set(target.names)
-        ]  # fmt: skip
+        members = await self._stacks.members(self._stack)
+        found = (instance_of(target.kind, each.name, each.services, each.identity, each.node) for each in members)
+        return named(target, found)
 
     def plan(
         self, fault: Fault, found: Sequence[Found], peers: Sequence[Found], randomness: Randomness
