@@ -1,13 +1,16 @@
 """Which release each process of a stack is of, in which order they follow, and what is refused; nothing is started."""
 
+import asyncio
 import configparser
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from kilonode.base.errors import InputError
-from kilonode.stack import upgrading
+from kilonode.base.clock import Clock, SimulatedClock
+from kilonode.base.errors import InputError, LabError
+from kilonode.base.processes import ProcessIdentity
+from kilonode.stack import again, upgrading
 from kilonode.stack.again import StackProcess, service_of, stack_processes
 from kilonode.stack.bringing_up import configuration_digests, write_configuration
 from kilonode.stack.configuration.site import Site
@@ -88,6 +91,67 @@ def test_only_the_next_release_may_follow(now: str, to: str, refused: str) -> No
         return
     with pytest.raises(InputError, match=refused):
         upgrading.check(process, to)
+
+
+class Starts:
+    """Stands in for processes: which were ended and started, and from which release."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, cannot: str = "") -> None:
+        """`cannot`: the release from which nothing comes up."""
+        self.done: list[str] = []
+        self._cannot = cannot
+        monkeypatch.setattr(again, "end", self._end)
+        monkeypatch.setattr(again, "start_again", self._start)
+
+        async def build(environment: Environment) -> dict[str, str]:
+            return {"nova": environment.release.name}
+
+        monkeypatch.setattr(Environment, "build", build)
+
+    async def _end(self, state: Path, name: str, process: str, clock: Clock) -> None:
+        self.done.append(f"end {process}")
+
+    async def _start(self, state: Path, name: str, process: str, clock: Clock) -> ProcessIdentity:
+        release = service_of(site_of(state, name), process).release
+        self.done.append(f"start {process} of {release}")
+        if release == self._cannot:
+            raise InputError(f"{process} ended at once")
+        return ProcessIdentity(1, 2, "boot")
+
+
+async def test_what_does_not_come_up_from_the_new_release_is_started_from_the_old_one(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starts = Starts(monkeypatch, cannot=NEW)
+    clock = SimulatedClock(asyncio.get_running_loop())
+    with pytest.raises(LabError, match=f"keystone did not come up from release {NEW}; it runs from {OLD} again"):
+        await upgrading.replace(site.folder.state, "stack", "keystone", NEW, clock)
+    assert starts.done == [
+        "end keystone", f"start keystone of {NEW}", "end keystone", f"start keystone of {OLD}"
+    ]  # fmt: skip
+    assert site_of(site.folder.state, "stack").releases == {"compute-002": NEW}
+
+
+async def test_when_the_last_process_has_come_over_the_stack_has(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    starts = Starts(monkeypatch)
+    clock = SimulatedClock(asyncio.get_running_loop())
+    state = site.folder.state
+    old = [one for one in upgrading.in_order(stack_processes(state, "stack")) if one.release == OLD]
+    for number, one in enumerate(old):
+        now = site_of(state, "stack")
+        assert (now.settings.release, len(now.releases)) == (OLD, number + 1)
+        await upgrading.replace(state, "stack", one.process, NEW, clock)
+    record = site.folder.read_record()
+    assert record is not None
+    assert (record.settings.release, record.releases, record.packages) == (NEW, {}, {"nova": NEW})
+    after = site_of(state, "stack")
+    for one in old:
+        assert service_of(after, one.process).release == NEW
+    assert f"{NEW}-python" in (site.folder.configuration / "glance" / "glance-api.conf").read_text()
+    await upgrading.replace(state, "stack", "keystone", OLD, clock)  # taken back
+    assert starts.done[-1] == f"start keystone of {OLD}"
+    assert site_of(state, "stack").releases == {"keystone": OLD}
+    assert (site.folder.configuration / f"release-{OLD}" / "keystone" / "keystone.conf").exists()
 
 
 def test_a_database_is_contracted_once_nothing_old_is_left_and_only_once(site: Site) -> None:
