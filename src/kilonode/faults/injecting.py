@@ -120,7 +120,7 @@ class Injector:
         )
         numbers = self._journal.plan(planned.steps, self._occasion)
         self._tell(f"injecting: {planned.sentence}")
-        tasks = [
+        tasks: list[asyncio.Future[Effect]] = [
             asyncio.ensure_future(self._do(number, step, planned))
             for number, step in zip(numbers, planned.steps, strict=True)
         ]
@@ -159,7 +159,8 @@ class Injector:
         injection.healed[number] = effect.at_ns
         injection.ended_by = by
         left = set(injection.numbers) - set(injection.healed)
-        if not any(self._journal.step(each).heals for each in left) and self._open.pop(injection.numbers[0], None):
+        over = not any(self._journal.step(each).heals for each in left)
+        if over and self._open.pop(injection.numbers[0], None) is not None:
             healed_ns = max(injection.healed.values())
             self._end(injection.planned, injection.due_ns, injection, healed_ns, "")
             injection.over.set()

@@ -197,7 +197,8 @@ def _fill(cursor: Cursor, action: Action) -> Fault:
 def _skew(cursor: Cursor, action: Action) -> Fault:
     """The clocks of nodes, or of what runs there."""
     cursor.need("clock", "clocks")
-    target, needed = Target(Kind.CLOCK), ("by", "on")
+    needed: tuple[str, ...] = ("by", "on")
+    target = Target(Kind.CLOCK)
     if cursor.word("of"):
         target, needed = members(cursor, KINDS[action]), ("by",)
     found = _modifiers(cursor, action, {"by": Cursor.signed_duration, "on": nodes}, needed)
