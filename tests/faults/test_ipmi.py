@@ -241,6 +241,26 @@ async def test_the_password_is_no_argument_and_a_question_that_is_given_up_leave
     assert not process.is_running()
 
 
+ASKS = """
+import asyncio, sys
+from tests.faults.test_ipmi import ask, at
+asyncio.run(ask(at(int(sys.argv[1]))))
+"""
+
+
+@needs_ipmi
+async def test_a_command_does_not_outlive_whoever_was_killed_while_it_ran() -> None:
+    asker = await asyncio.create_subprocess_exec(sys.executable, "-c", ASKS, str(free_port()))
+    found: list[psutil.Process] = []
+    while not found:
+        await asyncio.sleep(0.01)
+        found = [each for each in psutil.Process(asker.pid).children() if each.name() == "ipmitool"]
+    asker.kill()
+    await asker.wait()
+    _, left = psutil.wait_procs(found, timeout=5)
+    assert left == []  # its order would come after the heal
+
+
 INJECTS = """
 import asyncio, pathlib, sys
 from kilonode.faults.injecting import Injector

@@ -8,14 +8,13 @@ is told apart by the words that the command adds with `-v`. IPMI 1.5 and keys of
 import contextlib
 import os
 import re
-import shutil
 from collections.abc import AsyncIterator
 from typing import Final
 
 from kilonode.base.clock import Clock
 from kilonode.base.errors import FaultError, InputError
 from kilonode.faults.hosts import Power
-from kilonode.faults.power_commands import run_command
+from kilonode.faults.power_commands import lacking, run_command
 from kilonode.faults.power_controls import Button, Controller
 from kilonode.faults.ssh import secret
 
@@ -60,7 +59,7 @@ class Ipmi:
 
     def missing(self) -> str:
         """The command, where it is not there."""
-        return "" if shutil.which(PROGRAM) else f"{PROGRAM} is not installed: apt-get install ipmitool"
+        return lacking(PROGRAM, "ipmitool")
 
     def check(self, power: Power) -> None:
         """Address, user and password are such as IPMI can have. Raises InputError."""

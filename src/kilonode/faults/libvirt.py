@@ -7,14 +7,13 @@ daemon, and how it is reached (a socket here, ssh), is in the URI of the hosts f
 import contextlib
 import os
 import re
-import shutil
 from collections.abc import AsyncIterator
 from typing import Final
 
 from kilonode.base.clock import Clock
 from kilonode.base.errors import FaultError, InputError
 from kilonode.faults.hosts import Power
-from kilonode.faults.power_commands import run_command
+from kilonode.faults.power_commands import lacking, run_command
 from kilonode.faults.power_controls import OFF, ON, Button, Controller
 
 PROGRAM: Final = "virsh"
@@ -40,7 +39,7 @@ class Libvirt:
 
     def missing(self) -> str:
         """The command, where it is not there."""
-        return "" if shutil.which(PROGRAM) else f"{PROGRAM} is not installed: apt-get install libvirt-clients"
+        return lacking(PROGRAM, "libvirt-clients")
 
     def check(self, power: Power) -> None:
         """There is a URI, and the name of a machine. Raises InputError."""
