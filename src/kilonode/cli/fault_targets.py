@@ -19,6 +19,7 @@ from kilonode.faults.containers import Containers
 from kilonode.faults.driver import Driver
 from kilonode.faults.hosted import HostFaults
 from kilonode.faults.hosted_containers import HostedContainers
+from kilonode.faults.hosted_machines import HostedMachines
 from kilonode.faults.local_processes import LocalProcesses
 from kilonode.faults.machine_faults import MachineFaults
 from kilonode.faults.members import Member, Members
@@ -46,6 +47,11 @@ class EmulatedCloud:
 
     async def members(self) -> Sequence[Member]:
         """Its processes now."""
+        if self._folder.read_record() is None:
+            raise InputError(
+                f"{self.cloud!r} is neither an emulated cloud nor a stack here",
+                hint="bring one up: kilonode cloud up, kilonode stack up",
+            )
         found = operating.processes(self._folder)
         if not found:
             raise InputError(
@@ -82,6 +88,7 @@ def drivers_for(cloud: str, clock: Clock, hosts: Path | None = None) -> Drivers:
             PoweredNodes(NodesOfCloud(folder), clock, lambda name: NodesOfCloud(StateFolder(state_folder(), name))),
             RequestFaults(EmulatedEndpoints(folder), clock),
             NetworkFaults(EmulatedLocations(folder), clock),
+            HostedMachines(hosts or hosts_file(), clock),
             MachineFaults(clock),
         ]
     )

@@ -1,11 +1,11 @@
 """What runs on a host while faults are done to it: looks at processes and units, sends signals, hands requests on to
-Docker's engine.
+Docker's engine, starts and ends what uses the machine up.
 
 It is sent as an argument of `python3 -c`, reads requests from its standard input, one JSON object a line, answers each
 with one line, and ends when its input does. It needs Python 3.7 with its standard library and nothing else, keeps no
-state, and writes no file that has a name. A process is a pid with the ticks between the boot and its start, so that
-another one with the same pid is never meant. Lines that are no JSON object are passed over: a password that `sudo` had
-no need of may be among them.
+state, and writes no file that has a name but the one that fills a disk. A process is a pid with the ticks between the
+boot and its start, so that another one with the same pid is never meant. Lines that are no JSON object are passed over:
+a password that `sudo` had no need of may be among them.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import base64
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -22,7 +23,7 @@ import tempfile
 import time
 from typing import Any
 
-STATE, PARENT, SESSION, START = 0, 1, 3, 19
+STATE, PARENT, SESSION, USER_TIME, KERNEL_TIME, START, RESIDENT = 0, 1, 3, 11, 12, 19, 21
 LOOK_EVERY_S = 0.005
 COMMAND_TIMEOUT_S = 120
 WORDS_BYTES = 4000
@@ -191,6 +192,123 @@ def do_unit(request: dict[str, Any]) -> dict[str, Any]:
 
 def do_run(request: dict[str, Any]) -> dict[str, Any]:
     return command(request["command"])
+
+
+def carrying(token: str) -> list[int]:
+    """The processes that have the token among their arguments, but for this one and those it descends from."""
+    there, ours, pid = everybody(), set(), os.getpid()
+    while pid in there:
+        ours.add(pid)
+        pid = int(there[pid][PARENT])
+    return [pid for pid in there if pid not in ours and token in words_of(pid)]
+
+
+def do_machine(request: dict[str, Any]) -> dict[str, Any]:
+    """What there is to be used up."""
+    with open("/proc/meminfo") as file:
+        memory = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in file}
+    return {
+        "processors": len(os.sched_getaffinity(0)),
+        "memory_bytes": memory["MemTotal"],
+        "available_bytes": memory["MemAvailable"],
+        "stress_ng": shutil.which("stress-ng") or "",
+        "folder": tempfile.gettempdir(),
+    }
+
+
+def do_begin(request: dict[str, Any]) -> dict[str, Any]:
+    """Start a program that goes on without us."""
+    subprocess.Popen(
+        request["command"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    return {}
+
+
+def do_work(request: dict[str, Any]) -> dict[str, Any]:
+    """What all that carry a token have done so far."""
+    ticks, page = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
+    processes = 0
+    done = {"processor_s": 0.0, "kernel_s": 0.0, "switches": 0, "written_bytes": 0, "held_bytes": 0}
+    for pid in carrying(request["token"]):
+        fields = stat(pid)
+        try:
+            with open("/proc/%d/status" % pid) as file:
+                switches = [int(line.split()[1]) for line in file if "ctxt_switches" in line]
+            with open("/proc/%d/io" % pid) as file:
+                written = [int(line.split()[1]) for line in file if line.startswith("write_bytes")]
+        except OSError:
+            continue
+        if fields:
+            processes += 1
+            done["processor_s"] += (int(fields[USER_TIME]) + int(fields[KERNEL_TIME])) / ticks
+            done["kernel_s"] += int(fields[KERNEL_TIME]) / ticks
+            done["switches"] += sum(switches)
+            done["written_bytes"] += sum(written)
+            done["held_bytes"] += int(fields[RESIDENT]) * page
+    return {"processes": processes, "work": done}
+
+
+def do_end(request: dict[str, Any]) -> dict[str, Any]:
+    """SIGKILL to all that carry a token until nobody does, and away with their folder."""
+
+    def gone() -> bool:
+        left = carrying(request["token"])
+        for pid in left:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        return not left
+
+    before = len(carrying(request["token"]))
+    seen = until(gone, request["timeout_s"])
+    shutil.rmtree(os.path.join(tempfile.gettempdir(), own(request["token"])), ignore_errors=True)
+    return {"count": before, "seen": seen}
+
+
+def own(name: str) -> str:
+    """A name that only we give: nothing else is ever removed."""
+    if not re.fullmatch(r"kilonode-[0-9a-f]{8}(\.fill)?", name):
+        raise ValueError("not a name of ours: %r" % name)
+    return name
+
+
+def do_disk(request: dict[str, Any]) -> dict[str, Any]:
+    """How full a folder's file system is, as `df` counts it."""
+    folder = request["folder"]
+    if not os.path.isabs(folder) or not os.path.isdir(folder) or not os.access(folder, os.W_OK):
+        return {"usable": False}
+    found = os.statvfs(folder)
+    used, available = (found.f_blocks - found.f_bfree) * found.f_frsize, found.f_bavail * found.f_frsize
+    return {"usable": True, "used": {"used_bytes": used, "available_bytes": available}}
+
+
+def do_fill(request: dict[str, Any]) -> dict[str, Any]:
+    """One file, so large that its file system is as full as was asked for."""
+    before = do_disk(request)["used"]
+    both = before["used_bytes"] + before["available_bytes"]
+    size = min(int(both * request["percent"] / 100) - before["used_bytes"], before["available_bytes"])
+    name = os.path.join(request["folder"], own(request["name"]))
+    descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        if size > 0:
+            os.posix_fallocate(descriptor, 0, size)
+    finally:
+        os.close(descriptor)
+    return do_disk(request)
+
+
+def do_empty(request: dict[str, Any]) -> dict[str, Any]:
+    """Remove that file."""
+    try:
+        os.unlink(os.path.join(request["folder"], own(request["name"])))
+    except FileNotFoundError:
+        pass
+    return do_disk(request)
 
 
 def do_exchange(request: dict[str, Any]) -> dict[str, Any]:
