@@ -226,6 +226,10 @@ def test_nothing_is_dropped_the_place_is_named(text: str, column: int) -> None:
         ("please restart the keystone service", "restart keystone"),
         ("restart keystone for 10s", "restart keystone"),
         ("partition all nodes into halfs", "partition all nodes into halves"),
+        ("kil", "kill scheduler"),
+        ("degrade api for 5s", "degrade api with delay 100ms for 5s"),
+        ("abort nova for 5s", "abort requests to nova for 5s"),
+        ("stress cpu for 5s", "stress cpu on one node for 5s"),
     ],
 )
 def test_the_nearest_right_sentence_is_named(text: str, near: str) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from kilonode.base.errors import InputError, nearest
 from kilonode.cli.cloud import DEFAULT_NAME
 from kilonode.cli.output import give_json, give_text, say
 
@@ -41,6 +42,7 @@ commands = typer.Typer(
     "abort 10% of POST requests to nova with status 503 for 1m · isolate RegionTwo site for 10s · "
     "degrade api with delay 50ms for 1m. What cannot be done here is said before "
     "anything is touched: --dry-run shows what would be. docs/faults.md has the whole language.\n\n"
+    "All options of a sentence: kilonode fault do --help\n\n"
     "If this command was killed itself: kilonode fault heal",
     no_args_is_help=True,
     rich_markup_mode="markdown",
@@ -70,7 +72,9 @@ def _follow(words: list[str], incomplete: str) -> tuple[str, ...]:
 
 
 def _complete_sentence(ctx: typer.Context, incomplete: str) -> list[str]:
-    return list(_follow(list(ctx.params.get("words") or ()), incomplete))
+    """What may follow; within quotes the whole sentence is one word of the shell, so all of it is given back."""
+    before = incomplete[: len(incomplete) - len(incomplete.split(" ")[-1])]
+    return [before + word for word in _follow(list(ctx.params.get("words") or ()), incomplete)]
 
 
 WordsArgument = Annotated[
@@ -105,6 +109,9 @@ def do(
     """
     from kilonode.cli import faulting
 
+    others = [each.name for each in commands.registered_commands if each.name and not each.hidden]
+    if len(words) == 1 and (hint := nearest(words[0], others)):
+        raise InputError("neither a sentence nor a command of kilonode fault", got=words[0], hint=hint)
     done = asyncio.run(faulting.do(" ".join(words), cloud, seed, hosts, dry_run=dry_run))
     if as_json:
         give_json(done)
@@ -147,7 +154,7 @@ def list_journals(
     if as_json:
         give_json(records)
     else:
-        for line in faulting.describe_journals(records):
+        for line in faulting.describe_journals(records, open_only=open_only):
             typer.echo(line)
 
 

@@ -20,6 +20,7 @@ from kilonode.faults.driver import Driver
 from kilonode.faults.hosted import HostFaults
 from kilonode.faults.hosted_containers import HostedContainers
 from kilonode.faults.hosted_machines import HostedMachines
+from kilonode.faults.hosted_network import HostedNetwork
 from kilonode.faults.local_processes import LocalProcesses
 from kilonode.faults.machine_faults import MachineFaults
 from kilonode.faults.members import Member, Members
@@ -87,6 +88,7 @@ def drivers_for(cloud: str, clock: Clock, hosts: Path | None = None) -> Drivers:
             Containers(clock),
             PoweredNodes(NodesOfCloud(folder), clock, lambda name: NodesOfCloud(StateFolder(state_folder(), name))),
             RequestFaults(EmulatedEndpoints(folder), clock),
+            HostedNetwork(hosts or hosts_file(), clock),
             NetworkFaults(EmulatedLocations(folder), clock),
             HostedMachines(hosts or hosts_file(), clock),
             MachineFaults(clock),

@@ -18,6 +18,7 @@ from kilonode.cli.signals import stopping
 from kilonode.faults import os_faults
 from kilonode.faults.driver import Capability
 from kilonode.faults.healing import Healed, LeftBehind, heal_left
+from kilonode.faults.hosts import read_hosts
 from kilonode.faults.injecting import Disrupted, Injector
 from kilonode.faults.journal import Record, journals, new_journal
 from kilonode.faults.language import parse as parse_sentence
@@ -58,6 +59,8 @@ async def do(text: str, cloud: str, seed: int, hosts: Path | None = None, *, dry
     clock: Clock = RealClock()
     sentence = parse_sentence(text)
     canonical = print_sentence(sentence)
+    if hosts is not None:
+        read_hosts(hosts)  # a mistake in it is not passed over because something else is meant
     drivers = drivers_for(cloud, clock, hosts)
     left = LeftBehind(journal_folder(), clock, cloud)
     plan = await plan_sentence(sentence, drivers, Randomness(seed, "faults"), before=left.steps())
@@ -97,8 +100,18 @@ def parse(words: Sequence[str]) -> tuple[Parsed, ...]:
     """A sentence, or the sentences of a file. Raises InputError with every mistake."""
     if len(words) == 1 and _is_file(words[0]):
         return _parse_file(Path(words[0]))
-    sentence = parse_sentence(" ".join(words))
+    text = " ".join(words)
+    try:
+        sentence = parse_sentence(text)
+    except InputError as error:
+        if _is_one_word(text) and ("/" in text or "." in text):
+            raise InputError("neither a sentence nor a file", where=text) from error
+        raise
     return (Parsed(print_sentence(sentence), sentence),)
+
+
+def _is_one_word(text: str) -> bool:
+    return len(text.split()) == 1
 
 
 def _is_file(text: str) -> bool:
@@ -181,7 +194,7 @@ def describe_healed(healed: Sequence[Healed]) -> Iterator[str]:
         yield "nothing is left to heal"
 
 
-def describe_journals(records: Sequence[Record]) -> Iterator[str]:
+def describe_journals(records: Sequence[Record], *, open_only: bool) -> Iterator[str]:
     """The journals, for people."""
     for record in records:
         where = f" on {record.head.cloud}" if record.head.cloud else ""
@@ -192,7 +205,7 @@ def describe_journals(records: Sequence[Record]) -> Iterator[str]:
             if entry.open and entry.step:
                 yield f"  {'':<14} heal: {entry.step.heals}"
     if not records:
-        yield "no journals"
+        yield "nothing is left to heal" if open_only else "nothing was injected yet"
 
 
 def _describe_result(each: Disrupted) -> str:

@@ -15,13 +15,13 @@ from kilonode.faults.tokens import Token, is_name
 from kilonode.faults.words import MEMBERS, NODES
 
 MOST_CHANGES: Final = 4
-MOST_TRIES: Final = 300
+MOST_TRIES: Final = 600
 MOST_TOKENS: Final = 60
-_WIDTH: Final = 8
+_WIDTH: Final = 12
 """How many half-mended sentences are gone on with."""
 _ALIKE: Final = 0.6
-_JOINING: Final = {"then": 0.0, "and": 0.7, "while": 0.5}
-"""What joins is cheap to put in and changes much: what is meant least often costs most."""
+_EXTRA: Final = {"then": 0.0, "and": 0.7, "while": 0.5, "all": 0.3, "nodes": 1.3}
+"""What is cheap to put in and changes much costs more, the more the less often it is meant: `all` is not guessed."""
 _NOUNS: Final = frozenset({*NODES, *(word for both in MEMBERS.values() for word in both)})
 _PUNCTUATION: Final = ".;:!?()[]"
 
@@ -57,7 +57,9 @@ def nearest_sentence(tokens: Tokens, refusal: Refusal) -> str:
 def _changes(tokens: Tokens, refusal: Refusal) -> list[tuple[float, Tokens]]:
     """Sentences one change away, each with its price, the cheapest first."""
     before, after = tokens[: refusal.index], tokens[refusal.index :]
-    found = [(1.0 + _JOINING.get(wanted.words, 0.1), (*before, _token(wanted), *after)) for wanted in refusal.wanted]
+    # Where a word stands that is like one that was wanted, it is that word, and none is missing before it.
+    missing = 1.5 if after and any(_alike(after[0], wanted) >= _ALIKE for wanted in refusal.wanted) else 1.0
+    found = [(missing + _EXTRA.get(wanted.words, 0.1), (*before, _token(wanted), *after)) for wanted in refusal.wanted]
     if after:
         here, rest = after[0], after[1:]
         found += [(_price(here, wanted), (*before, _token(wanted), *rest)) for wanted in refusal.wanted]
@@ -75,8 +77,12 @@ def _price(here: Token, wanted: Wanted) -> float:
     """Of putting what was wanted in the place of what is there: the more alike, the cheaper."""
     if wanted.example:
         return 1.5
-    alike = difflib.SequenceMatcher(None, here.text.lower()[:40], wanted.words).ratio()
-    return 1.2 - alike if alike >= _ALIKE else 1.6 + _JOINING.get(wanted.words, 0.1)
+    alike = _alike(here, wanted)
+    return 1.2 - alike if alike >= _ALIKE else 1.6 + _EXTRA.get(wanted.words, 0.1)
+
+
+def _alike(here: Token, wanted: Wanted) -> float:
+    return 0.0 if wanted.example else difflib.SequenceMatcher(None, here.text.lower()[:40], wanted.words).ratio()
 
 
 def _without_punctuation(token: Token) -> Token | None:
