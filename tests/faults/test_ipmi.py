@@ -295,6 +295,47 @@ async def test_a_host_that_a_killed_process_left_off_is_switched_on_by_another(b
     assert bmc.is_on()
 
 
+REPEATS = """
+import asyncio, pathlib, sys
+from kilonode.faults.injecting import Injector
+from kilonode.faults.journal import new_journal
+from tests.faults.test_ipmi import CLOCK, drivers_of, plan
+
+async def main():
+    drivers = drivers_of(pathlib.Path(sys.argv[1]))
+    fault = await plan("poweroff node node-1", drivers)
+    print("ready", flush=True)
+    while True:
+        with new_journal(pathlib.Path(sys.argv[2]), "off", CLOCK) as journal:
+            injector = Injector(drivers, journal, CLOCK)
+            await injector.heal(await injector.inject(fault))
+
+asyncio.run(main())
+"""
+
+
+@needs_ipmi
+@pytest.mark.soak
+async def test_a_host_is_on_after_a_heal_whenever_whoever_switched_it_was_killed(bmc: Bmc, tmp_path: Path) -> None:
+    file = hosts_file(tmp_path, bmc.entry())
+    random = Randomness(1).stream()
+    left_off = 0
+    for _ in range(50):
+        injector = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", REPEATS, str(file), str(tmp_path / "journals"), stdout=asyncio.subprocess.PIPE
+        )
+        assert injector.stdout is not None
+        assert (await injector.stdout.readline()).strip() == b"ready"
+        await CLOCK.sleep(random.uniform(0.0, 1.0))
+        injector.kill()
+        await injector.wait()
+        left_off += not bmc.is_on()
+        await heal_left(tmp_path / "journals", Drivers([HostPower(None, CLOCK)]), CLOCK, lambda words: None)
+        assert not any(record.open for record in journals(tmp_path / "journals"))
+        assert bmc.is_on()
+    assert left_off > 0
+
+
 @needs_ipmi
 async def test_a_configuration_of_os_faults_becomes_a_hosts_file_that_works(
     bmc: Bmc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

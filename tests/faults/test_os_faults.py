@@ -88,6 +88,16 @@ def test_a_machine_of_libvirt_that_is_not_named_is_said_not_to_be_found(tmp_path
     assert lost.line > WHOLE[: WHOLE.index("driver: libvirt")].count("\n")
 
 
+def test_of_two_controllers_of_a_host_the_one_of_its_mac_is_asked_as_os_faults_does(tmp_path: Path) -> None:
+    both = """fqdn_to_bmc: {n1.example: {address: 192.0.2.102, username: admin, password: x}},
+          mac_to_bmc: {"aa:bb:cc:dd:ee:01\""""
+    result = converted(tmp_path, WHOLE.replace('mac_to_bmc: {"aa:bb:cc:dd:ee:01"', both))
+    power = result.hosts.hosts["n1.example"].power
+    assert power is not None
+    assert power.address == "192.0.2.101"
+    assert [each.kind for each in result.remarks if each.path.endswith("fqdn_to_bmc.n1.example")] == ["not needed"]
+
+
 def test_a_json_file_is_read_too_and_what_it_becomes_reads_back(tmp_path: Path) -> None:
     text = json.dumps({"cloud_management": {"driver": "universal"}, "services": {
         "x": {"driver": "process", "args": {"grep": "x"}}}})  # fmt: skip

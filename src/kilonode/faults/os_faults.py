@@ -180,6 +180,8 @@ class _Converter(RemarkingReader):
             self._driver(item, f"{path}[{number}]", {"ipmi": self._ipmi, "libvirt": self._libvirt})
 
     def _ipmi(self, args: Node, path: str) -> None:
+        begun = len(self.bmcs)
+
         def controllers(node: Node, here: str) -> None:
             for entry in self._entries(node, here):
                 found: dict[str, str] = {}
@@ -195,6 +197,8 @@ class _Converter(RemarkingReader):
                     self.bmcs.append((entry.key, power, at, entry.place.line))
 
         self._each(args, path, {"mac_to_bmc": controllers, "fqdn_to_bmc": controllers})
+        # Whichever stands first in the file, os-faults looks for the MAC first.
+        self.bmcs[begun:] = sorted(self.bmcs[begun:], key=lambda each: each[2].startswith(f"{path}.fqdn_to_bmc"))
 
     def _libvirt(self, args: Node, path: str) -> None:
         found: dict[str, str] = {}
@@ -209,6 +213,9 @@ class _Converter(RemarkingReader):
             name = next((name for name, host in self.hosts.items() if key in (name, host.mac)), None)
             if name is None:
                 self.remarks.append(Remark("not understood", path, line, f"no host has the name or MAC {key}"))
+                continue
+            if self.hosts[name].power is not None:
+                self.remarks.append(Remark("not needed", path, line, f"host {name} has another controller already"))
                 continue
             self.hosts[name] = msgspec.structs.replace(self.hosts[name], power=power)
             self.remarks.append(Remark("became", path, line, f"power of host {name}"))
