@@ -57,3 +57,12 @@ def test_what_was_not_over_is_a_lower_limit() -> None:
     text = said((20.0, 99.0))
     (line,) = (line for line in text.splitlines() if line.startswith(" time to recover"))
     assert "≥" in line and "to …" in line
+
+
+def test_what_happened_at_the_same_time_is_named() -> None:
+    ops = [disruption("kill api", 21.0, 21.0), disruption("freeze api for 5s", 20.0, 25.0)]
+    recovery = evaluate(history([*outage("mix"), *ops]), run(probe())).recovery
+    assert recovery is not None
+    stream = io.StringIO()
+    print_recovery(open_console(stream), recovery)
+    assert "at the same time, so not to be told apart: freeze api for 5s" in stream.getvalue()

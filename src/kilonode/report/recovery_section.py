@@ -17,6 +17,7 @@ from kilonode.report.recovery_words import (
     control_words,
     is_worth_saying,
     lost_in,
+    meanwhile_words,
     measure_words,
     outcome_words,
     published_alone,
@@ -94,6 +95,8 @@ def _workload(group: RecoveryGroup, *, open_: bool) -> Markup:
     notes = [
         f"{FIGURE_WORDS[one.figure]}: {one.measure.note}." for one in group.repeated if is_worth_saying(one.measure)
     ]
+    if others := meanwhile_words(group.episodes):
+        notes.insert(0, f"{others[:1].upper()}{others[1:]}.")
     relapses = sum(episode.relapses for episode in group.episodes)
     if relapses:
         notes.append(f"It was impaired again after it had recovered, {several(relapses, 'time')}.")

@@ -20,6 +20,9 @@ FIGURE_WORDS: Final = {
 """The figures for people, in the order in which they are shown."""
 
 
+_MOST_NAMED: Final = 3
+
+
 def measure_words(measure: Measure, unit: Unit = Unit.SECONDS) -> str:
     """A value: `3.07 s`, `≥ 12.1 s`, or a dash."""
     return value_words(measure.value, unit, at_least=measure.at_least)
@@ -75,6 +78,15 @@ def outcome_words(episode: Episode) -> str:
     if recovery.at_least:
         return f"not recovered after {format_seconds(recovery.value)}"
     return f"recovered after {measure_words(recovery)}" if episode.impaired else "not impaired"
+
+
+def meanwhile_words(episodes: Sequence[Episode]) -> str:
+    """Which other disruptions were in effect at the same time; empty: none."""
+    others = tuple(dict.fromkeys(sentence for episode in episodes for sentence in episode.meanwhile))
+    if not others:
+        return ""
+    more = f" and {len(others) - _MOST_NAMED} more" if len(others) > _MOST_NAMED else ""
+    return f"at the same time, so not to be told apart: {'; '.join(others[:_MOST_NAMED])}{more}"
 
 
 def by_disruption(groups: Sequence[RecoveryGroup]) -> dict[str, list[RecoveryGroup]]:

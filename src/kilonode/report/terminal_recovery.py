@@ -19,6 +19,7 @@ from kilonode.report.recovery_words import (
     control_words,
     is_worth_saying,
     lost_in,
+    meanwhile_words,
     measure_words,
     published_alone,
     published_measures,
@@ -93,6 +94,7 @@ def _print_group(console: Console, group: RecoveryGroup) -> None:
         f"{several(lost, 'operation')} lost" if lost else "",
         f"impaired again after it had recovered, {several(relapses, 'time')}" if relapses else "",
         control_words(group),
+        meanwhile_words(group.episodes),
         *notes,
         *group.differences,
     ):

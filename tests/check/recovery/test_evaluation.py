@@ -46,6 +46,27 @@ def measured(group: RecoveryGroup, figure: str) -> Measure:
     return next(one.measure for one in group.repeated if one.figure == figure)
 
 
+def test_disruptions_at_the_same_time_are_named_for_they_cannot_be_told_apart() -> None:
+    disruptions = [
+        disruption("freeze api for 5s", 10.0, 15.0),
+        disruption("kill one scheduler", 12.0, 12.0),
+        disruption("restart fleet", 15.0, 15.0),
+        disruption("kill api", 40.0, 40.0),
+    ]
+    found = evaluate(
+        history([*outage("mix", (11.0, 14.0)), *disruptions]),
+        run(probe(), criteria=rules("unavailable < 5s after kill one scheduler")),
+    )
+    assert found.recovery is not None
+    assert {group.disruption: group.episodes[0].meanwhile for group in found.recovery.groups} == {
+        "freeze api for 5s": ("kill one scheduler",),
+        "kill one scheduler": ("freeze api for 5s",),
+        "restart fleet": (),
+        "kill api": (),
+    }
+    assert found.criteria[0].note.endswith("; 1 other disruption at the same time")
+
+
 def test_a_run_without_disruptions_has_no_recovery_and_its_criteria_are_unknown() -> None:
     results = evaluate(history(outage("mix")), run(probe(), criteria=rules("unavailable < 2s")))
     assert results.recovery is None

@@ -110,7 +110,22 @@ def _episodes(
         )
         for one in met
     ]
-    return [msgspec.structs.replace(one, spreads=spreads_of(one, baseline, probes)) for one in episodes]
+    return [
+        msgspec.structs.replace(one, spreads=spreads_of(one, baseline, probes), meanwhile=_meanwhile(one, disruptions))
+        for one in episodes
+    ]
+
+
+def _meanwhile(episode: Episode, disruptions: Sequence[Disruption]) -> tuple[str, ...]:
+    """The sentences of the others that were in effect while this one was observed."""
+    found = (
+        other.sentence
+        for other in disruptions
+        if other.number != episode.number
+        and other.effect_s < episode.observed_s
+        and (other.healed_s > episode.effect_s or other.effect_s >= episode.effect_s)
+    )
+    return tuple(dict.fromkeys(found))
 
 
 def _seen(

@@ -36,12 +36,14 @@ def _is_about(criterion: Criterion, group: RecoveryGroup) -> bool:
 def _measured(criterion: Criterion, group: RecoveryGroup, episode: Episode) -> Measured:
     measure = FIGURES[criterion.metric](episode)
     where = f"{episode.workload}, {group.disruption}"
+    others = len(episode.meanwhile)
+    meanwhile = f"{others} other disruption{'' if others == 1 else 's'} at the same time" if others else ""
     return Measured(
         value=measure.value,
         samples=episode.samples,
         at_least=measure.at_least,
         interval=None if measure.value is None else Interval(low=measure.low, high=measure.high),
-        note="; ".join(part for part in (where, measure.note) if part),
+        note="; ".join(part for part in (where, measure.note, meanwhile) if part),
     )
 
 

@@ -107,6 +107,8 @@ class Episode(_Record, frozen=True, kw_only=True):
     """How often it was impaired again after it had recovered."""
     spreads: tuple[Spread, ...] = ()
     """The latency of what went well before, during and after."""
+    meanwhile: tuple[str, ...] = ()
+    """Other disruptions that were in effect in that time: what each of them did cannot be told apart."""
 
 
 class Repeated(_Record, frozen=True, kw_only=True):
