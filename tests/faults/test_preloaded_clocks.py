@@ -27,6 +27,7 @@ from kilonode.faults.language import parse
 from kilonode.faults.local_processes import LocalProcesses
 from kilonode.faults.planning import plan_sentence
 from kilonode.faults.registry import Drivers
+from kilonode.faults.watching import see
 
 pytestmark = [
     pytest.mark.real_loop,
@@ -146,6 +147,24 @@ async def test_what_has_ended_took_its_clock_with_it(library: Path, tmp_path: Pa
         assert clock_file.offset_ns_of(tmp_path / "clock") == 0
         (tmp_path / "clock").unlink()
         assert "gone" in (await DRIVERS.named("processes").heal(step)).words
+
+
+async def test_of_a_program_that_does_not_look_at_its_clock_it_is_said_so(
+    library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kilonode.faults.preloaded_clocks.SOON_S", 0.05)
+    clock_file.make_clock_file(tmp_path / "clock")
+    variables = {**os.environ, "LD_PRELOAD": str(library), clock_file.CLOCK_VARIABLE: str(tmp_path / "clock")}
+    process = await asyncio.create_subprocess_exec("sleep", "60", env=variables)
+    try:
+        await see("mapped", lambda: clock_file.clock_file_of(process.pid) is not None, CLOCK, 20)
+        step = await planned(f"skew clock of process '{process.pid}' by 5s")
+        effect = await DRIVERS.named("processes").inject(step, lambda fuller: None)
+        assert "has not looked since" in effect.words
+        assert "right" in (await DRIVERS.named("processes").heal(step)).words
+    finally:
+        process.kill()
+        await process.wait()
 
 
 async def test_a_program_without_the_library_is_refused() -> None:

@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import sys
+import urllib.error
 from collections.abc import Iterator
 
 import psutil
@@ -123,7 +124,7 @@ class Stack(Cloud):
 @pytest.fixture(scope="module")
 def stack(laboratory: Laboratory) -> Stack:
     """Brought up in two goes: the first is killed half way."""
-    first = laboratory.start("stack", "up", "--nodes", "4", "--computes", "2")
+    first = laboratory.start("stack", "up", "--nodes", "4", "--computes", "2", "--clocks")
     folder = laboratory.state / "stack" / "stack"
     until(lambda: (folder / "done.json").exists() or first.ended, "a step that is done", UP_PATIENCE_S)
     first.kill()
@@ -243,6 +244,47 @@ def test_a_service_that_a_killed_command_left_dead_is_started_by_heal(laboratory
     assert identify(after) is not None
     # Services find their cache again by themselves.
     until(lambda: status(laboratory)[0] == 0, "a stack that is well", UP_PATIENCE_S)
+
+
+def test_a_service_whose_clock_is_ahead_holds_tokens_for_expired_until_it_is_set_right(
+    laboratory: Laboratory, stack: Stack
+) -> None:
+    def answers() -> bool:
+        try:
+            stack.ask("identity", "GET", "/v3/projects")
+        except urllib.error.HTTPError as error:
+            if error.code == 401:
+                return False
+            raise
+        return True
+
+    assert answers()
+    fault = laboratory.start("fault", "skew clock of keystone by 1d for 10s", "--cloud", "stack", "--json")
+    until(lambda: not answers(), "a token that is held for expired")
+    assert fault.wait(UP_PATIENCE_S) == 0, fault.said
+    assert answers()
+    assert stack.ask("compute", "GET", "/os-hypervisors")["hypervisors"]
+
+
+def test_a_conductor_whose_clock_is_behind_stamps_heartbeats_so_that_hosts_are_down(
+    laboratory: Laboratory, stack: Stack
+) -> None:
+    def states() -> set[str]:
+        return {one["state"] for one in stack.ask("compute", "GET", "/os-services?binary=nova-compute")["services"]}
+
+    fault = laboratory.start("fault", "skew clock of nova-conductor by -10m", "--cloud", "stack")
+    until(lambda: states() == {"down"}, "computes that are down", UP_PATIENCE_S)
+    fault.kill()
+    heal = laboratory.start("fault", "heal")
+    assert heal.wait(UP_PATIENCE_S) == 0, heal.said
+    assert "its clock is right" in heal.said
+    until(lambda: states() == {"up"}, "computes that are up", UP_PATIENCE_S)
+
+
+def test_what_has_no_library_for_its_clock_is_refused(laboratory: Laboratory, stack: Stack) -> None:
+    fault = laboratory.start("fault", "skew clock of mysql by 5s for 5s", "--cloud", "stack")
+    assert fault.wait(UP_PATIENCE_S) == 2, fault.said
+    assert "--clocks" in fault.said
 
 
 def test_a_compute_service_is_replaced_while_another_one_works(laboratory: Laboratory, stack: Stack) -> None:

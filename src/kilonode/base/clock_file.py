@@ -13,6 +13,7 @@ from typing import Final
 from kilonode.base.files import PRIVATE
 
 CLOCK_VARIABLE: Final = "KILONODE_CLOCK"
+LIBRARY: Final = "wall_clock.so"
 _PLACES: Final = 255
 _NUMBER: Final = struct.Struct("<q")
 _PLACE: Final = struct.Struct("<qq")
@@ -53,12 +54,22 @@ def said_ns(path: Path) -> dict[int, int]:
 
 
 def clock_file_of(pid: int) -> Path | None:
-    """The file that a running process goes by; None: it goes by none, or may not be looked at."""
+    """The file that a running process goes by; None: it goes by none, or may not be looked at.
+
+    Seen by what it has mapped: programs that give themselves another title write over their environment.
+    """
     try:
-        variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-        loaded = Path(f"/proc/{pid}/maps").read_bytes()
+        mapped = [line.split(maxsplit=5) for line in Path(f"/proc/{pid}/maps").read_text(errors="replace").splitlines()]
     except OSError:
         return None
-    prefix = f"{CLOCK_VARIABLE}=".encode()
-    named = next((Path(os.fsdecode(each.removeprefix(prefix))) for each in variables if each.startswith(prefix)), None)
-    return named if named is not None and os.fsencode(named) in loaded else None
+    paths = {Path(fields[5]): fields[1] for fields in mapped if len(fields) == 6 and fields[5].startswith("/")}
+    if not any(path.name == LIBRARY for path in paths):
+        return None
+    return next((path for path, how in paths.items() if how == "rw-s" and _is_clock_file(path)), None)
+
+
+def _is_clock_file(path: Path) -> bool:
+    try:
+        return path.stat().st_size == SIZE_BYTES
+    except OSError:
+        return False

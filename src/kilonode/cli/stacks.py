@@ -149,6 +149,7 @@ def stack_facts(site: Site) -> dict[str, str | int | bool]:
         "password hash rounds (log2)": settings.password_rounds,
         "report interval (s; 0: Nova's default)": settings.report_interval_s,
         "spawn delay": bool(settings.delays.spawn_s),
+        "clocks can be told": settings.clocks,
     }
 
 
@@ -172,6 +173,7 @@ def wanted_stack(state: Path, name: str, cloud: StackCloud) -> UpSettings:
         workers=cloud.workers,
         report_interval_s=round(float(cloud.report_interval)) if cloud.report_interval is not None else None,
         delays=delays_of(cloud.stages) if cloud.stages else None,
+        clocks=cloud.clocks,
     )
 
 
@@ -192,7 +194,7 @@ def _running(state: Path, cloud: StackCloud) -> Site:
         )
     settings = site.settings
     actual = {"nodes": settings.nodes, "computes": len(settings.computes), "release": settings.release,
-              "network": settings.network}  # fmt: skip
+              "network": settings.network, "clocks": settings.clocks}  # fmt: skip
     for key, value in actual.items():
         wanted = getattr(cloud, key)
         if wanted is not None and wanted != value:

@@ -2,8 +2,9 @@
 
 The steps, their injection and their healing, for the drivers that know such programs. The services of a stack that was
 brought up with `--clocks` have it; so has any program whose environment names a file for it (`base.clock_file`). The
-library reads the offset anew at every look at the clock, so it holds from the instant at which it is written; that some
-process of the family went by it is waited for. Monotonic time and waiting stay as they are.
+library reads the offset anew at every look at the clock, so it holds from the instant at which it is written. That a
+process went by it is waited for; of one that does not look soon it is seen that it has the file mapped. Monotonic time
+and waiting stay as they are.
 """
 
 from pathlib import Path
@@ -22,8 +23,8 @@ from kilonode.faults.model import Fault
 from kilonode.faults.printing import print_fault
 from kilonode.faults.watching import see
 
-SOON_S: Final = 30.0
-"""How long a program may take to ask for the time."""
+SOON_S: Final = 3.0
+"""How long is waited for a program to look at its clock."""
 
 
 class PreloadedMemory(msgspec.Struct, frozen=True):
@@ -86,7 +87,14 @@ async def _tell(step: Step, memory: PreloadedMemory, offset_ns: int, clock: Cloc
         return bool(going_by_it()) or (offset_ns == 0 and not signalling.family_of(memory.head))
 
     off = f"{write_signed_duration(offset_ns / NANOSECONDS_PER_SECOND)} off" if offset_ns else "right"
-    await see(f"a process of {step.name} says that its clock is {off}", so, clock, SOON_S)
+    try:
+        await see(f"a process of {step.name} says that its clock is {off}", so, clock, SOON_S)
+    except FaultError:
+        reading = [each.pid for each in signalling.family_of(memory.head) if clock_file.clock_file_of(each.pid) == file]
+        if not reading:
+            raise
+        words = f"{step.name} (pid {reading[0]}) has not looked since; from its next look on its clock is {off}"
+        return Effect(told_ns, words, told_ns - began_ns)
     saying = going_by_it()
     who = f"pid {', '.join(map(str, saying[:4]))}{' and more' if len(saying) > 4 else ''}"
     words = f"{step.name} ({who}) says that its clock is {off}" if saying else f"{step.name} has ended"

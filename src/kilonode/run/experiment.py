@@ -105,6 +105,8 @@ class StackCloud(_Record, frozen=True):
     """How many processes each API and the conductor have. Of a new one: 2."""
     report_interval: Duration | None = None
     """How often each compute service reports the resources of its nodes. Of a new one: as Nova does by itself."""
+    clocks: bool | None = None
+    """The wall clocks of its OpenStack services can be skewed by faults. Of a new one: no."""
     stages: Annotated[str, Meta(extra={"known": STAGE_PROFILES, "or_ending": (".yaml", ".yml")})] | None = None
     """How long nodes take to spawn and to delete a server: the stages `spawn` and `delete` of a profile, or of a YAML
     file. Of a new one: no time at all."""

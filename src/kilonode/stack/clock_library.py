@@ -11,6 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
+from kilonode.base.clock_file import LIBRARY
 from kilonode.base.errors import InputError
 from kilonode.base.files import PRIVATE, write_atomically
 from kilonode.stack.commands import run_command
@@ -22,7 +23,7 @@ _SOURCE: Final = files("kilonode.stack") / "placed" / "wall_clock.c"
 
 def clock_library(site: Site) -> Path:
     """Where it is."""
-    return site.data("wall_clock.so")
+    return site.data(LIBRARY)
 
 
 async def build_clock_library(site: Site) -> None:
