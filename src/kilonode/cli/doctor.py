@@ -53,12 +53,11 @@ def doctor(
 def _look_at_faults(hosts: Path | None, as_json: bool) -> None:
     import asyncio
 
-    from kilonode.cli.faulting import capabilities
+    from kilonode.cli.faulting import capabilities, describe_capabilities
 
     found = asyncio.run(capabilities(hosts))
     if as_json:
         give_json(found)
         return
-    width = max(len(each.name) for each in found) + 2
-    for each in found:
-        typer.echo(f"{each.driver:<12}{each.name:<{width}}{each.state.value}" + (f": {each.why}" if each.why else ""))
+    for line in describe_capabilities(found):
+        typer.echo(line)

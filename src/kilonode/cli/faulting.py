@@ -20,7 +20,7 @@ from kilonode.faults.driver import Capability
 from kilonode.faults.healing import Healed, LeftBehind, heal_left
 from kilonode.faults.hosts import read_hosts
 from kilonode.faults.injecting import Disrupted, Injector
-from kilonode.faults.journal import Record, journals, new_journal
+from kilonode.faults.journal import Event, Record, journals, new_journal
 from kilonode.faults.language import parse as parse_sentence
 from kilonode.faults.model import Sentence
 from kilonode.faults.os_faults import Conversion
@@ -194,13 +194,24 @@ def describe_healed(healed: Sequence[Healed]) -> Iterator[str]:
         yield "nothing is left to heal"
 
 
+def describe_capabilities(found: Sequence[Capability]) -> Iterator[str]:
+    """What can be done here, for people: a line for each."""
+    drivers = max(len(each.driver) for each in found) + 2
+    names = max(len(each.name) for each in found) + 2
+    for each in found:
+        why = f": {each.why}" if each.why else ""
+        yield f"{each.driver:<{drivers}}{each.name:<{names}}{each.state.value}{why}"
+
+
 def describe_journals(records: Sequence[Record], *, open_only: bool) -> Iterator[str]:
     """The journals, for people."""
     for record in records:
         where = f" on {record.head.cloud}" if record.head.cloud else ""
         yield f"{record.head.at[:19]}Z {record.head.words}{where}"
         for entry in record.entries:
-            event = entry.event.value if entry.open or not entry.step or entry.step.heals else "done, nothing to heal"
+            event = entry.event.value
+            if entry.step and not entry.step.heals:
+                event = "not seen to be done" if entry.event is Event.PLANNED else "done, nothing to heal"
             yield f"  {event + ':':<14} {entry.step.words if entry.step else ''}"
             if entry.open and entry.step:
                 yield f"  {'':<14} heal: {entry.step.heals}"
