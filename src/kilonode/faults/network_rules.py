@@ -5,7 +5,7 @@ program sends is only known by its address or its ports, so two services of one 
 from any port, cannot be told apart: such a cut is refused.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -36,22 +36,28 @@ def chain(hook: str, rules: Sequence[str]) -> str:
     return f"chain {_CHAINS[hook]} {{ type filter hook {hook} priority -300; policy accept; {body}}}"
 
 
-def isolation(place: Place, friends: Sequence[Place], *, one_way: bool) -> str:
-    """It from everything else but its friends; one way: what it sends is lost, what is sent to it arrives."""
+def isolation(place: Place, friends: Sequence[Place], *, one_way: bool, spared_port: int | None = None) -> str:
+    """It from everything else but its friends; one way: what it sends is lost, what is sent to it arrives.
+
+    `spared_port`: of its own, by which it is still to be reached.
+    """
     if place.ports:
         leaving = _ports(place, "saddr", "sport")
         arriving = _ports(place, "daddr", "dport")
     else:
         leaving, arriving = (f"oifname {_interface(place)} drop",), (f"iifname {_interface(place)} drop",)
     spared = [address for friend in friends for address in friend.addresses]
-    chains = [chain("output", [*_spare(spared, "daddr"), *leaving])]
+    chains = [chain("output", [*_spare_port("sport", spared_port), *_spare(spared, "daddr"), *leaving])]
     if not one_way:
-        chains.append(chain("input", [*_spare(spared, "saddr"), *arriving]))
+        chains.append(chain("input", [*_spare_port("dport", spared_port), *_spare(spared, "saddr"), *arriving]))
     return "\n".join(chains)
 
 
-def separations(places: dict[str, Place], cuts: Cuts) -> dict[str, str]:
-    """For each member that no longer hears others: the chains in its namespace. Raises InputError."""
+def separations(places: dict[str, Place], cuts: Cuts, spared_ports: Mapping[str, int] | None = None) -> dict[str, str]:
+    """For each member that no longer hears others: the chains in its namespace. Raises InputError.
+
+    `spared_ports`: of members, by which they are still to be reached.
+    """
     found = {}
     for name, place in sorted(places.items()):
         unheard = sorted(sender for sender, receiver in cuts if receiver == name)
@@ -65,7 +71,8 @@ def separations(places: dict[str, Place], cuts: Cuts) -> dict[str, str]:
         addresses = [address for sender in unheard for address in places[sender].addresses]
         if unheard:
             ports = f" tcp dport {_set(place.ports)}" if place.ports else ""
-            found[name] = chain("input", [f"{match}{ports} drop" for match in _matches(addresses, "saddr")])
+            drops = [f"{match}{ports} drop" for match in _matches(addresses, "saddr")]
+            found[name] = chain("input", [*_spare_port("dport", (spared_ports or {}).get(name)), *drops])
     return found
 
 
@@ -101,6 +108,10 @@ def _ports(place: Place, address: str, port: str) -> tuple[str, ...]:
 
 def _spare(addresses: Sequence[str], side: str) -> list[str]:
     return [f"{match} accept" for match in _matches(addresses, side)]
+
+
+def _spare_port(side: str, port: int | None) -> list[str]:
+    return [] if port is None else [f"tcp {side} {port} accept"]
 
 
 def _matches(addresses: Sequence[str], side: str) -> list[str]:

@@ -191,7 +191,23 @@ def do_unit(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def do_run(request: dict[str, Any]) -> dict[str, Any]:
-    return command(request["command"])
+    return command(request["command"], request.get("said", ""), request.get("limit_bytes", WORDS_BYTES))
+
+
+def do_answers(request: dict[str, Any]) -> dict[str, Any]:
+    """Which of these addresses answer a connection, be it with a refusal."""
+    found = []
+    for address in request["addresses"]:
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as connection:
+            connection.settimeout(request["timeout_s"])
+            try:
+                connection.connect((address, request["port"]))
+                found.append(address)
+            except ConnectionError:
+                found.append(address)
+            except OSError:
+                pass
+    return {"addresses": found}
 
 
 def carrying(token: str) -> list[int]:
@@ -325,13 +341,15 @@ def do_exchange(request: dict[str, Any]) -> dict[str, Any]:
     return {"data": base64.b64encode(b"".join(pieces)).decode()}
 
 
-def command(words: list[str]) -> dict[str, Any]:
+def command(words: list[str], told: str = "", limit_bytes: int = WORDS_BYTES) -> dict[str, Any]:
     """Run it until it ends itself: what it leaves in the background may keep its output, and never loses it."""
-    with tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as telling:
+        telling.write(told.encode())
+        telling.seek(0)
         try:
             done = subprocess.run(
                 words,
-                stdin=subprocess.DEVNULL,
+                stdin=telling if told else subprocess.DEVNULL,
                 stdout=said,
                 stderr=subprocess.STDOUT,
                 timeout=COMMAND_TIMEOUT_S,
@@ -340,8 +358,8 @@ def command(words: list[str]) -> dict[str, Any]:
         except (OSError, subprocess.TimeoutExpired) as error:
             return {"code": -1, "words": str(error)}
         size = said.seek(0, os.SEEK_END)
-        said.seek(max(0, size - WORDS_BYTES))
-        return {"code": done.returncode, "words": said.read(WORDS_BYTES).decode("utf-8", "replace")}
+        said.seek(max(0, size - limit_bytes))
+        return {"code": done.returncode, "words": said.read(limit_bytes).decode("utf-8", "replace")}
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
