@@ -44,11 +44,18 @@ def laboratory(tmp_path: Path) -> Iterator[Laboratory]:
     laboratory.discard()
 
 
+@pytest.fixture(scope="module")
+def standing_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    """One cloud for all tests of this module: each leaves nothing there."""
+    laboratory = Laboratory(tmp_path_factory.mktemp("cloud"))
+    yield Cloud(laboratory, "apart")
+    laboratory.discard()
+
+
 @pytest.fixture
-def cloud(laboratory: Laboratory) -> Cloud:
-    cloud = Cloud(laboratory, "apart")
-    laboratory.environment["OS_CLIENT_CONFIG_FILE"] = str(cloud.clouds_file)
-    return cloud
+def cloud(laboratory: Laboratory, standing_cloud: Cloud) -> Cloud:
+    laboratory.environment["OS_CLIENT_CONFIG_FILE"] = str(standing_cloud.clouds_file)
+    return standing_cloud
 
 
 def test_ctrl_c_once_drains_cleans_up_and_reports(laboratory: Laboratory, cloud: Cloud) -> None:

@@ -23,9 +23,9 @@ def laboratory(tmp_path: Path) -> Iterator[Laboratory]:
 
 
 def test_eight_kills_under_load_lose_nothing(laboratory: Laboratory) -> None:
-    killed, created = nothing_is_lost(laboratory, kills=8, between_s=1.8, rate=5, seed=4)
+    killed, created = nothing_is_lost(laboratory, kills=8, between_s=1.1, rate=5, seed=4)
     assert len(killed) >= 3, "the kills hit several processes"
-    assert created >= 150
+    assert created >= 80
 
 
 @pytest.mark.soak
