@@ -1,6 +1,7 @@
 """Async tests run on the simulated event loop: no test waits for a wall clock. `real_loop` marks the exceptions."""
 
 import asyncio
+import gc
 import inspect
 
 import pytest
@@ -12,6 +13,11 @@ REAL_TEST_TIMEOUT_S = 300
 
 settings.register_profile("kilonode", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 settings.load_profile("kilonode")
+
+
+def pytest_collection_finish() -> None:
+    """What is there now stays: the collector need not look at it again and again."""
+    gc.freeze()
 
 
 @pytest.hookimpl(tryfirst=True)
