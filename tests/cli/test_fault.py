@@ -8,16 +8,19 @@ import shutil
 import signal
 import subprocess
 import sys
+import urllib.error
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from kilonode.base.clock_skews import CLOCKS_FOLDER
 from kilonode.base.processes import ProcessIdentity, is_alive, is_stopped
 from kilonode.cloud.folder import StateFolder
 from kilonode.cloud.operating import processes
 from tests.cli.forking import run_to_its_end
 from tests.cli.laboratory import until
+from tests.cloud.plain_client import PlainClient
 
 pytestmark = pytest.mark.processes
 
@@ -129,6 +132,42 @@ def test_what_a_killed_command_left_is_listed_and_healed(cloud: Path) -> None:
     assert "SIGSTOP to scheduler" in run(cloud, "fault", "list", "--open").stdout
     healed = run(cloud, "fault", "heal")
     assert (healed.returncode, is_stopped(identity(cloud, "scheduler"))) == (0, False), healed.stderr
+    assert "nothing is left to heal" in run(cloud, "fault", "heal").stderr
+
+
+def clock_offset_s(state: Path, name: str) -> float:
+    """What a process says that its wall clock is off by."""
+    said = json.loads((StateFolder(state, "kilonode").path / CLOCKS_FOLDER / name).read_bytes())
+    assert said["pid"] == identity(state, name).pid
+    return float(said["offset_s"])
+
+
+def test_a_clock_that_a_killed_command_left_off_is_set_right_by_heal_and_a_new_process_goes_by_it_too(
+    cloud: Path,
+) -> None:
+    client = PlainClient.log_in(StateFolder(cloud, "kilonode").path / "clouds.yaml", "kilonode")
+    assert client.servers() == {}
+    with begun(cloud, "skew clock of api by 2d", " says that its clock is ") as command:
+        command.kill()
+        command.wait(60)
+    assert clock_offset_s(cloud, "api") == 2 * 86_400
+    with pytest.raises(urllib.error.HTTPError, match="401"):  # it holds the token for expired
+        client.servers()
+    assert run(cloud, "fault", "restart api").returncode == 0
+    assert clock_offset_s(cloud, "api") == 2 * 86_400
+    healed = run(cloud, "fault", "heal")
+    assert healed.returncode == 0, healed.stderr
+    assert "says that its clock is right" in healed.stderr
+    assert (clock_offset_s(cloud, "api"), client.servers()) == (0, {})
+
+
+def test_what_was_frozen_by_a_command_that_was_killed_is_ended_by_another_sentence(cloud: Path) -> None:
+    with begun(cloud, "freeze scheduler") as command:
+        command.kill()
+        command.wait(60)
+    assert is_stopped(identity(cloud, "scheduler"))
+    done = run(cloud, "fault", "unfreeze scheduler")
+    assert (done.returncode, is_stopped(identity(cloud, "scheduler"))) == (0, False), done.stderr
     assert "nothing is left to heal" in run(cloud, "fault", "heal").stderr
 
 
