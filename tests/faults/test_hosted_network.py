@@ -35,9 +35,9 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[SshHost]]:
         ip = ("ip", "link", "add", "pair0", "netns", first, "type", "veth", "peer", "name", "pair0", "netns", second)
         subprocess.run(ip, check=True)
         for host, address in zip(found, PEERS, strict=True):
-            ip = ("ip", "-n", host.network)
-            subprocess.run([*ip, "address", "add", f"{address}/24", "dev", "pair0"], check=True)
-            subprocess.run([*ip, "link", "set", "pair0", "up"], check=True)
+            there = ("ip", "-n", host.network)
+            subprocess.run([*there, "address", "add", f"{address}/24", "dev", "pair0"], check=True)
+            subprocess.run([*there, "link", "set", "pair0", "up"], check=True)
         entries = "".join(
             f"  node-{number}: {{address: {host.address}, login: {{user: root, key_file: host-{number}/key, "
             f"known_hosts: host-{number}/known_hosts}}}}\n"

@@ -12,6 +12,8 @@ from kilonode.base.randomness import Randomness
 from kilonode.faults.driver import State
 from kilonode.faults.healing import heal_left
 from kilonode.faults.hosted import HostFaults
+from kilonode.faults.hosted_machines import HostedMachines
+from kilonode.faults.hosted_network import HostedNetwork
 from kilonode.faults.injecting import Injection, Injector
 from kilonode.faults.journal import journals, new_journal
 from kilonode.faults.language import parse
@@ -172,6 +174,26 @@ async def test_a_reboot_is_another_boot_and_what_was_frozen_before_it_has_nothin
     assert active(machine, "demo") == "inactive"
     await heal_left(tmp_path / "faults", Drivers([HostFaults(None, CLOCK)]), CLOCK, lambda words: None)
     assert not any(record.open for record in journals(tmp_path / "faults"))
+
+
+async def test_what_uses_a_machine_up_outlives_the_login_that_began_it(machine: Machine, tmp_path: Path) -> None:
+    drivers = Drivers([HostedMachines(machine.folder.parent / "hosts.yaml", CLOCK)])
+    with new_journal(tmp_path, "stress", CLOCK) as journal:
+        injector = Injector(drivers, journal, CLOCK)
+        injection = await injector.inject(await plan("stress cpu at 2% on node node-1 for 60s", drivers))
+        assert "kilonode-" in machine.command("ps", "-eo", "args").stdout
+        await injector.heal(injection)
+    assert "kilonode-" not in machine.command("ps", "-eo", "args").stdout
+
+
+async def test_a_machine_is_cut_off_by_its_own_packet_filter(machine: Machine, tmp_path: Path) -> None:
+    drivers = Drivers([HostedNetwork(machine.folder.parent / "hosts.yaml", CLOCK)])
+    with new_journal(tmp_path, "isolate", CLOCK) as journal:
+        injector = Injector(drivers, journal, CLOCK)
+        injection = await injector.inject(await plan("isolate node node-1 for 60s", drivers))
+        assert "drop" in machine.command("nft", "list", "ruleset").stdout
+        await injector.heal(injection)
+    assert "drop" not in machine.command("nft", "list", "ruleset").stdout
 
 
 async def test_such_a_host_can_do_everything(machine: Machine) -> None:
