@@ -146,7 +146,7 @@ class HostPower:
         if self._file is None:
             return tuple(_capability_without_hosts(by, way) for by, way in WAYS.items())
         found = await asyncio.gather(*(self._capability(host, power) for host, power in self._powers().items()))
-        return tuple(found) or (Capability(NAME, "redfish", State.PARTLY, "no host of the hosts file has a `power`"),)
+        return tuple(found) or (Capability(NAME, "controllers", State.PARTLY, "no host of the file has a `power`"),)
 
     async def _capability(self, host: str, power: Power) -> Capability:
         if lacks := WAYS[power.by].missing():
