@@ -17,11 +17,11 @@ from kilonode.faults.journal import Occasion
 from kilonode.faults.model import Action
 from kilonode.history.archive import query
 from kilonode.history.journal import SUFFIX, JournalHeader, JournalWriter
+from kilonode.history.payloads import NO_WORKER
 from kilonode.history.records import STILL_IN_EFFECT, Op
 from kilonode.report.html import report_html
 from kilonode.run.evaluation import evaluate_run
 from kilonode.run.folder import RunFolder, RunRecord, RunState, create_run_folder
-from kilonode.run.recording import NO_WORKER
 from kilonode.run.untold import HEALED_SOMETIME, MAYBE, NOT_HEALED, untold_disruptions
 
 S = 1_000_000_000

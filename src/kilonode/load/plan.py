@@ -50,6 +50,8 @@ class WorkerPlan(msgspec.Struct, frozen=True, kw_only=True):
     """How long iterations that still run when a workload has ended may take to finish; then they are cut off."""
     flush_interval_s: float = 1.0
     """How often the journal is flushed: what is lost at most, about, when the worker is killed."""
+    glance_interval_s: float | None = None
+    """How often to say between two reports what has ended since; None: nobody waits for that."""
 
     def for_worker(self, worker: int, journal: str) -> "WorkerPlan":
         """The same load, another segment of it, another journal."""

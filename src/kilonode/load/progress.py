@@ -96,7 +96,7 @@ class WorkloadProgress(msgspec.Struct, frozen=True):
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """One report of one worker."""
+    """One report of one worker, or a glance at it."""
 
     worker: int
     at_s: float
@@ -108,6 +108,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """The generator's own health over the last interval, by the names of its metrics (`kilonode.load.health`)."""
     last: bool = False
     """The worker has come to its end; no report follows."""
+    glance: bool = False
+    """It came between two reports, for who waits for something to happen: without health, and not shown by itself."""
 
 
 class Lateness(NamedTuple):

@@ -54,12 +54,25 @@ class Reporter:
             worker=self._worker,
             at_s=at_ns / NANOSECONDS_PER_SECOND,
             steps=self._counter.take_steps(),
-            workloads=tuple(
-                WorkloadProgress(loop.workload, loop.active, loop.due, loop.dropped) for loop in self._loops
-            ),
+            workloads=self._workloads(),
             health=health,
             last=last,
         )
+
+    def glance(self) -> Progress:
+        """Encode what was recorded, and count it: a report follows."""
+        self._journal.encode()
+        at_ns = self._clock.now_ns() - self._zero_ns
+        return Progress(
+            worker=self._worker,
+            at_s=at_ns / NANOSECONDS_PER_SECOND,
+            steps=self._counter.take_steps(),
+            workloads=self._workloads(),
+            glance=True,
+        )
+
+    def _workloads(self) -> tuple[WorkloadProgress, ...]:
+        return tuple(WorkloadProgress(loop.workload, loop.active, loop.due, loop.dropped) for loop in self._loops)
 
     def _health(self, encoding_ns: int) -> dict[str, float]:
         lateness = self._counter.take_lateness()

@@ -158,18 +158,28 @@ class Worker:
     async def _tick(
         self, zero_ns: int, journal: JournalWriter, reporter: Reporter, report: Callable[[Progress], None]
     ) -> None:
-        """Flush the journal every flush interval, report every second, counted from the zero."""
+        """Flush the journal every flush interval, report every second, and glance in between where somebody waits for
+        it, all counted from the zero.
+        """
         loop = asyncio.get_running_loop()
-        flush_s = min(self._plan.flush_interval_s, PROGRESS_INTERVAL_S)
-        next_flush_s, next_report_s = flush_s, PROGRESS_INTERVAL_S
+        report_ns = _ns(PROGRESS_INTERVAL_S)
+        flush_ns = min(_ns(self._plan.flush_interval_s), report_ns)
+        glance_ns = flush_ns if self._plan.glance_interval_s is None else _ns(self._plan.glance_interval_s)
+        next_flush_ns, next_report_ns, next_glance_ns = flush_ns, report_ns, glance_ns
         while True:
-            elapsed_s = (self._clock.now_ns() - zero_ns) / NANOSECONDS_PER_SECOND
-            if elapsed_s < next_flush_s:
-                await self._clock.sleep(next_flush_s - elapsed_s)
+            elapsed_ns = self._clock.now_ns() - zero_ns
+            left_ns = min(next_flush_ns, next_glance_ns) - elapsed_ns
+            if left_ns > 0:
+                await self._clock.sleep(left_ns / NANOSECONDS_PER_SECOND)
                 continue
-            next_flush_s = max(next_flush_s + flush_s, elapsed_s)
-            if elapsed_s >= next_report_s:
-                next_report_s = max(next_report_s + PROGRESS_INTERVAL_S, elapsed_s)
+            if elapsed_ns >= next_glance_ns:
+                next_glance_ns = max(next_glance_ns + glance_ns, elapsed_ns)
+            if elapsed_ns < next_flush_ns:
+                report(reporter.glance())
+                continue
+            next_flush_ns = max(next_flush_ns + flush_ns, elapsed_ns)
+            if elapsed_ns >= next_report_ns:
+                next_report_ns = max(next_report_ns + report_ns, elapsed_ns)
                 report(reporter.report())
             else:
                 journal.encode()
@@ -216,6 +226,10 @@ class Worker:
             flush_interval_s=self._plan.flush_interval_s,
             pid=0 if self._clock.simulated else os.getpid(),
         )
+
+
+def _ns(seconds: float) -> int:
+    return round(seconds * NANOSECONDS_PER_SECOND)
 
 
 async def _warm_up() -> None:

@@ -29,7 +29,7 @@ from kilonode.run.experiment import Experiment
 from kilonode.run.facts import criterion_rules, workload_facts
 from kilonode.run.folder import RunFolder, RunRecord, RunState
 from kilonode.run.interruption import Interruption
-from kilonode.run.live import live_report
+from kilonode.run.live import Glances, live_report
 from kilonode.run.loading import worker_plans
 from kilonode.run.phases import Phases, RunPhase
 from kilonode.run.recording import Recording
@@ -213,10 +213,14 @@ class Conductor:
             await asyncio.gather(*tasks, at_once, overdue, return_exceptions=True)
 
     async def _pass_on(self, generator: Generator, watch: LiveCriteria, disruptor: Disruptor) -> None:
+        glances = Glances()
         async for progress in generator.progress():
-            report = live_report(progress)
+            disruptor.add(live_report(progress))
+            whole = glances.add(progress)
+            if whole is None:
+                continue
+            report = live_report(whole)
             self._around.watcher.progress(report)
-            disruptor.add(report)
             broken = watch.add(report)
             if broken is not None:
                 self._interruption.request_gently(broken.reason, broken.criterion)

@@ -53,7 +53,7 @@ class Disruption(_Record, frozen=True, kw_only=True):
     """How long after the start of the load."""
     at_iteration: Annotated[str, Meta(pattern=r"^\s*\S+\s+\d+\s*$")] = ""
     """When the iteration with this number, from zero, of a workload is due: `boots 500`. Of a closed model, where that
-    is not known beforehand, it is seen up to a second late."""
+    is not known beforehand, it is seen up to 0.1 s late."""
     every: Annotated[Duration, MORE_THAN_ZERO] | None = None
     """Again and again, so much time from one beginning to the next."""
     start: Duration | None = None

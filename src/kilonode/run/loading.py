@@ -13,6 +13,8 @@ from kilonode.run.recording import FLUSH_INTERVAL_S
 from kilonode.run.setup import Prepared
 
 MOST_AUTOMATIC_WORKERS: Final = 16
+GLANCE_INTERVAL_S: Final = 0.1
+"""How often workers say what has ended where a disruption waits for that."""
 
 
 def choose_workers(experiment: Experiment, *, simulated: bool) -> int:
@@ -52,7 +54,13 @@ def worker_plans(
         asked=settle_s_of(experiment) is not None,
         drain_s=float(experiment.drain),
         flush_interval_s=FLUSH_INTERVAL_S,
+        glance_interval_s=GLANCE_INTERVAL_S if _waits(experiment) else None,
     )
     return tuple(
         plan.for_worker(number, str(folder.journal_folder / f"worker-{number}{SUFFIX}")) for number in range(workers)
     )
+
+
+def _waits(experiment: Experiment) -> bool:
+    """Whether a disruption waits for something that is known only while the load runs."""
+    return any(one.when or one.at_iteration for one in experiment.disruptions)
