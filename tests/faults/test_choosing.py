@@ -113,3 +113,13 @@ def test_a_count_is_between_one_and_what_is_there_or_refused(choice: Choice, the
 def test_minorities_and_majorities_are_the_largest_and_smallest(there: int) -> None:
     assert number_of(Choice(Pick.MINORITY), there, "it") == math.ceil(there / 2) - 1
     assert number_of(Choice(Pick.MAJORITY), there, "it") == math.floor(there / 2) + 1
+
+
+def test_of_many_names_some_are_offered_and_the_rest_counted() -> None:
+    known = [f"compute-{number:04}" for number in range(50)]
+    with pytest.raises(InputError) as refused:
+        choose(target("reboot node compute-9999"), found(Kind.NODE, *known), SEED, having={}, known=known)
+    assert refused.value.problem.expected.endswith("compute-0011 and 38 more")
+    with pytest.raises(InputError) as refused:
+        choose(target("kill nowa"), API, SEED, having={}, known=["api", "nova"])
+    assert refused.value.problem.expected == "api, nova"

@@ -2,10 +2,12 @@
 
 The verdict is about this run: it follows the measured value. Whether another run would say the same is a second
 question, answered by the interval: a bound that lies inside it makes the result *close*. A value that is only a lower
-limit, because operations were cut off or timed out, decides only what it can.
+limit, because operations were cut off or timed out, decides only what it can; so does one of which only the ends of an
+interval were seen.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from kilonode.base.outcomes import Outcome
 from kilonode.check.criteria import Comparison, Criterion, CriterionRule
@@ -13,6 +15,8 @@ from kilonode.check.latency import error_share, percentile_of, summarise, throug
 from kilonode.check.operations import Operations, finished_and_failed
 from kilonode.check.results import CriterionResult, Interval, Verdict
 from kilonode.check.statistics import Sorted
+
+_LEFT_OPEN: Final = "nobody looked between: a probe at a higher rate would tell"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,8 @@ class Measured:
     at_least: bool = False
     interval: Interval | None = None
     note: str = ""
+    bounded: bool = False
+    """The truth about this run lies in the interval, and nobody saw where: what the interval leaves open is unknown."""
 
 
 def measure(criterion: Criterion, operations: Operations, start_s: float, end_s: float) -> Measured:
@@ -60,6 +66,8 @@ def judge(rule: CriterionRule, measured: Measured) -> CriterionResult:
     verdict, note = Verdict.UNKNOWN, measured.note
     if measured.value is not None:
         verdict = _verdict(criterion.comparison, measured.value, criterion.bound, measured.at_least)
+        if measured.bounded and _leaves_open(criterion, measured.interval):
+            verdict, note = Verdict.UNKNOWN, "; ".join(part for part in (note, _LEFT_OPEN) if part)
         if verdict is Verdict.UNKNOWN:
             note = note or "operations were cut off or timed out, so the value is only a lower limit"
     return CriterionResult(
@@ -107,6 +115,14 @@ def _verdict(comparison: Comparison, value: float, bound: float, at_least: bool)
         if not certain:
             return Verdict.UNKNOWN
     return Verdict.VALID if holds else Verdict.INVALID
+
+
+def _leaves_open(criterion: Criterion, interval: Interval | None) -> bool:
+    """Whether it holds at one end of the interval and not at the other. What is to be exact goes by the value."""
+    if interval is None or interval.low is None or interval.high is None or criterion.comparison is Comparison.EQUAL:
+        return False
+    low, high = (criterion.comparison.holds(end, criterion.bound) for end in (interval.low, interval.high))
+    return low is not high
 
 
 def _is_close(criterion: Criterion, measured: Measured) -> bool:

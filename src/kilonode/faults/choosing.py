@@ -20,6 +20,8 @@ Member = TypeVar("Member")
 Having = Mapping[str, Collection[str]]
 """A service to the nodes that have it."""
 
+_MOST_NAMED: Final = 12
+
 SINGLE: Final = frozenset({Kind.PROCESS, Kind.NODE, Kind.SITE})
 """Kinds whose names mean exactly one thing, on each node, unless a count is said."""
 
@@ -53,7 +55,7 @@ def choose(
             raise InputError(
                 f"there is no {target.kind.value} {name!r}",
                 where=what,
-                expected=", ".join(sorted(known)[:12]),
+                expected=_some_of(sorted(known)),
                 hint=nearest(name, known),
             )
     if target.kind is Kind.NODE:
@@ -63,12 +65,12 @@ def choose(
         wanted = target.nodes
         for name in wanted.names:
             if name not in there:
-                raise InputError(f"node {name!r} has none of it", where=what, expected=", ".join(there[:12]))
+                raise InputError(f"node {name!r} has none of it", where=what, expected=_some_of(there))
         places = [Found(Kind.NODE, name) for name in there if not wanted.names or name in wanted.names]
         chosen = {each.name for each in _choose_nodes(wanted, places, randomness.child("nodes"), having)}
         found = [each for each in found if each.node in chosen]
     if not found:
-        raise InputError("nothing is there to do it to", where=what, expected=", ".join(sorted(known)[:12]))
+        raise InputError("nothing is there to do it to", where=what, expected=_some_of(sorted(known)))
     if target.choice.pick is Pick.NAMED and target.kind in SINGLE:
         _one_of_each(target.names, found, what)
     return _draw(target.choice, sorted(found, key=lambda each: (each.node, each.name)), randomness, what)
@@ -96,6 +98,12 @@ def number_of(choice: Choice, there: int, what: str) -> int:
     if wanted < 1:
         raise InputError("that is nobody", where=what, expected="three or more, for a minority", got=str(there))
     return wanted
+
+
+def _some_of(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    more = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _choose_nodes(wanted: Nodes, found: Sequence[Found], randomness: Randomness, having: Having) -> tuple[Found, ...]:

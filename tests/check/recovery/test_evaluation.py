@@ -67,6 +67,24 @@ def test_disruptions_at_the_same_time_are_named_for_they_cannot_be_told_apart() 
     assert found.criteria[0].note.endswith("; 1 other disruption at the same time")
 
 
+@pytest.mark.parametrize(
+    ("criterion", "verdict"),
+    [
+        ("unavailable < 3s", Verdict.UNKNOWN),  # it lasted 2 to 4 s
+        ("unavailable < 4.1s", Verdict.VALID),
+        ("unavailable < 2s", Verdict.INVALID),
+        ("unavailable > 3s", Verdict.UNKNOWN),
+        ("unavailable > 1s", Verdict.VALID),
+        ("longest_gap < 100s", Verdict.VALID),
+    ],
+)
+def test_what_lies_between_two_looks_is_not_known(criterion: str, verdict: Verdict) -> None:
+    ops = [*outage("mix", (20.0, 23.0), rate=1.0), disruption("kill api", 19.5, 19.5)]
+    (found,) = evaluate(history(ops), run(probe(), criteria=rules(criterion))).criteria
+    assert found.verdict is verdict, found
+    assert ("a probe at a higher rate would tell" in found.note) is (verdict is Verdict.UNKNOWN)
+
+
 def test_a_run_without_disruptions_has_no_recovery_and_its_criteria_are_unknown() -> None:
     results = evaluate(history(outage("mix")), run(probe(), criteria=rules("unavailable < 2s")))
     assert results.recovery is None

@@ -6,6 +6,7 @@ no probe; without a disruption about all of them.
 
 from kilonode.check.criteria import Criterion
 from kilonode.check.judgement import Measured
+from kilonode.check.metrics import METRICS, Unit
 from kilonode.check.recovery.records import Episode, RecoveryGroup, RecoveryResults
 from kilonode.check.recovery.repeats import FIGURES
 from kilonode.check.results import Interval
@@ -43,6 +44,7 @@ def _measured(criterion: Criterion, group: RecoveryGroup, episode: Episode) -> M
         samples=episode.samples,
         at_least=measure.at_least,
         interval=None if measure.value is None else Interval(low=measure.low, high=measure.high),
+        bounded=METRICS[criterion.metric][0] is Unit.SECONDS,
         note="; ".join(part for part in (where, measure.note, meanwhile) if part),
     )
 
