@@ -144,7 +144,7 @@ async def test_two_sets_of_nodes_no_longer_reach_each_other(net: Net) -> None:
     a, b, c, _ = net.nodes
     async with injected(f"partition nodes {a} and {b} from node {c}", NetworkFaults(OneService(), CLOCK)) as words:
         assert await net.seen() == EVERYBODY - {"ac", "bc", "ca", "cb"}
-        assert all("tried" in each and ("none answered" in each or "not answered" in each) for each in words)
+        assert all("tried, none answered" in each for each in words)
     assert await net.seen() == EVERYBODY
 
 
@@ -189,7 +189,7 @@ async def test_an_unplugged_service_answers_nobody_and_goes_on_afterwards() -> N
     async with serving() as service, calling(service.port) as open_before:
         assert await open_before.ask("GET", "/") == (200, b"")
         async with injected("unplug thing", NetworkFaults(OneService(service.port), CLOCK)) as (words,):
-            assert "a connection tried, not answered" in words
+            assert "one connection tried, none answered" in words
             asking = asyncio.ensure_future(open_before.ask("GET", "/late"))
             await asyncio.sleep(0.05)
             assert service.asked == ["GET / HTTP/1.1"]

@@ -174,7 +174,7 @@ class NetworkFaults:
             raise FaultError("it is cut off, but still answers", where=f"{first.address}:{first.port}")
         if not memory.probes and not await netfilter.has_table(memory.token, memory.namespace):
             raise FaultError("the rules are not to be seen", where=step.words)
-        tried = "a connection tried, not answered" if len(answered) == 1 else f"{len(answered)} tried, none answered"
+        tried = f"{'one connection' if len(answered) == 1 else f'{len(answered)} connections'} tried, none answered"
         seen = f": {tried}" if answered else ": its rules are in place"
         return Effect(now_ns, step.words + seen, now_ns - began_ns)
 
