@@ -43,13 +43,13 @@ workloads:
   boots:
     scenario: compute.boot_and_delete
     args: {flavor: m1.tiny, image: cirros}
-    load: {model: constant-vus, vus: 10, duration: 500s}
+    load: {model: constant-vus, vus: 10, duration: 240s}
   lists:
     scenario: compute.list_servers
-    load: {model: constant-vus, vus: 1, duration: 200s}
+    load: {model: constant-vus, vus: 1, duration: 120s}
   tokens:
     scenario: identity.issue_token
-    load: {model: constant-arrival-rate, rate: 2/s, duration: 200s}
+    load: {model: constant-arrival-rate, rate: 2/s, duration: 120s}
 """
 
 
