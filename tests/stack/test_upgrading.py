@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from kilonode.base.clock import Clock, SimulatedClock
+from kilonode.base.clock import Clock, RealClock, SimulatedClock
 from kilonode.base.errors import InputError, LabError
 from kilonode.base.processes import ProcessIdentity
 from kilonode.stack import again, upgrading
@@ -91,6 +91,28 @@ def test_only_the_next_release_may_follow(now: str, to: str, refused: str) -> No
         return
     with pytest.raises(InputError, match=refused):
         upgrading.check(process, to)
+
+
+@pytest.mark.real_loop
+async def test_a_question_that_hangs_is_given_up_so_that_it_can_be_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(again, "ANSWER_TIMEOUT_S", 0.05)
+    asked = 0
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        asked += 1
+        if asked > 1:
+            writer.write(b"HTTP/1.1 300 Multiple Choices\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            writer.close()
+        else:
+            await reader.read()
+            writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1") as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        assert await again._answer_missing(url, RealClock())
+        monkeypatch.setattr(again, "ANSWER_TIMEOUT_S", 10.0)
+        assert await again._answer_missing(url, RealClock()) == ""
 
 
 class Starts:

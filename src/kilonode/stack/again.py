@@ -30,6 +30,8 @@ from kilonode.stack.services import API_LABELS, COMPUTE, Service, openstack_serv
 from kilonode.stack.status import wanted_processes
 
 READY_TIMEOUT_S: Final = 120.0
+ANSWER_TIMEOUT_S: Final = 10.0
+"""How long an answer is waited for until it is asked again: what came before a server could answer may hang."""
 LOCK_TIMEOUT_S: Final = 20.0
 """How long another command that starts something of the same stack is waited for."""
 ALIASES: Final = {
@@ -160,7 +162,7 @@ async def _database_missing(site: Site) -> str:
 async def _answer_missing(url: str, clock: Clock) -> str:
     transport = HttpTransport(clock)
     try:
-        response = await transport.request("GET", url, timeout_s=READY_TIMEOUT_S)
+        response = await transport.request("GET", url, timeout_s=ANSWER_TIMEOUT_S)
     except OperationError as error:
         return str(error)
     finally:
