@@ -207,6 +207,27 @@ def test_what_was_done_is_measured(tmp_path: Path) -> None:
     assert before.samples + during.samples + during.lost + after.samples == 300
 
 
+@pytest.mark.parametrize(
+    ("began", "ended"),
+    [("poweroff node compute-0001", "poweron node compute-0001"), ("freeze scheduler", "unfreeze scheduler")],
+)
+def test_a_disruption_can_be_ended_by_another_one_wherever_it_stands_in_the_file(
+    tmp_path: Path, began: str, ended: str
+) -> None:
+    run = disrupted(tmp_path, f"at: 10s, fault: {ended}", f"at: 5s, fault: {began} for 60s")
+    first, second = happened(run)
+    assert (first.sentence, first.outcome, first.error) == (f"{began} for 60s", "ok", "")
+    assert (second.sentence, second.outcome) == (ended, "ok")
+    assert first.finished == second.started
+    assert 10 <= first.finished < 25
+    assert nothing_is_open(run)
+
+
+def test_what_would_end_nothing_is_refused_before_the_load(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="there is nothing to unfreeze"):
+        disrupted(tmp_path, "at: 10s, fault: unfreeze scheduler", "at: 15s, fault: freeze scheduler for 2s")
+
+
 BOOTS = """
 name: skewed
 cloud: {emulated: {nodes: 5, stages: fast, roles: {api: 1}, service_down_time: 60s, heartbeat: 10s}}

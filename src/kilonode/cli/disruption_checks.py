@@ -25,6 +25,7 @@ from kilonode.cloud.folder import CloudRecord
 from kilonode.cloud.layout import process_names, role_of, roles_of
 from kilonode.cloud.resources import node_name
 from kilonode.faults import process_faults
+from kilonode.faults.amounts import write_signed_duration
 from kilonode.faults.driver import Capability, Driver, Effect, Found, Keep, Step
 from kilonode.faults.ending import ENDS
 from kilonode.faults.hosts import read_hosts
@@ -150,9 +151,10 @@ class ServicesToCome:
         process_faults.refuse_impossible(fault)
         heals = HEALED.get(fault.action, "")
         lasts = f" for {fault.duration}" if fault.duration else ""
-        return [
-            Step(NAME, fault.action, each.name, f"{fault.action.value} {each.name}{lasts}", heals) for each in found
-        ]
+        what = fault.action.value
+        if fault.skew_s is not None:
+            what = f"skew by {write_signed_duration(fault.skew_s)} the clock of"
+        return [Step(NAME, fault.action, each.name, f"{what} {each.name}{lasts}", heals) for each in found]
 
     async def inject(self, step: Step, keep: Keep) -> Effect:
         """Nothing is there yet."""
