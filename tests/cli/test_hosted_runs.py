@@ -76,11 +76,12 @@ def test_a_service_of_a_host_is_killed_during_the_load_and_started_again(laborat
     (episode,) = group["episodes"]
     assert episode["lost"]["refused"] > 0
     assert episode["unavailable_s"]["value"] > 0
-    assert states(host) == {"S"}, "it was started again"
+    assert states(host) in ({"S"}, {"R"}), "it was started again"
     listing = laboratory.run("fault", "list", "--open")[1]
-    assert "no journals" in listing.said or not listing.said.strip()
+    assert "no journals" in listing.said or not listing.said.strip(), listing.said
 
 
+@pytest.mark.soak
 def test_what_a_killed_run_left_frozen_on_a_host_is_healed_without_its_hosts_file(
     laboratory: Laboratory, host: SshHost
 ) -> None:

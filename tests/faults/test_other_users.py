@@ -127,6 +127,7 @@ def test_a_folder_of_another_user_is_an_error_that_says_so(folder: Path, tmp_pat
             assert "ermission" in done.stderr
 
 
+@pytest.mark.soak
 @pytest.mark.processes
 def test_an_emulated_cloud_is_broken_and_healed_by_whoever_runs_it(folder: Path) -> None:
     up = kilonode(folder, "cloud", "up", "--nodes", "1", "--stages", "instant", "--port", "0")

@@ -60,6 +60,8 @@ class _Facts(msgspec.Struct, frozen=True):
     boot: str
     systemd: bool
     root: bool
+    programs: tuple[str, ...] = ()
+    """Of those that faults on hosts make use of."""
 
 
 class _Process(msgspec.Struct, frozen=True):
@@ -231,6 +233,8 @@ class HostFaults:
             return Capability(NAME, host, State.MISSING, str(error))
         lacks = [] if facts.systemd else ["no systemd: no units, no reboot"]
         lacks += [] if facts.root else ["not root: only processes of the user who logs in; see `become`"]
+        lacks += [] if "nft" in facts.programs else ["no nft: it cannot be cut off"]
+        lacks += [] if "stress-ng" in facts.programs else ["no stress-ng: its kernel cannot be stressed"]
         return Capability(NAME, host, State.PARTLY if lacks else State.WORKS, "; ".join(lacks))
 
     async def _processes(self, host: str, names: Sequence[str]) -> list[Found]:
