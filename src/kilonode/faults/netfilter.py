@@ -6,8 +6,10 @@ here. Needs root.
 """
 
 import asyncio
+import contextlib
 import os
 import shutil
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -25,20 +27,28 @@ _TIMEOUT_S: Final = 20.0
 async def run(command: Sequence[str], words: str = "", namespace: str = "") -> str:
     """Run a command, in a namespace; what it said. Raises FaultError with what it complained of."""
     entered = ["ip", "netns", "exec", namespace, *command] if namespace else list(command)
+    # A file, not a pipe: to write into that of a command which has ended already is an error on some loops.
+    with tempfile.TemporaryFile() as file:
+        file.write(words.encode())
+        file.seek(0)
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *entered,
+                stdin=file,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                start_new_session=True,  # Ctrl-C is for us alone
+            )
+        except OSError as error:
+            raise FaultError(f"{command[0]} cannot be run", got=error.strerror or str(error)) from error
     try:
-        process = await asyncio.create_subprocess_exec(
-            *entered,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C is for us alone
-        )
-    except OSError as error:
-        raise FaultError(f"{command[0]} cannot be run", got=error.strerror or str(error)) from error
-    try:
-        said, complained = await asyncio.wait_for(process.communicate(words.encode()), _TIMEOUT_S)
-    except BaseException:
-        process.kill()
+        said, complained = await asyncio.wait_for(process.communicate(), _TIMEOUT_S)
+    except BaseException as error:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.communicate()
+        if isinstance(error, TimeoutError):
+            raise FaultError(f"{command[0]} did not end in {_TIMEOUT_S:g} s", where=" ".join(command[:6])) from error
         raise
     if process.returncode:
         got = " ".join(complained.decode(errors="replace").split())[:300]

@@ -1,0 +1,36 @@
+"""Running the packet filter's commands, on the loop that runs have."""
+
+import asyncio
+from typing import Any
+
+import pytest
+import uvloop
+
+from kilonode.base.errors import FaultError
+from kilonode.faults import netfilter
+
+
+def test_a_command_that_has_ended_before_it_is_spoken_to_has_been_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    create = asyncio.create_subprocess_exec
+
+    async def create_and_let_it_end(*command: str, **settings: Any) -> asyncio.subprocess.Process:
+        process = await create(*command, **settings)
+        await process.wait()
+        return process
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", create_and_let_it_end)
+    assert uvloop.run(netfilter.run(["echo", "done"])) == "done\n"
+    assert uvloop.run(netfilter.run(["echo", "done"], "words that echo does not read")) == "done\n"
+    with pytest.raises(FaultError, match="refused"):
+        uvloop.run(netfilter.run(["false"]))
+
+
+def test_a_command_is_given_its_words_whole() -> None:
+    words = "table inet x\n" * 20_000
+    assert uvloop.run(netfilter.run(["cat"], words)) == words
+
+
+def test_a_command_that_does_not_end_is_ended_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(netfilter, "_TIMEOUT_S", 0.05)
+    with pytest.raises(FaultError, match=r"did not end in 0\.05 s"):
+        uvloop.run(netfilter.run(["sleep", "60"]))
