@@ -1,14 +1,16 @@
 """Upgrades carried out on a cloud that does as the test says, on virtual time; commands for real."""
 
 import asyncio
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+import uvloop
 
 from kilonode.base.clock import RealClock, SimulatedClock
 from kilonode.base.encoding import from_plain
@@ -16,6 +18,7 @@ from kilonode.base.errors import InputError, LabError
 from kilonode.check.live import LiveReport, LiveStep
 from kilonode.history.records import Op
 from kilonode.history.upgrades import SERVING, STEPS, part_of_upgrade
+from kilonode.run.upgrade_commands import run_command
 from kilonode.run.upgrade_plans import plan_upgrade
 from kilonode.run.upgrade_serving import Instance, Migration, Upgradable
 from kilonode.run.upgrades import Upgrade, Version
@@ -345,3 +348,18 @@ async def test_commands_are_run_in_order_and_taken_back_from_the_last(last: str,
     assert [part.action.value for part in parts] == [
         "stop", "migrate", "verify", "undo", "undo"
     ]  # fmt: skip
+
+
+@pytest.mark.real_loop
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_command_ends_when_it_does_and_not_with_what_it_leaves_running(
+    loop: Callable[[], asyncio.AbstractEventLoop], tmp_path: Path
+) -> None:
+    stays = tmp_path / "stays"
+    os.mkfifo(stays)
+    code = f"import subprocess; subprocess.Popen(['cat', {str(stays)!r}])"
+    try:
+        with asyncio.Runner(loop_factory=loop) as runner:
+            runner.run(run_command(command(code), 30.0))
+    finally:
+        os.close(os.open(stays, os.O_WRONLY))  # cat ends
