@@ -21,6 +21,9 @@ def reasons_of_disruptions(table: OperationTable, facts: RunFacts) -> Iterator[R
         if not one.happened and facts.abortion is None:
             text = f"The disruption “{one.target or one.name}” did not happen: {one.error}."
             yield Reason(verdict=Verdict.UNKNOWN, about="disruption", text=text)
+        elif one.outcome == Outcome.SCENARIO:  # of another tool's fault: whether it took effect nobody knows
+            text = f"The disruption “{one.target or one.name}” failed: {one.error}."
+            yield Reason(verdict=Verdict.UNKNOWN, about="disruption", text=text)
         elif one.outcome == Outcome.WRONG_STATE:
             text = f"The disruption “{one.target or one.name}” was not healed: {one.error}."
             yield Reason(verdict=Verdict.UNKNOWN, about="disruption", text=text)

@@ -155,6 +155,21 @@ def test_an_imported_run_is_judged_like_any_other(tmp_path: Path) -> None:
     assert b"sha256" in run.environment_file.read_bytes()
 
 
+def test_a_run_whose_hook_failed_cannot_tell_what_the_fault_did(tmp_path: Path) -> None:
+    failed = [FLAT[0] | {"status": "failed", "error": {"etype": "E", "msg": "no such node", "details": ""}}]
+    file = tmp_path / "results.json"
+    file.write_text(json.dumps([result(*(iteration(at / 10, 0.05) for at in range(100)), hooks=failed)]))
+    results = evaluate_run(import_rally([file], tmp_path / "runs", datetime(2026, 1, 2, tzinfo=UTC)))
+    assert results.verdict == "unknown"
+    assert [reason.text for reason in results.reasons] == ["The disruption “kill it” failed: no such node."]
+
+
+def test_an_instant_beyond_all_calendars_is_refused_in_words_that_fit() -> None:
+    with pytest.raises(InputError) as refused:
+        read([result(iteration(0), hooks=[FLAT[0] | {"started_at": 9e9}])])
+    assert refused.value.problem.expected == "a number from 0 to 8,589,934,592"
+
+
 def test_loads_that_differ_get_names_that_differ() -> None:
     def named(scenario: str, **more: Any) -> dict[str, Any]:
         entry = result(iteration(0), **more)

@@ -98,7 +98,7 @@ class _Value:
     def number(self, *, most: float = math.inf) -> float:
         value = self.value
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most or value == math.inf:
-            raise self.wrong("a number, zero or more")
+            raise self.wrong("a number, zero or more" if most == math.inf else f"a number from 0 to {most:,.0f}")
         return float(value)
 
     def text(self) -> str:
