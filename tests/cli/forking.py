@@ -36,8 +36,7 @@ def run_to_its_end(arguments: Sequence[str], folder: Path, environment: dict[str
         "out": str(out),
         "err": str(err),
     }
-    server.stdin.write(json.dumps(asked) + "\n")
-    server.stdin.flush()
+    server.stdin.write(json.dumps(asked).encode() + b"\n")
     pid = int(server.stdout.readline())
     if not select.select([server.stdout], [], [], PATIENCE_S)[0]:
         os.kill(pid, signal.SIGKILL)
@@ -47,20 +46,20 @@ def run_to_its_end(arguments: Sequence[str], folder: Path, environment: dict[str
 
 
 @cache
-def _server() -> subprocess.Popen[str]:
+def _server() -> subprocess.Popen[bytes]:
     server = subprocess.Popen(
         [sys.executable, str(Path(__file__))],
         env={**os.environ, "TERM": "dumb", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        text=True,
+        bufsize=0,  # who reads one line has not read the next one too: it is still to be waited for
         start_new_session=True,
     )
     atexit.register(_end, server)
     return server
 
 
-def _end(server: subprocess.Popen[str]) -> None:
+def _end(server: subprocess.Popen[bytes]) -> None:
     assert server.stdin is not None
     assert server.stdout is not None
     server.stdin.close()
