@@ -8,7 +8,6 @@ Run as a script it reads one JSON object per line, what to run and where, and an
 
 import atexit
 import contextlib
-import gc
 import importlib
 import json
 import os
@@ -91,7 +90,6 @@ def _load() -> None:
         importlib.import_module(module.name)
     with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
         application(["run", "--help"], prog_name="kilonode", standalone_mode=False)
-    gc.freeze()
 
 
 def _become(asked: dict[str, object]) -> None:
