@@ -107,7 +107,6 @@ def _become(asked: dict[str, object]) -> None:
         os.dup2(opened, number)
         os.close(opened)
     sys.argv = ["kilonode", *arguments]
-    atexit.register(gc.unfreeze)  # what is never collected is called leaked, in the words of the command
 
 
 if __name__ == "__main__":
