@@ -63,8 +63,9 @@ class SshHost:
     def __init__(self, folder: Path, number: int) -> None:
         self.folder = folder
         self.network = f"kn{secrets.token_hex(3)}{number}"
-        third = secrets.randbelow(200) + 10
-        self.ours, self.address = f"10.213.{third}.{number * 4 + 1}", f"10.213.{third}.{number * 4 + 2}"
+        # Of 25,000 networks: several test runs may be on one machine.
+        network = f"10.{secrets.randbelow(100) + 120}.{secrets.randbelow(250)}"
+        self.ours, self.address = f"{network}.{number * 4 + 1}", f"{network}.{number * 4 + 2}"
         self.key, self.host_key = folder / "key", folder / "host_key"
         self.known_hosts = folder / "known_hosts"
         self._sshd: subprocess.Popen[bytes] | None = None
