@@ -1,6 +1,7 @@
 """An engine of Docker for tests: dockerd with folders and a socket of its own, and an image that only waits."""
 
 import contextlib
+import hashlib
 import io
 import os
 import shutil
@@ -38,6 +39,15 @@ def image(folder: Path) -> bytes:
     return archive.getvalue()
 
 
+def network(socket: Path, name: str) -> dict[str, object]:
+    """What a network is made of, whose bridge goes with the engine."""
+    return {"Name": name, "Driver": "bridge", "Options": {"com.docker.network.bridge.name": _bridge(socket)}}
+
+
+def _bridge(socket: Path) -> str:
+    return f"kn{hashlib.sha256(str(socket).encode()).hexdigest()[:8]}"
+
+
 @contextlib.contextmanager
 def engine(folder: Path) -> Iterator[Path]:
     """The socket of an engine that is ended with all its containers; why there is none is raised."""
@@ -64,3 +74,5 @@ def engine(folder: Path) -> Iterator[Path]:
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+        # An engine leaves its bridges.
+        subprocess.run(["ip", "link", "delete", _bridge(socket)], check=False, capture_output=True)

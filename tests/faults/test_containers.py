@@ -23,7 +23,7 @@ from kilonode.faults.journal import journals, new_journal
 from kilonode.faults.language import parse
 from kilonode.faults.planning import PlannedFault, plan_sentence
 from kilonode.faults.registry import Drivers
-from tests.faults.dockerd import engine, image, missing
+from tests.faults.dockerd import engine, image, missing, network
 
 CLOCK = RealClock()
 MISSING = missing()
@@ -41,22 +41,22 @@ def socket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         except RuntimeError as error:
             pytest.skip(str(error))
         asyncio.run(Engine(found).request("POST", "/images/create?fromSrc=-&repo=waits", body=image(folder)))
-        asyncio.run(Engine(found).request("POST", "/networks/create", {"Name": "lane", "Driver": "bridge"}))
+        asyncio.run(Engine(found).request("POST", "/networks/create", network(found, "lane")))
         yield found
 
 
 @asynccontextmanager
-async def containers(socket: Path, *names: str, network: str = "none") -> AsyncIterator[Drivers]:
+async def containers(socket: Path, *names: str, on: str = "none") -> AsyncIterator[Drivers]:
     """So many that run, and the driver for them."""
     asked = Engine(socket)
     try:
         for name in names:
             body = {
                 "Image": "waits", "Cmd": ["/waits"], "Labels": {COMPOSE: name.rstrip("-12")},
-                "HostConfig": {"NetworkMode": network},
+                "HostConfig": {"NetworkMode": on},
             }  # fmt: skip
-            if network != "none":
-                body["NetworkingConfig"] = {"EndpointsConfig": {network: {"Aliases": ["other-name"]}}}
+            if on != "none":
+                body["NetworkingConfig"] = {"EndpointsConfig": {on: {"Aliases": ["other-name"]}}}
             await asked.request("POST", f"/containers/create?name={name}", body)
             await asked.act(name, "start")
         yield Drivers([Containers(CLOCK, lambda: Engine(socket))])
@@ -117,7 +117,7 @@ async def test_a_restart_is_seen_by_another_start_and_leaves_nothing(socket: Pat
 
 @needs_docker
 async def test_an_unplugged_container_gets_its_networks_back_with_its_names_there(socket: Path, tmp_path: Path) -> None:
-    async with containers(socket, "web-1", network="lane") as drivers:
+    async with containers(socket, "web-1", on="lane") as drivers:
         fault = await plan("unplug web-1 container", drivers)
         with new_journal(tmp_path, "unplug", CLOCK) as journal:
             injector = Injector(drivers, journal, CLOCK)
@@ -154,7 +154,7 @@ asyncio.run(main())
 async def test_what_one_process_did_before_it_was_killed_is_healed_by_another(
     socket: Path, tmp_path: Path, verb: str
 ) -> None:
-    async with containers(socket, "web-1", network="lane"):
+    async with containers(socket, "web-1", on="lane"):
         injector = await asyncio.create_subprocess_exec(
             sys.executable, "-c", INJECTS, str(socket), str(tmp_path), f"{verb} web-1 container",
             stdout=asyncio.subprocess.PIPE,

@@ -55,7 +55,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 async def _containers(engine: Engine, image: bytes) -> None:
     await engine.request("POST", "/images/create?fromSrc=-&repo=waits", body=image)
-    await engine.request("POST", "/networks/create", {"Name": "lane", "Driver": "bridge"})
+    await engine.request("POST", "/networks/create", dockerd.network(engine.socket, "lane"))
     for name in NAMES:
         body = {
             "Image": "waits", "Cmd": ["/waits"], "Labels": {COMPOSE: name.rstrip("-12")},
