@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from kilonode.base.clock import RealClock
 from kilonode.base.units import Duration
 from kilonode.cloud.context import Cloud
 from kilonode.cloud.delays import Fixed, Uniform
@@ -27,6 +28,7 @@ class Bare:
     """As much of a cloud as draws need where nothing is counted."""
 
     def __init__(self, rules: Sequence[Rule], seed: int) -> None:
+        self.clock = RealClock()  # nobody's clock is off, so it is not looked at
         self.stages = Stages((SPAWN,), seed)
         self.rules = {"spawn": tuple(rules)} if rules else {}
 
