@@ -16,6 +16,7 @@ from kilonode.check.circumstances import Disturbance
 from kilonode.check.consistency import ConsistencyResults, Evidence, check_consistency
 from kilonode.check.costs import evaluate_costs
 from kilonode.check.criteria import CriterionRule
+from kilonode.check.deaths import Death, list_deaths
 from kilonode.check.disruptions import reasons_of_disruptions
 from kilonode.check.distribution import curve, heat, histogram
 from kilonode.check.facts import RunFacts, WorkloadFacts, asked_between
@@ -43,6 +44,7 @@ DROPPED_SHARE = 0.01
 MISSING_SHARE = 0.01
 MISSING_STANDARD_DEVIATIONS = 5
 _WORKLOADS_AT_FULL_DETAIL = 8
+_MOST_DEATHS = 5
 
 
 def evaluate(
@@ -66,6 +68,7 @@ def evaluate(
     disruptions = list_disruptions(table)
     met = [Disturbance(one.target or one.name, one.start_s, one.finish_s) for one in disruptions if one.happened]
     consistency = check_consistency(evidence, met) if evidence is not None else None
+    deaths = list_deaths(table, met)
     undisturbed = OperationTable(control.columns) if control is not None else None
     recovery = evaluate_recovery(table, facts, windows, undisturbed)
     upgrades = evaluate_upgrades(table, facts, windows, consistency, undisturbed)
@@ -78,6 +81,7 @@ def evaluate(
         *reasons_of_disruptions(table, facts),
         *_reasons_of_consistency(consistency, facts),
         *_reasons_of_upgrades(upgrades, facts),
+        *_reasons_of_deaths(deaths),
         *(reason for workload in workloads for reason in _reasons_of_workload(workload, facts)),
     ]
     order = list(Verdict)
@@ -102,6 +106,7 @@ def evaluate(
         consistency=consistency,
         recovery=recovery,
         upgrades=upgrades,
+        deaths=deaths,
     )
 
 
@@ -246,6 +251,14 @@ def _reasons_of_upgrades(upgrades: UpgradeResults | None, facts: RunFacts) -> li
         for one in (upgrades.upgrades if upgrades is not None else ())
         if one.outcome == Outcome.WRONG_STATE or (one.outcome != Outcome.OK and facts.abortion is None)
     ]
+
+
+def _reasons_of_deaths(deaths: tuple[Death, ...]) -> list[Reason]:
+    """A cloud that lost a process is not fine because nobody asked, or because users did not notice."""
+    texts = [f"Process {death}, and nothing in this run was meant to end it." for death in deaths[:_MOST_DEATHS]]
+    if len(deaths) > _MOST_DEATHS:
+        texts.append(f"{len(deaths) - _MOST_DEATHS:,} more processes ended that nothing in this run was meant to end.")
+    return [Reason(verdict=Verdict.INVALID, about="death", text=text) for text in texts]
 
 
 def _reasons_of_history(history: History) -> list[Reason]:

@@ -11,6 +11,7 @@ import msgspec
 from kilonode.base.outcomes import Outcome
 from kilonode.check.consistency import ConsistencyResults
 from kilonode.check.cost_results import ServicesResults
+from kilonode.check.deaths import Death
 from kilonode.check.facts import Abortion, WorkloadFacts
 from kilonode.check.metrics import Unit
 from kilonode.check.recovery.records import RecoveryResults
@@ -38,7 +39,7 @@ class Reason(_Record, frozen=True, kw_only=True):
 
     verdict: Verdict
     about: str
-    """`criterion`, `generator`, `load`, `history`, `workload`, `consistency`, `disruption` or `upgrade`."""
+    """`criterion`, `generator`, `load`, `history`, `workload`, `consistency`, `disruption`, `upgrade` or `death`."""
     text: str
     """One or two plain sentences."""
 
@@ -378,3 +379,5 @@ class Results(_Record, frozen=True, kw_only=True):
     """What disruptions did to workloads, and for how long; None: nothing was disrupted."""
     upgrades: UpgradeResults | None = None
     """What upgrades did, and what can be asserted of them; None: nothing was upgraded."""
+    deaths: tuple[Death, ...] = ()
+    """The processes of the cloud that ended although nothing in the run was meant to end them, as far as was looked."""

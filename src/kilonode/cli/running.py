@@ -285,6 +285,7 @@ async def _conduct_on(
                 pid=os.getpid(),
                 services=target.services,
                 meters=target.meters,
+                processes=target.processes,
                 drivers=target.drivers,
                 upgradable=target.upgradable,
                 journals=None if clock.simulated else journal_folder(),

@@ -13,6 +13,7 @@ from kilonode.base.errors import InputError
 from kilonode.base.processes import identify
 from kilonode.cli.connecting import real_access
 from kilonode.cli.fault_targets import drivers_for, drivers_without_cloud
+from kilonode.cli.process_sources import CloudProcesses, StackProcesses
 from kilonode.cli.stack_upgrades import StackUpgrades
 from kilonode.cli.stacks import (
     Note,
@@ -38,6 +39,7 @@ from kilonode.cloud.usage import CloudServices
 from kilonode.faults.registry import Drivers
 from kilonode.run.census import ServiceSource
 from kilonode.run.costs import Meter
+from kilonode.run.deaths import ProcessSource
 from kilonode.run.environment import ServiceFacts
 from kilonode.run.experiment import EmulatedCloud, Experiment, RoleProcesses, StackCloud
 from kilonode.run.interruption import Interruption
@@ -63,6 +65,8 @@ class Target:
     """Which processes the cloud's services are; None: they run elsewhere, or on virtual time."""
     meters: tuple[Meter, ...] = ()
     """What servers of the cloud say of themselves."""
+    processes: ProcessSource | None = None
+    """Which processes it should have; None: they run elsewhere, or on virtual time."""
     drivers: Drivers | None = None
     """What can break it; None: nothing can."""
     upgradable: Upgradable | None = None
@@ -189,6 +193,7 @@ async def _emulated(cloud: EmulatedCloud, run_id: str, seed: int, interruption: 
             emulated=True,
             nodes=cloud.nodes,
             services=CloudServices(folder),
+            processes=CloudProcesses(folder),
             upgradable=CloudUpgrades(folder),
         )
     finally:
@@ -209,6 +214,7 @@ async def _stack(
                 name=site.folder.name,
                 nodes=site.settings.nodes,
                 services=StackServices(site),
+                processes=StackProcesses(site.folder),
                 meters=meters,
                 upgradable=StackUpgrades(site.folder.state, site.folder.name, clock),
                 software=service_facts(site),

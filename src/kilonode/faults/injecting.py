@@ -23,6 +23,8 @@ from kilonode.faults.registry import Drivers
 
 Tell = Callable[[str], None]
 """Words for people about what happens, as it happens."""
+Aim = Callable[[Sequence[Step]], None]
+"""Takes the steps of a fault that is about to be injected."""
 
 
 class Left(Protocol):
@@ -90,6 +92,7 @@ class Injector:
         *,
         among: InEffect | None = None,
         left: Left | None = None,
+        aim: Aim = lambda steps: None,
     ) -> None:
         """`name` and `number` are of the disruption of an experiment.
 
@@ -98,6 +101,7 @@ class Injector:
         self._among = among or InEffect()
         self._among.injectors.append(self)
         self._left = left
+        self._aim = aim
         self._occasion = Occasion(0, "", 0, name, number)
         self._drivers = drivers
         self._journal = journal
@@ -120,6 +124,7 @@ class Injector:
         )
         numbers = self._journal.plan(planned.steps, self._occasion)
         self._tell(f"injecting: {planned.sentence}")
+        self._aim(planned.steps)
         tasks: list[asyncio.Future[Effect]] = [
             asyncio.ensure_future(self._do(number, step, planned))
             for number, step in zip(numbers, planned.steps, strict=True)

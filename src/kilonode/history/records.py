@@ -29,6 +29,9 @@ class OpKind(StrEnum):
     """A phase of the run as a whole: `step` is `idle`, `setup`, `load`, `drain`, `settle` or `cleanup`; no workload."""
     DISRUPTION = "disruption"
     """A fault or upgrade: *started* when it was injected, *finished* when it was healed."""
+    DEATH = "death"
+    """A process of the cloud ended that nobody meant to end: `step` is the process, *started* the last look at which it
+    was there, *finished* the first at which it was gone; no workload."""
 
 
 class Op(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -9,6 +9,7 @@ from kilonode.report.page import page, theme_button
 from kilonode.report.reading import reading_section
 from kilonode.report.recovery_section import recovery_section
 from kilonode.report.sections import (
+    deaths_section,
     disruptions_section,
     environment_section,
     experiment_section,
@@ -26,6 +27,7 @@ from kilonode.report.workload_section import workload_section
 def report_html(results: Results, metadata: RunMetadata) -> str:
     """The page."""
     sections: list[Markup | None] = [verdict_section(results, metadata), overview_section(results)]
+    sections.append(deaths_section(results))
     sections.extend([disruptions_section(results), upgrades_section(results), recovery_section(results)])
     charts: list[Chart] = []
     for place, workload in enumerate(results.workloads):
@@ -51,6 +53,8 @@ def report_html(results: Results, metadata: RunMetadata) -> str:
 
 def _header(results: Results, metadata: RunMetadata) -> Markup:
     links: list[tuple[str, str]] = [("overview", "Overview")]
+    if results.deaths:
+        links.append(("deaths", "Deaths"))
     if results.disruptions:
         links.append(("disruptions", "Disruptions"))
     if results.upgrades:

@@ -9,7 +9,7 @@ from kilonode.check.results import GeneratorResults, Results, SourceState, Verdi
 from kilonode.report.charts import Chart, figure, placed, source_charts
 from kilonode.report.markup import Child, Markup, element, join
 from kilonode.report.metadata import RunMetadata
-from kilonode.report.tables import criteria_table, disruptions_table, stages_table, verdict_mark
+from kilonode.report.tables import criteria_table, deaths_table, disruptions_table, stages_table, verdict_mark
 from kilonode.report.timeline import timeline
 from kilonode.report.words import (
     MEANINGS,
@@ -153,6 +153,17 @@ def disruptions_section(results: Results) -> Markup | None:
     if not results.disruptions:
         return None
     return section("disruptions", "Disruptions", disruptions_table(results.disruptions))
+
+
+def deaths_section(results: Results) -> Markup | None:
+    """Processes of the cloud that ended though nothing was meant to end them; None when there were none."""
+    if not results.deaths:
+        return None
+    words = (
+        "Nothing in this run was meant to end these. What was disturbed meanwhile stands beside them; it need not be "
+        "the reason."
+    )
+    return section("deaths", "Processes that died", element("p", words, class_="lead"), deaths_table(results.deaths))
 
 
 def environment_section(metadata: RunMetadata) -> Markup:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from kilonode.base.outcomes import Outcome
 from kilonode.base.units import format_seconds
+from kilonode.check.deaths import Death
 from kilonode.check.metrics import Unit
 from kilonode.check.results import (
     CriterionResult,
@@ -291,6 +292,27 @@ def _effect_cells(one: DisruptionResults) -> Markup:
         number(clock_words(one.start_s), one.start_s, small=f"{seconds_words(late_s)} later"),
         number(f"{at_least}{seconds_words(lasted_s)}" if lasted_s or at_least else "–", lasted_s),
     )
+
+
+def deaths_table(deaths: Sequence[Death]) -> Markup:
+    """Processes that ended although nothing in the run was meant to end them."""
+    bodies = [
+        element(
+            "tbody",
+            element(
+                "tr",
+                element("th", one.process, scope="row"),
+                number(format_seconds(one.seen_s), one.seen_s),
+                number(seconds_words(one.resolution_s), one.resolution_s),
+                element("td", one.words, class_="message"),
+                element("td", one.disruption),
+                number("" if one.over_s is None else seconds_words(one.over_s), one.over_s),
+            ),
+        )
+        for one in deaths
+    ]
+    heads = [("process", False), ("gone at", True), ("or earlier, by up to", True), ("how", False), ("beside", False)]
+    return table([*heads, ("which was over for", True)], bodies, "Processes that died", "deaths")
 
 
 def disruptions_table(disruptions: Sequence[DisruptionResults]) -> Markup:

@@ -7,6 +7,7 @@ It writes no numbers: those come from the history, by `kilonode.run.evaluation`.
 """
 
 import asyncio
+import contextlib
 from datetime import timedelta
 from functools import partial
 from typing import Any, Final
@@ -23,6 +24,7 @@ from kilonode.run.census import Census
 from kilonode.run.cleanup import CleanupReport, clean
 from kilonode.run.consistency import settle_s_of, take_stock
 from kilonode.run.costs import CostSampler
+from kilonode.run.deaths import DeathWatch, Deliberate
 from kilonode.run.disrupting import Disruptor, JournalHead
 from kilonode.run.disruption_plans import load_end_s, plan_disruptions
 from kilonode.run.experiment import Experiment
@@ -63,6 +65,7 @@ class Conductor:
         self._recording: Recording | None = None
         self._sampler: CostSampler | None = None
         self._phases: Phases | None = None
+        self._deliberate = Deliberate(self._clock)
 
     async def run(self) -> RunRecord:
         """Lead the run to its end; return its last record, which is written too.
@@ -75,15 +78,16 @@ class Conductor:
         self._sampler = self._open_sampler(self._recording)
         state = RunState.FAILED
         try:
-            try:
-                await self._idle()
-                await self._lead()
-                state = RunState.ABORTED if self._interruption.requested else RunState.DONE
-            except AbortError:
-                state = RunState.ABORTED
-                self._update(aborted_because=self._interruption.reason)
-            finally:
-                await self._clean_up()
+            async with self._seeing_deaths(self._recording):
+                try:
+                    await self._idle()
+                    await self._lead()
+                    state = RunState.ABORTED if self._interruption.requested else RunState.DONE
+                except AbortError:
+                    state = RunState.ABORTED
+                    self._update(aborted_because=self._interruption.reason)
+                finally:
+                    await self._clean_up()
         finally:
             self._phases.finish()
             if self._sampler is not None:
@@ -92,6 +96,13 @@ class Conductor:
             await self._recording.close()
             self._update(state=state, finished_utc=self._clock.utc())
         return self._record
+
+    def _seeing_deaths(self, recording: Recording) -> contextlib.AbstractAsyncContextManager[object]:
+        """Look from now on whether a process of the cloud dies, where somebody knows its processes."""
+        around = self._around
+        if around.processes is None:
+            return contextlib.nullcontext()
+        return DeathWatch(around.processes, self._deliberate, self._clock, recording.record, around.watcher.note)
 
     def _open_sampler(self, recording: Recording) -> CostSampler | None:
         """What samples the services from now on; None when nothing is known of them, or nobody wants to know."""
@@ -158,6 +169,7 @@ class Conductor:
             around.watcher.note,
             around.upgradable,
             left,
+            self._deliberate,
         )
 
     async def _take_stock(self, prepared: Prepared) -> None:

@@ -24,6 +24,7 @@ from kilonode.faults.injecting import InEffect, Injector, Left
 from kilonode.faults.journal import Journal, announce, new_journal
 from kilonode.faults.registry import Drivers
 from kilonode.history.records import Op
+from kilonode.run.deaths import Deliberate
 from kilonode.run.disruption_ops import disruption_op, op_of
 from kilonode.run.disruption_plans import Occurrence
 from kilonode.run.interruption import Interruption
@@ -54,9 +55,13 @@ class Disruptor:
         note: Callable[[str], None],
         cloud: Upgradable | None = None,
         left: Left | None = None,
+        deliberate: Deliberate | None = None,
     ) -> None:
-        """`left`: what other runs and commands left in effect, which a fault of this run may end."""
+        """`left`: what other runs and commands left in effect, which a fault of this run may end. `deliberate` is told
+        what is ended on purpose.
+        """
         self._left = left
+        self._deliberate = deliberate or Deliberate(clock)
         self._in_effect = InEffect()
         self._occurrences = occurrences
         self._cloud = cloud
@@ -124,12 +129,12 @@ class Disruptor:
         due_ns = await self._wait(one, zero_ns, stop)
         if one.upgrade is not None and due_ns is not None:
             upgrade = DueUpgrade(one.upgrade, one.name, one.number, due_ns)
-            upgrader = Upgrader(upgrade, self._cloud, self._clock, self._record, self._note)
+            upgrader = Upgrader(upgrade, self._cloud, self._clock, self._record, self._note, self._deliberate)
             self._upgraders.append(upgrader)
             await upgrader.carry_out(stop)
             return
         injector = Injector(self._drivers, journal, self._clock, self._note, one.name, one.number,
-                            among=self._in_effect, left=self._left)  # fmt: skip
+                            among=self._in_effect, left=self._left, aim=self._deliberate.aim)  # fmt: skip
         failed = ""
         if due_ns is not None:
             try:

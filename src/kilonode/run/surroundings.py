@@ -16,6 +16,7 @@ from kilonode.load.plan import WorkerPlan
 from kilonode.load.progress import Progress
 from kilonode.run.census import ServiceSource
 from kilonode.run.costs import Meter
+from kilonode.run.deaths import ProcessSource
 from kilonode.run.tenants import Connect
 from kilonode.run.upgrade_serving import Upgradable
 
@@ -86,3 +87,5 @@ class Surroundings:
     """Where `kilonode fault heal` looks for what runs left broken; None: this run's journal is not announced."""
     upgradable: Upgradable | None = None
     """Whose processes can be replaced by others; None: nobody's."""
+    processes: ProcessSource | None = None
+    """Which processes the cloud should have, where they run on this machine; None: nobody looks whether one dies."""

@@ -22,6 +22,7 @@ from kilonode.check.live import LiveReport
 from kilonode.check.live_conditions import LiveCondition
 from kilonode.history.records import Op, OpKind
 from kilonode.history.upgrades import UpgradeAction, UpgradePart
+from kilonode.run.deaths import ANYTHING, Deliberate
 from kilonode.run.upgrade_commands import run_command
 from kilonode.run.upgrade_rules import opposite
 from kilonode.run.upgrade_serving import Instance, Migration, ServingWatch, Upgradable, chosen
@@ -53,8 +54,11 @@ class Upgrader:
         clock: Clock,
         record: Callable[[Op], None],
         note: Callable[[str], None],
+        deliberate: Deliberate | None = None,
     ) -> None:
+        """`deliberate` is told what is ended on purpose."""
         self._due = due
+        self._deliberate = deliberate or Deliberate(clock)
         self._upgrade = due.upgrade
         self._cloud = cloud
         self._clock = clock
@@ -135,8 +139,9 @@ class Upgrader:
         _go_on_unless(stop)
         timeout_s = float(step.timeout)
         if step.undo:  # before: half a command may have to be taken back, too
-            self._done.append(_Done(COMMANDS, lambda: run_command(step.undo, timeout_s)))
-        await self._step(COMMANDS, UpgradeAction(step.kind), run_command(step.run, timeout_s))
+            self._done.append(_Done(COMMANDS, lambda: self._meddle(ANYTHING, run_command(step.undo, timeout_s))))
+        doing = self._meddle(ANYTHING, run_command(step.run, timeout_s))
+        await self._step(COMMANDS, UpgradeAction(step.kind), doing)
         await self._watch(COMMANDS, stop)
 
     async def _replace(self, step: UpgradeStep, stop: asyncio.Event) -> None:
@@ -194,10 +199,20 @@ class Upgrader:
         self, name: str, replacing: "asyncio.Future[None]", timeout_s: float, cloud: Upgradable
     ) -> None:
         self._replacing.add(replacing)
+        self._deliberate.begin(name)
+        replacing.add_done_callback(lambda _: self._deliberate.end(name))
         if self._upgrade.to is not None:  # of the same again there is nothing to take back
-            self._done.append(_Done(name, lambda: cloud.take_back(name), replacing))
+            self._done.append(_Done(name, lambda: self._meddle(name, cloud.take_back(name)), replacing))
         await self._step(name, UpgradeAction.REPLACE, asyncio.shield(replacing))
         await self._step(name, UpgradeAction.VERIFY, self._verify(name, timeout_s, cloud))
+
+    async def _meddle(self, name: str, doing: Awaitable[None]) -> None:
+        """Do something after which this process may be gone, or another."""
+        self._deliberate.begin(name)
+        try:
+            await doing
+        finally:
+            self._deliberate.end(name)
 
     async def _verify(self, name: str, timeout_s: float, cloud: Upgradable) -> None:
         """See that the new process does its work and is of the wanted version. Raises FaultError."""
