@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -51,6 +52,23 @@ def identity(of: Sequence[CloudProcess], name: str) -> ProcessIdentity:
 
 def environment_of(process: ProcessIdentity) -> list[str]:
     return Path(f"/proc/{process.pid}/environ").read_text().split("\0")
+
+
+def broken_build(folder: Path) -> Path:
+    """The Python of an environment in which Kilonode comes up, and every handler of the api fails."""
+    python = folder / "python"
+    python.write_text(
+        f"#!{sys.executable}\n"
+        "import sys\n"
+        "from kilonode.cloud import role_process\n"
+        "from kilonode.cloud.openstack.web import application\n"
+        "async def broken(*given): raise RuntimeError('answers 500')\n"
+        "application._handle = broken\n"
+        "sys.argv = sys.argv[2:]\n"
+        "sys.exit(role_process.main())\n"
+    )
+    python.chmod(0o755)
+    return python
 
 
 class Load:
@@ -150,6 +168,11 @@ async def test_a_role_can_run_another_version_beside_the_others_and_one_that_fai
         with pytest.raises(LabError, match="goes on"):
             await restart(folder, ["api"], ProcessChange(version="C", interpreter="/bin/false"))
         assert processes(folder)[1].identity == second
+        before = [one.identity for one in processes(folder)]
+        with pytest.raises(LabError, match="api-1 cannot be replaced; the process that was there goes on"):
+            await restart(folder, ["api"], ProcessChange("D", str(broken_build(tmp_path))), together=True)
+        assert "answers 500" in StateFolder(tmp_path, NAME).log("api-1").read_text()
+        assert [one.identity for one in processes(folder)] == before
         with pytest.raises(InputError, match="no such process") as caught:
             await restart(folder, ["api-3"])
         assert "did you mean" in str(caught.value)

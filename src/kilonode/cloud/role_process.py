@@ -57,7 +57,7 @@ async def run(folder: StateFolder, process: str) -> None:
         serve_api = partial(_serve_api, cues=cues, door=(folder.path, process, region))
         wall = WallClock(RealClock(), folder.path, process)
         await opened.enter_async_context(followed(wall))
-        running = run_roles(roles, store, wall.clock, settings, serve_api, shared, cues=cues)
+        running = run_roles(roles, store, wall.clock, settings, serve_api, shared, cues=cues, prove=_prove)
         work = asyncio.create_task(running, name=process)
         _end_when_told(work, cues)
         with contextlib.suppress(asyncio.CancelledError):
@@ -74,6 +74,12 @@ async def _serve_api(cloud: Cloud, cues: Cues, door: tuple[Path, str, str]) -> N
     with inherited(_inherited(PORT_VARIABLE)) as listener, watched(application):
         limits = cloud.settings.services.limits
         await serve(application, listener, ready=cues.ready, drain=cues.drain, limits=limits)
+
+
+async def _prove(cloud: Cloud) -> None:
+    from kilonode.cloud.openstack.proving import prove
+
+    await prove(cloud)
 
 
 def _inherited(variable: str) -> int:

@@ -29,11 +29,13 @@ async def run_roles(
     serve_api: Work,
     shared: Store | None = None,
     cues: Cues | None = None,
+    prove: Work | None = None,
 ) -> None:
     """Run these roles together until cancelled, or until `cues` say to let the work go; raise what ends any of them.
 
     `serve_api` is the work of the api role: serve a port, or in simulated time make the application and wait; told to
-    let go, it returns when nobody is left. `shared` is the store of what all sites have in common, if there are any.
+    let go, it returns when nobody is left. `prove` is done before an api that has to wait says that it could begin; it
+    raises when it could not. `shared` is the store of what all sites have in common, if there are any.
     """
     works = {name: _work(name, serve_api) for name in names}
     all_kinds = any(not kinds for kinds, _ in works.values())
@@ -41,6 +43,8 @@ async def run_roles(
     first = await Cloud.open(store, clock, settings, names[0], kinds, shared)
     try:
         if cues is not None:
+            if prove is not None and not cues.go.is_set() and any(role_of(name) == API for name in names):
+                await prove(first)
             cues.prepared()
             await cues.go.wait()
         async with asyncio.TaskGroup() as group:

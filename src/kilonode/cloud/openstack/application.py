@@ -35,8 +35,8 @@ def services(cloud: Cloud) -> tuple[ServiceApp, ...]:
     return (*SERVICES, SECOND_IMAGE_SERVICE) if cloud.settings.services.image.second_endpoint else SERVICES
 
 
-def application(cloud: Cloud) -> Application:
-    """The application over a view of the cloud that mirrors all kinds.
+def application(cloud: Cloud, *, with_stages: bool = True) -> Application:
+    """The application over a view of the cloud that mirrors all kinds; without stages all of it is quick and well.
 
     Raises InputError when the stage profile gives a service time to an operation that no service has.
     """
@@ -50,7 +50,8 @@ def application(cloud: Cloud) -> Application:
                 got=name,
                 hint=nearest(name, operations),
             )
-    return Application(cloud, served, cloud.part(Authority).caller)
+    service_times = cloud.profile.services if with_stages else {}
+    return Application(cloud, served, cloud.part(Authority).caller, service_times)
 
 
 async def open_application(cloud: Cloud) -> Application:

@@ -61,7 +61,15 @@ class _Target:
 class Application:
     """The ASGI callable."""
 
-    def __init__(self, cloud: Cloud, services: Iterable[ServiceApp], authenticate: Authenticate) -> None:
+    def __init__(
+        self,
+        cloud: Cloud,
+        services: Iterable[ServiceApp],
+        authenticate: Authenticate,
+        service_times: Mapping[str, ServiceTime] | None = None,
+    ) -> None:
+        """`service_times` None: those of the cloud's stage profile."""
+        service_times = cloud.profile.services if service_times is None else service_times
         self._cloud = cloud
         self._authenticate = authenticate
         self._limits = cloud.settings.services.limits
@@ -80,7 +88,7 @@ class Application:
             self._services[root.split("/")[1]] = service
             for place, routes in ((service.prefix, service.routes), (root, service.discovery)):
                 for route in routes:
-                    target = _Target(service, route, cloud.profile.services)
+                    target = _Target(service, route, service_times)
                     self._router.add(route.method, place + route.path, target)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
