@@ -1,13 +1,19 @@
 """Running the packet filter's commands, on the loop that runs have."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 import uvloop
 
+from kilonode.base.clock import RealClock
 from kilonode.base.errors import FaultError
+from kilonode.base.processes import identify, wait_until_gone
 from kilonode.faults import netfilter
+from kilonode.faults.watching import see
+
+CLOCK = RealClock()
 
 
 def test_a_command_that_has_ended_before_it_is_spoken_to_has_been_run(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,3 +40,19 @@ def test_a_command_that_does_not_end_is_ended_and_said(monkeypatch: pytest.Monke
     monkeypatch.setattr(netfilter, "_TIMEOUT_S", 0.05)
     with pytest.raises(FaultError, match=r"did not end in 0\.05 s"):
         uvloop.run(netfilter.run(["sleep", "60"]))
+
+
+def test_a_command_that_is_given_up_is_ended_with_what_it_has_started(tmp_path: Path) -> None:
+    started = tmp_path / "pid"
+
+    async def give_up() -> None:
+        running = asyncio.create_task(netfilter.run(["sh", "-c", f"sleep 60 & echo $! >{started}; wait"]))
+        await see("started", lambda: started.exists() and started.read_text().endswith("\n"), CLOCK, 30)
+        identity = identify(int(started.read_text()))
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        assert running.cancelled()
+        assert identity is not None
+        assert await wait_until_gone([identity], CLOCK, 30)
+
+    uvloop.run(give_up())

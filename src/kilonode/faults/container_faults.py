@@ -10,12 +10,13 @@ from typing import Final
 
 import msgspec
 
-from kilonode.base.clock import NANOSECONDS_PER_SECOND, Clock
+from kilonode.base.clock import Clock
 from kilonode.base.errors import FaultError, InputError
 from kilonode.faults.docker_engine import Container, Endpoint, Engine, Listed
 from kilonode.faults.driver import Effect, Step
 from kilonode.faults.model import Action, Fault, Kind, Means
 from kilonode.faults.printing import print_fault
+from kilonode.faults.watching import see_asked
 
 COMPOSE: Final = "com.docker.compose.service"
 """The label that tells the service of a Compose file."""
@@ -137,13 +138,10 @@ async def _see(
     so: Callable[[Container], bool],
     words: str = "",
 ) -> Effect:
+    async def ask() -> bool:
+        return so(await engine.container(memory.container))
+
     words = f"container {step.name} {words or SEEN[step.action]}"
-    began_ns = before_ns = clock.now_ns()
+    began_ns = clock.now_ns()
     await do()
-    while not so(await engine.container(memory.container)):
-        before_ns = clock.now_ns()
-        if before_ns - began_ns > SOON_S * NANOSECONDS_PER_SECOND:
-            raise FaultError("it was done, but is not to be seen", expected=words, got=f"not so after {SOON_S:g} s")
-        await clock.sleep(LOOK_EVERY_S)
-    at_ns = clock.now_ns()
-    return Effect(at_ns, words, at_ns - before_ns)
+    return await see_asked(words, ask, clock, SOON_S, began_ns, LOOK_EVERY_S)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from kilonode.base.clock import Clock
+from kilonode.base.clock import NANOSECONDS_PER_SECOND, Clock
 from kilonode.base.errors import FaultError
 from kilonode.base.processes import ProcessIdentity, identify, reap, send, start_detached, wait_until_gone
 
@@ -58,19 +58,16 @@ def find(token: str) -> tuple[ProcessIdentity, ...]:
     return tuple(found)
 
 
-async def kill(token: str, clock: Clock) -> int:
-    """End a helper that has nothing to end well, and all that carry its token. How many it was. Raises FaultError."""
-    killed = set[ProcessIdentity]()
-    deadline_ns = clock.now_ns() + int(SOON_S * 1e9)
+async def kill(token: str, clock: Clock) -> None:
+    """End a helper that has nothing to end well, and all that carry its token. Raises FaultError."""
+    deadline_ns = clock.now_ns() + int(SOON_S * NANOSECONDS_PER_SECOND)
     while carrying := find(token):  # also those that were just being made
         if clock.now_ns() > deadline_ns:
             raise FaultError("a helper process does not end", where=token)
         for identity in carrying:
             send(identity, signal.SIGKILL)
         await wait_until_gone(carrying, clock, SOON_S)
-        killed.update(carrying)
     words_of(token).unlink(missing_ok=True)
-    return len(killed)
 
 
 async def end(token: str, clock: Clock) -> int:
@@ -89,7 +86,7 @@ async def end(token: str, clock: Clock) -> int:
 async def wait_for_word(token: str, word: str, clock: Clock, timeout_s: float = 30.0) -> str:
     """The line of a helper's words that begins so, without it. Raises FaultError with what it said instead."""
     words = words_of(token)
-    deadline_ns = clock.now_ns() + int(timeout_s * 1e9)
+    deadline_ns = clock.now_ns() + int(timeout_s * NANOSECONDS_PER_SECOND)
     seen_alive = False
     while True:
         text = words.read_text(errors="replace") if words.exists() else ""

@@ -21,7 +21,7 @@ from kilonode.faults.driver import Capability, Effect, Found, Keep, State, Step,
 from kilonode.faults.hosts import HostedService, Hosts, Login
 from kilonode.faults.model import Action, Fault, Kind, Means, Target
 from kilonode.faults.printing import print_fault
-from kilonode.faults.reaching import HostReach
+from kilonode.faults.reaching import HostReach, Ran, seen_on_all
 
 NAME: Final = "hosts"
 DOWN_TIMEOUT_S: Final = 300.0
@@ -83,11 +83,6 @@ class _Unit(msgspec.Struct, frozen=True):
     restart: str = ""
 
 
-class _Ran(msgspec.Struct, frozen=True):
-    code: int
-    words: str
-
-
 class HostFaults:
     """Does what can be done by ssh to the hosts of one hosts file; heals what was done to any."""
 
@@ -117,28 +112,15 @@ class HostFaults:
 
     async def find(self, target: Target) -> Sequence[Found]:
         """Hosts by their names; processes by the names of their programs; services by the hosts file."""
-        names = tuple(self.hosts.hosts)
+        meant = self._reach.meant(target.nodes)
         if target.kind is Kind.NODE:
-            wanted = set(target.nodes.names if target.nodes else ())
-            return [
-                Found(Kind.NODE, name, node=name, words=self.hosts.hosts[name].address)
-                for name in names
-                if not wanted or name in wanted
-            ]
-        only = [name for name in names if not (target.nodes and target.nodes.names) or name in target.nodes.names]
+            return [Found(Kind.NODE, name, node=name, words=self.hosts.hosts[name].address) for name in meant]
         if target.kind is Kind.PROCESS:
-            per_host = [self._processes(name, target.names) for name in only] if target.names else []
+            per_host = [self._processes(name, target.names) for name in meant] if target.names else []
         else:
-            on_hosts = {host: self._services_on(host, target.names) for host in only}
+            on_hosts = {host: self._services_on(host, target.names) for host in meant}
             per_host = [self._services(host, services) for host, services in on_hosts.items() if services]
-        found: list[Found] = []
-        for of_host in await asyncio.gather(*per_host, return_exceptions=True):
-            if not isinstance(of_host, BaseException):
-                found += of_host
-            elif target.names or not isinstance(of_host, InputError):
-                raise of_host
-            # A list of all there is has what can be seen: a host that is down has nothing.
-        return found
+        return await seen_on_all(per_host, surely=bool(target.names))
 
     def plan(
         self, fault: Fault, found: Sequence[Found], peers: Sequence[Found], randomness: Randomness
@@ -303,7 +285,7 @@ class HostFaults:
         return bool((await helper.ask("find", _Processes, patterns=[service.process])).processes)
 
     async def _run(self, helper: ssh.Helper, command: Sequence[str]) -> None:
-        ran = await helper.ask("run", _Ran, command=list(command))
+        ran = await helper.ask("run", Ran, command=list(command))
         if ran.code != 0:
             raise FaultError(f"`{command[-1]}` failed", got=f"exit code {ran.code}: {ran.words.strip()[-300:]}")
 

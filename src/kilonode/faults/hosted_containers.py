@@ -24,7 +24,7 @@ from kilonode.faults.driver import Capability, Effect, Found, Keep, State, Step,
 from kilonode.faults.hosts import Login
 from kilonode.faults.model import Fault, Kind, Target
 from kilonode.faults.printing import print_fault
-from kilonode.faults.reaching import HostReach
+from kilonode.faults.reaching import HostReach, seen_on_all
 
 NAME: Final = "hosted-containers"
 
@@ -68,18 +68,10 @@ class HostedContainers:
 
     async def find(self, target: Target) -> Sequence[Found]:
         """Containers by the hosts file, and on named nodes by their own names. Raises InputError."""
-        named = target.nodes.names if target.nodes else ()
-        meant = [host for host in self._reach.hosts.hosts if not named or host in named]
+        meant = self._reach.meant(target.nodes)
         if target.nodes is None:
             meant = [host for host in meant if self._called_on(host, target.names)]
-        found = []
-        for of_host in await asyncio.gather(*(self._find_on(host, target) for host in meant), return_exceptions=True):
-            if not isinstance(of_host, BaseException):
-                found += of_host
-            elif target.names or not isinstance(of_host, InputError):
-                raise of_host
-            # A list of all there is has what can be seen: a host that is down has nothing.
-        return found
+        return await seen_on_all((self._find_on(host, target) for host in meant), surely=bool(target.names))
 
     async def _find_on(self, host: str, target: Target) -> list[Found]:
         listed = await self._containers(host)

@@ -5,8 +5,6 @@ own, which are sent there, known by a token and end by themselves; a disk by one
 is used is counted by the helper on the host and seen between two of its answers.
 """
 
-import asyncio
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -19,14 +17,12 @@ from kilonode.base.randomness import Randomness
 from kilonode.faults import detached, ssh, stress_process
 from kilonode.faults.driver import Capability, Effect, Found, Keep, Step, recall, remember
 from kilonode.faults.hosts import Login
-from kilonode.faults.machine_faults import LEEWAY_S, LONGEST_S, Used, Work
+from kilonode.faults.machine_faults import MOST_MEMORY_PERCENT, Used, Work, lifetime_s_of
 from kilonode.faults.model import Action, Fault, Kind, Resource, Stress, Target
 from kilonode.faults.printing import print_fault
-from kilonode.faults.reaching import HostReach
+from kilonode.faults.reaching import HostReach, seen_on_all
 
 NAME: Final = "hosted-machines"
-SPARED_MEMORY: Final = 0.05
-"""Of all memory: so much stays free."""
 WATCHED_S: Final = 1.0
 STARTING_S: Final = 60.0
 ENDING_S: Final = 20.0
@@ -104,28 +100,21 @@ class HostedMachines:
 
     async def find(self, target: Target) -> Sequence[Found]:
         """Hosts by their names; folders on them."""
-        named = target.nodes.names if target.nodes else ()
-        meant = [host for host in self._reach.hosts.hosts if not named or host in named]
+        meant = self._reach.meant(target.nodes)
         if target.kind is Kind.NODE:
-            found = await asyncio.gather(*(self._machine(host) for host in meant), return_exceptions=True)
-        elif target.names:
-            places = [(host, folder) for host in meant for folder in target.names]
-            found = await asyncio.gather(*(self._disk(*place) for place in places), return_exceptions=True)
+            looks = [self._machine(host) for host in meant]
         else:
-            found = []
-        for one in found:
-            if isinstance(one, BaseException) and (named or not isinstance(one, InputError)):
-                raise one
-        return [one for one in found if isinstance(one, Found)]
+            looks = [self._disk(host, folder) for host in meant for folder in target.names]
+        return await seen_on_all(looks, surely=bool(target.nodes and target.nodes.names))
 
-    async def _machine(self, host: str) -> Found:
+    async def _machine(self, host: str) -> list[Found]:
         self._machines[host] = await self._reach.look(host, lambda helper: helper.ask("machine", _Machine))
-        return Found(Kind.NODE, host, node=host, words=self._reach.hosts.hosts[host].address)
+        return [Found(Kind.NODE, host, node=host, words=self._reach.hosts.hosts[host].address)]
 
-    async def _disk(self, host: str, folder: str) -> Found:
+    async def _disk(self, host: str, folder: str) -> list[Found]:
         disk = await self._reach.look(host, lambda helper: helper.ask("disk", _Disk, folder=folder))
         self._disks[host, folder] = disk
-        return Found(Kind.DISK, folder, node=host, words=f"{disk.percent:.0f}% used")
+        return [Found(Kind.DISK, folder, node=host, words=f"{disk.percent:.0f}% used")]
 
     def plan(
         self, fault: Fault, found: Sequence[Found], peers: Sequence[Found], randomness: Randomness
@@ -160,12 +149,12 @@ class HostedMachines:
                 hint="apt-get install stress-ng; cpu, memory and disk need nothing",
             )  # fmt: skip
         if stress.resource is Resource.MEMORY:
-            most = 100 * (1 - SPARED_MEMORY)
-            if stress.percent > most:
-                raise InputError("the host would have no memory left", where=where, expected=f"up to {most:g}%")
+            if stress.percent > MOST_MEMORY_PERCENT:
+                expected = f"up to {MOST_MEMORY_PERCENT:g}%"
+                raise InputError("the host would have no memory left", where=where, expected=expected)
             if machine.lacking_bytes(stress.percent) <= 0:
                 raise InputError(f"so much memory of {found.name} is used already", where=where)
-        lifetime_s = LONGEST_S if fault.duration is None else math.ceil(float(fault.duration) + LEEWAY_S)
+        lifetime_s = lifetime_s_of(fault)
         memory = self._memory(found.name, resource=stress.resource, percent=stress.percent, lifetime_s=lifetime_s)
         how = "stress-ng" if machine.stress_ng else "workers of our own"
         words = f"the {stress.resource.value} of {found.name} is used to {stress.percent:g}% by {how}"

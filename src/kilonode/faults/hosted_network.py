@@ -13,16 +13,15 @@ from typing import Any, Final
 import msgspec
 
 from kilonode.base.clock import Clock
-from kilonode.base.encoding import decode_json
 from kilonode.base.errors import FaultError, InputError
 from kilonode.base.randomness import Randomness
-from kilonode.faults import detached, network_rules, ssh
+from kilonode.faults import detached, netfilter, network_rules, ssh
 from kilonode.faults.driver import Capability, Effect, Found, Keep, Step, recall, remember
 from kilonode.faults.hosts import Login
 from kilonode.faults.model import Action, Fault, Kind, Shape, Target
 from kilonode.faults.network_rules import Place
 from kilonode.faults.printing import print_fault
-from kilonode.faults.reaching import HostReach
+from kilonode.faults.reaching import HostReach, Ran, seen_on_all
 from kilonode.faults.shapes import cuts_of
 
 NAME: Final = "hosted-network"
@@ -31,7 +30,6 @@ _SILENCE_S: Final = 0.5
 """How long a connection that must not be answered is waited for."""
 _CLOSED_PORT: Final = 9
 _MOST_PROBES: Final = 3
-_LOOPBACK: Final = "lo"
 _LONGEST_BYTES: Final = 4 * 2**20
 """Of what a command says: hosts may have thousands of interfaces."""
 
@@ -50,24 +48,8 @@ class HostedNetworkMemory(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whether this machine must not hear it any more, either."""
 
 
-class _Ran(msgspec.Struct, frozen=True):
-    code: int
-    words: str
-
-
 class _Answering(msgspec.Struct, frozen=True):
     addresses: tuple[str, ...]
-
-
-class _Address(msgspec.Struct):
-    local: str = ""
-    prefixlen: int = 32
-    scope: str = ""
-
-
-class _Interface(msgspec.Struct):
-    ifname: str = ""
-    addr_info: list[_Address] = []
 
 
 class HostedNetwork:
@@ -89,26 +71,13 @@ class HostedNetwork:
 
     async def find(self, target: Target) -> Sequence[Found]:
         """Hosts by their names; their interfaces by name or subnet."""
-        named = target.nodes.names if target.nodes else ()
-        meant = [host for host in self._reach.hosts.hosts if not named or host in named]
-        per_host = await asyncio.gather(*(self._find_on(host, target) for host in meant), return_exceptions=True)
-        found: list[Found] = []
-        for of_host in per_host:
-            if not isinstance(of_host, BaseException):
-                found += of_host
-            elif named or not isinstance(of_host, InputError):
-                raise of_host
-        return found
+        looks = (self._find_on(host, target) for host in self._reach.meant(target.nodes))
+        return await seen_on_all(looks, surely=bool(target.nodes and target.nodes.names))
 
     async def _find_on(self, host: str, target: Target) -> list[Found]:
         import ipaddress
 
-        read = await self._reach.look(host, lambda helper: self._interfaces(helper, host))
-        own = {
-            one.ifname: [f"{each.local}/{each.prefixlen}" for each in one.addr_info if each.scope == "global"]
-            for one in read
-            if one.ifname != _LOOPBACK
-        }
+        own = await self._reach.look(host, lambda helper: self._interfaces(helper, host))
         plain = {name: tuple(each.partition("/")[0] for each in some) for name, some in own.items()}
         if target.kind is Kind.NODE:
             addresses = tuple(address for some in plain.values() for address in some)
@@ -122,15 +91,13 @@ class HostedNetwork:
                 found.append(Found(Kind.NETWORK, name, subnets, host))
         return found
 
-    async def _interfaces(self, helper: ssh.Helper, host: str) -> tuple[_Interface, ...]:
-        said = await _run(helper, host, ["ip", "-j", "address"])
-        filtered = await helper.ask("run", _Ran, command=["nft", "list", "tables"])
+    async def _interfaces(self, helper: ssh.Helper, host: str) -> dict[str, tuple[str, ...]]:
+        """The addresses of each interface, with their prefix; noted is whether the host has a packet filter."""
+        own = netfilter.addresses_in(await _run(helper, host, ["ip", "-j", "address"]))
+        filtered = await helper.ask("run", Ran, command=["nft", "list", "tables"])
         why = filtered.words.strip()[-200:] or f"nft ends with {filtered.code}"
         self._lacking[host] = "" if filtered.code == 0 else why
-        try:
-            return tuple(decode_json(said.encode(), list[_Interface]))
-        except msgspec.DecodeError as error:
-            raise FaultError(f"`ip` of host {host} says something else", got=str(error)) from error
+        return own
 
     def plan(
         self, fault: Fault, found: Sequence[Found], peers: Sequence[Found], randomness: Randomness
@@ -193,8 +160,8 @@ class HostedNetwork:
         async def do(helper: ssh.Helper) -> Effect:
             before = await self._answering(helper, memory)
             began_ns = self._clock.now_ns()
-            table = f"table inet {memory.token} {{\n{memory.chains}\n}}\n"
-            await _run(helper, memory.host, ["nft", "-f", "-"], table)
+            words = netfilter.table_words(memory.token, memory.chains)
+            await _run(helper, memory.host, ["nft", "-f", "-"], words)
             now_ns = self._clock.now_ns()
             after = before & await self._answering(helper, memory)
             if after:
@@ -212,9 +179,7 @@ class HostedNetwork:
 
         async def do(helper: ssh.Helper) -> Effect:
             began_ns = self._clock.now_ns()
-            # Adding what is there changes nothing, so this removes it whether it is there or not.
-            words = f"add table inet {memory.token}\ndelete table inet {memory.token}\n"
-            await _run(helper, memory.host, ["nft", "-f", "-"], words)
+            await _run(helper, memory.host, ["nft", "-f", "-"], netfilter.removal_words(memory.token))
             now_ns = self._clock.now_ns()
             if await self._has_table(helper, memory):
                 raise FaultError("the rules are still there", where=memory.token)
@@ -238,7 +203,7 @@ class HostedNetwork:
         return found
 
     async def _has_table(self, helper: ssh.Helper, memory: HostedNetworkMemory) -> bool:
-        return f"table inet {memory.token}\n" in await _run(helper, memory.host, ["nft", "list", "tables"]) + "\n"
+        return netfilter.is_listed(memory.token, await _run(helper, memory.host, ["nft", "list", "tables"]))
 
     async def capabilities(self) -> Sequence[Capability]:
         """Nothing of its own: what a host lacks is said by name when a sentence wants it."""
@@ -246,7 +211,7 @@ class HostedNetwork:
 
 
 async def _run(helper: ssh.Helper, host: str, command: list[str], said: str = "") -> str:
-    ran = await helper.ask("run", _Ran, command=command, said=said, limit_bytes=_LONGEST_BYTES)
+    ran = await helper.ask("run", Ran, command=command, said=said, limit_bytes=_LONGEST_BYTES)
     if ran.code != 0:
         raise FaultError(f"`{' '.join(command)}` failed on {host}", got=ran.words.strip()[-300:])
     return ran.words

@@ -32,8 +32,8 @@ NAME: Final = "machine"
 LOCALHOST: Final = "localhost"
 _STRESS: Final = "kilonode.faults.stress_process"
 _ABLE: Final = {Action.STRESS: Kind.NODE, Action.FILL: Kind.DISK, Action.SKEW: Kind.CLOCK}
-_SPARED_MEMORY: Final = 0.05
-"""Of all memory: so much stays free."""
+MOST_MEMORY_PERCENT: Final = 95.0
+"""Of all memory: the rest stays free."""
 _WATCHED_S: Final = 1.0
 STRESS_NG: Final = "stress-ng"
 LEEWAY_S: Final = 60
@@ -41,6 +41,7 @@ LEEWAY_S: Final = 60
 LONGEST_S: Final = 24 * 3600
 """How long workers live whose fault has no end of its own."""
 _STARTING_S: Final = 60.0
+_CLOCKS_OF_SERVICES: Final = "skew the clocks of services: skew clock of keystone by -90s for 60s"
 
 
 class MachineMemory(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -77,7 +78,7 @@ class MachineFaults:
             raise InputError(
                 "the clocks of machines are left alone: nothing here could be sure to set them right",
                 where=", ".join(named),
-                hint="skew the clocks of services: skew clock of keystone by -90s for 60s",
+                hint=_CLOCKS_OF_SERVICES,
             )
         if not nodes:
             return [Found(target.kind, LOCALHOST)] if target == Target(target.kind) else []
@@ -96,7 +97,7 @@ class MachineFaults:
             raise InputError(
                 "the clock of this machine is everybody's on it, Kilonode's too: it is left alone",
                 where=print_fault(fault),
-                hint="name hosts in a hosts file, or start a program of yours under faketime",
+                hint=_CLOCKS_OF_SERVICES,
             )
         if fault.action is Action.FILL:
             return [_fill_step(fault, each) for each in found]
@@ -251,21 +252,23 @@ def _stress_step(fault: Fault, found: Found) -> Step:
             expected="stress-ng (apt-get install stress-ng); cpu, memory and disk need nothing",
         )
     if stress.resource is Resource.MEMORY:
-        most = 100 * (1 - _SPARED_MEMORY)
-        if stress.percent > most:
-            raise InputError(
-                "the machine would have no memory left", where=print_fault(fault), expected=f"up to {most:g}%"
-            )
+        if stress.percent > MOST_MEMORY_PERCENT:
+            expected = f"up to {MOST_MEMORY_PERCENT:g}%"
+            raise InputError("the machine would have no memory left", where=print_fault(fault), expected=expected)
         if _memory_bytes(stress.percent) <= 0:
             raise InputError("so much memory is used already", where=print_fault(fault),
                              got=f"{psutil.virtual_memory().percent:g}%")  # fmt: skip
-    lifetime_s = LONGEST_S if fault.duration is None else math.ceil(float(fault.duration) + LEEWAY_S)
     memory = MachineMemory(
-        detached.new_token(), stress.resource, stress.percent, lifetime_s=lifetime_s, program=program
+        detached.new_token(), stress.resource, stress.percent, lifetime_s=lifetime_s_of(fault), program=program
     )
     how = "stress-ng" if program else "workers of our own"
     words = f"the {stress.resource.value} of this machine is used to {stress.percent:g}% by {how}"
     return Step(NAME, fault.action, found.name, words, f"workers {memory.token} are ended", remember(memory))
+
+
+def lifetime_s_of(fault: Fault) -> int:
+    """After how many seconds the workers of a fault end by themselves, whatever becomes of whoever began them."""
+    return LONGEST_S if fault.duration is None else math.ceil(float(fault.duration) + LEEWAY_S)
 
 
 def _memory_bytes(percent: float) -> int:

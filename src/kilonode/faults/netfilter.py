@@ -5,11 +5,8 @@ is no error. The empty name of a network namespace is the one that this process 
 here. Needs root.
 """
 
-import asyncio
-import contextlib
 import os
 import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -18,6 +15,7 @@ import msgspec
 
 from kilonode.base.encoding import decode_json
 from kilonode.base.errors import FaultError
+from kilonode.faults.commands import run_to_its_end
 from kilonode.faults.driver import Capability, State
 
 NAMESPACES: Final = Path("/run/netns")
@@ -27,43 +25,24 @@ _TIMEOUT_S: Final = 20.0
 async def run(command: Sequence[str], words: str = "", namespace: str = "") -> str:
     """Run a command, in a namespace; what it said. Raises FaultError with what it complained of."""
     entered = ["ip", "netns", "exec", namespace, *command] if namespace else list(command)
-    # A file, not a pipe: to write into that of a command which has ended already is an error on some loops.
-    with tempfile.TemporaryFile() as file:
-        file.write(words.encode())
-        file.seek(0)
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *entered,
-                stdin=file,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                start_new_session=True,  # Ctrl-C is for us alone
-            )
-        except OSError as error:
-            raise FaultError(f"{command[0]} cannot be run", got=error.strerror or str(error)) from error
     try:
-        said, complained = await asyncio.wait_for(process.communicate(), _TIMEOUT_S)
-    except BaseException as error:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.communicate()
-        if isinstance(error, TimeoutError):
-            raise FaultError(f"{command[0]} did not end in {_TIMEOUT_S:g} s", where=" ".join(command[:6])) from error
-        raise
-    if process.returncode:
-        got = " ".join(complained.decode(errors="replace").split())[:300]
+        code, said, complained = await run_to_its_end(entered, timeout_s=_TIMEOUT_S, words=words)
+    except TimeoutError as error:
+        raise FaultError(f"{command[0]} did not end in {_TIMEOUT_S:g} s", where=" ".join(command[:6])) from error
+    if code:
+        got = " ".join(complained.split())[:300]
         raise FaultError(f"{command[0]} refused", where=" ".join(command[:6]), got=got)
-    return said.decode(errors="replace")
+    return said
 
 
 async def add_table(name: str, chains: str, namespace: str = "") -> None:
     """Put a table of family inet in place: all of it, or nothing. Raises FaultError."""
-    await run(["nft", "-f", "-"], f"table inet {name} {{\n{chains}\n}}\n", namespace)
+    await run(["nft", "-f", "-"], table_words(name, chains), namespace)
 
 
 async def replace_table(name: str, chains: str, namespace: str = "") -> None:
     """Have it with these chains and their rules alone, at one instant. Raises FaultError."""
-    whole = f"table inet {name} {{\n}}\nflush table inet {name}\ntable inet {name} {{\n{chains}\n}}\n"
+    whole = f"{table_words(name, '')}flush table inet {name}\n{table_words(name, chains)}"
     await run(["nft", "-f", "-"], whole, namespace)
 
 
@@ -71,19 +50,32 @@ async def remove_table(name: str, namespace: str = "") -> None:
     """Remove it, if it is there. Raises FaultError."""
     if namespace and not (NAMESPACES / namespace).exists():
         return  # its rules went with it
-    # Adding what is there changes nothing, so this removes it whether it is there or not.
-    await run(["nft", "-f", "-"], f"add table inet {name}\ndelete table inet {name}\n", namespace)
+    await run(["nft", "-f", "-"], removal_words(name), namespace)
 
 
 async def has_table(name: str, namespace: str = "") -> bool:
     """Whether it is there."""
     if namespace and not (NAMESPACES / namespace).exists():
         return False
-    return f"table inet {name}\n" in await run(["nft", "list", "tables"], "", namespace) + "\n"
+    return is_listed(name, await run(["nft", "list", "tables"], "", namespace))
+
+
+def table_words(name: str, chains: str) -> str:
+    """What `nft -f -` is told to put a table in place."""
+    return f"table inet {name} {{\n{chains}\n}}\n"
+
+
+def removal_words(name: str) -> str:
+    """What `nft -f -` is told to remove one, whether it is there or not: adding what is there changes nothing."""
+    return f"add table inet {name}\ndelete table inet {name}\n"
+
+
+def is_listed(name: str, said: str) -> bool:
+    """Whether a table is among those that `nft list tables` said."""
+    return f"table inet {name}" in said.splitlines()
 
 
 class _Address(msgspec.Struct):
-    family: str = ""
     local: str = ""
     prefixlen: int = 32
     scope: str = ""
@@ -104,7 +96,15 @@ def namespaces() -> tuple[str, ...]:
 
 async def addresses(namespace: str) -> dict[str, tuple[str, ...]]:
     """The addresses, with their prefix, of each interface of a namespace but the loopback; none of its link alone."""
-    read = decode_json(await run(["ip", "-j", "address"], "", namespace), list[_Interface])
+    return addresses_in(await run(["ip", "-j", "address"], "", namespace))
+
+
+def addresses_in(said: str) -> dict[str, tuple[str, ...]]:
+    """The same of what `ip -j address` said. Raises FaultError."""
+    try:
+        read = decode_json(said.encode(), list[_Interface])
+    except msgspec.DecodeError as error:
+        raise FaultError("`ip` says something else than was asked", got=str(error)) from error
     return {
         each.ifname: tuple(
             f"{one.local}/{one.prefixlen}" for one in each.addr_info if one.scope == "global" and one.local

@@ -1,15 +1,15 @@
-"""Running a command that speaks to a controller of power: what it says, and no process left of one that is given up.
+"""Running a command that speaks to a controller of power.
 
 It ends with whoever runs it, even if that is killed: an order that it repeats until it is answered would come after the
 heal. What it says is not understood here. It gets nothing on its standard input, so it cannot ask for a password.
 """
 
-import asyncio
 import shutil
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from kilonode.base.errors import FaultError
+from kilonode.faults.commands import run_to_its_end
 
 GUARD: Final = ("setpriv", "--pdeathsig", "KILL")
 """Has the kernel kill it when its parent dies; the command itself is the same process."""
@@ -28,23 +28,6 @@ async def run_command(
 ) -> tuple[int, str, str]:
     """Exit code, what was said, what was complained of. Raises FaultError; cancelled, it ends the command."""
     try:
-        process = await asyncio.create_subprocess_exec(
-            *GUARD,
-            *command,
-            env=environment,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C is for us alone
-        )
-    except OSError as error:
-        raise FaultError(f"{command[0]} cannot be run", got=error.strerror or str(error)) from error
-    try:
-        said, complained = await asyncio.wait_for(process.communicate(), timeout_s)
+        return await run_to_its_end([*GUARD, *command], timeout_s=timeout_s, environment=environment)
     except TimeoutError as error:
         raise FaultError("the controller does not answer", where=where, got=f"nothing for {timeout_s:g} s") from error
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    return process.returncode or 0, said.decode(errors="replace"), complained.decode(errors="replace")

@@ -5,7 +5,7 @@ Before anything is touched whatever is wrong is for the user to mend (InputError
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -13,7 +13,9 @@ import msgspec
 
 from kilonode.base.errors import FaultError, InputError
 from kilonode.faults import ssh
+from kilonode.faults.driver import Found
 from kilonode.faults.hosts import Hosts, Login, login_of, read_hosts
+from kilonode.faults.model import Nodes
 
 AT_ONCE: Final = 32
 """So many connections of one driver."""
@@ -48,6 +50,15 @@ class Reached(msgspec.Struct, frozen=True):
     login: Login
 
 
+class Ran(msgspec.Struct, frozen=True):
+    """What became of a command on a host, as the helper there says it."""
+
+    code: int
+    """Its exit code; -1: it could not be run, or did not end in time."""
+    words: str
+    """The last it said, or why it could not."""
+
+
 class HostReach:
     """Reaches the hosts of one hosts file, and any that a step remembers."""
 
@@ -67,6 +78,11 @@ class HostReach:
         """A host of the file."""
         folder = self.file.parent if self.file else Path()
         return Reached(host, self.hosts.hosts[host].address, login_of(self.hosts, host, folder))
+
+    def meant(self, nodes: Nodes | None) -> list[str]:
+        """The hosts of the file that are named; all where none is."""
+        named = nodes.names if nodes else ()
+        return [host for host in self.hosts.hosts if not named or host in named]
 
     def is_called(self, host: str, names: tuple[str, ...]) -> bool:
         """Whether one of the names is the host's, or its address; without names every host is meant."""
@@ -91,3 +107,17 @@ class HostReach:
             return await self.ask(host, do)
         except InputError as error:
             raise FaultError(error.problem.what, where=host.host, got=error.problem.got) from error
+
+
+async def seen_on_all(looks: Iterable[Awaitable[Sequence[Found]]], *, surely: bool) -> list[Found]:
+    """What looks at several hosts, all at the same time, find together. Raises InputError.
+
+    `surely`: of each it has to be seen. Otherwise, as for a list of all there is, a host that is down has nothing.
+    """
+    found: list[Found] = []
+    for of_host in await asyncio.gather(*looks, return_exceptions=True):
+        if not isinstance(of_host, BaseException):
+            found += of_host
+        elif surely or not isinstance(of_host, InputError):
+            raise of_host
+    return found

@@ -26,7 +26,7 @@ from typing import Any
 STATE, PARENT, SESSION, USER_TIME, KERNEL_TIME, START, RESIDENT = 0, 1, 3, 11, 12, 19, 21
 LOOK_EVERY_S = 0.005
 COMMAND_TIMEOUT_S = 120
-PATH = os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin"
+os.environ["PATH"] = os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin"  # some logins lack what only root needs
 WORDS_BYTES = 4000
 
 
@@ -112,7 +112,7 @@ def do_facts(request: dict[str, Any]) -> dict[str, Any]:
         "boot": boot(),
         "systemd": os.path.isdir("/run/systemd/system"),
         "root": os.geteuid() == 0,
-        "programs": [name for name in ("nft", "stress-ng") if shutil.which(name, path=PATH)],
+        "programs": [name for name in ("nft", "stress-ng") if shutil.which(name)],
     }
 
 
