@@ -138,7 +138,7 @@ def test_what_a_killed_command_left_is_listed_and_healed(cloud: Path) -> None:
 def clock_offset_s(state: Path, name: str) -> float:
     """What a process says that its wall clock is off by."""
     said = json.loads((StateFolder(state, "kilonode").path / CLOCKS_FOLDER / name).read_bytes())
-    assert said["pid"] == identity(state, name).pid
+    assert said["identity"]["pid"] == identity(state, name).pid
     return float(said["offset_s"])
 
 

@@ -1,16 +1,22 @@
 """Wall clocks that are told to be off: what is believed, what is said of it, and what is no matter of theirs."""
 
 import asyncio
+import errno
 import os
 from pathlib import Path
+from typing import cast
+
+import pytest
 
 from kilonode.base.clock import NANOSECONDS_PER_SECOND, SimulatedClock, SkewedClock
 from kilonode.base.clock_skews import CLOCKS_FOLDER, SKEW_SUFFIX, SKEWS_FOLDER, ClockSeen, ClockSkew
 from kilonode.base.encoding import decode_json, encode_json
+from kilonode.base.processes import ProcessIdentity, identify
 from kilonode.cloud.sightings import Sightings
 from kilonode.cloud.wall_clock import FIRST_OTHERS_LOOKS, WallClock, followed
 
 US = 1_000_000
+OURS = cast("ProcessIdentity", identify(os.getpid()))
 
 
 def clock() -> SimulatedClock:
@@ -45,7 +51,7 @@ async def test_a_process_goes_by_what_concerns_it_and_says_so(tmp_path: Path) ->
         put(tmp_path, "b", "fleet-1", 30.5)
         await clock().sleep(1)
         assert (fleet.clock.offset_s, api.clock.offset_s) == (-59.5, 0)
-        assert seen(tmp_path, "fleet-1") == ClockSeen(os.getpid(), -59.5, ("a", "b"))
+        assert seen(tmp_path, "fleet-1") == ClockSeen(OURS, -59.5, ("a", "b"))
         first.unlink()
         await clock().sleep(1)
         assert (fleet.clock.offset_s, seen(tmp_path, "fleet-1").tokens) == (30.5, ("b",))
@@ -70,11 +76,33 @@ async def test_a_process_that_is_started_anew_goes_by_it_from_its_first_instant(
     assert WallClock(clock(), tmp_path, "fleet-1").clock.offset_s == -90
 
 
-async def test_a_skew_that_cannot_be_read_changes_nothing(tmp_path: Path) -> None:
+async def test_a_skew_that_cannot_be_read_changes_nothing_and_is_said_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     put(tmp_path, "a", "fleet-1", -90).write_bytes(b"{")
     wall = WallClock(clock(), tmp_path, "fleet-1")
-    wall.look()
+    for _ in range(3):
+        wall.look()
     assert wall.clock.offset_s == 0
+    assert len(caplog.records) == 1
+
+
+async def test_a_process_that_cannot_open_files_stays_as_it_is_and_goes_on_looking(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wall = WallClock(clock(), tmp_path, "fleet-1")
+    async with followed(wall):
+        put(tmp_path, "a", "fleet-1", -90)
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "read_bytes", _no_more_files)
+            await clock().sleep(1)
+            assert wall.clock.offset_s == 0
+        await clock().sleep(1)
+        assert wall.clock.offset_s == -90
+
+
+def _no_more_files(path: Path) -> bytes:
+    raise OSError(errno.EMFILE, "too many open files")
 
 
 async def test_a_stage_begins_when_it_is_seen_to_where_timestamps_cannot_be_trusted() -> None:

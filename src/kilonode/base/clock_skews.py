@@ -9,6 +9,8 @@ from typing import Final
 
 import msgspec
 
+from kilonode.base.processes import ProcessIdentity
+
 SKEW_SUFFIX: Final = ".skew"
 SKEWS_FOLDER: Final = "clock-skews"
 """In the state folder of an emulated cloud: one file for each skew, which is there as long as it holds."""
@@ -28,7 +30,7 @@ class ClockSkew(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class ClockSeen(msgspec.Struct, frozen=True):
     """What a process goes by."""
 
-    pid: int
+    identity: ProcessIdentity
     offset_s: float
     """The sum of all that concern it."""
     tokens: tuple[str, ...]

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +19,7 @@ from kilonode.base.clock import Clock, SkewedClock
 from kilonode.base.clock_skews import CLOCKS_FOLDER, SKEW_SUFFIX, SKEWS_FOLDER, ClockSeen, ClockSkew
 from kilonode.base.encoding import decode_json, encode_json
 from kilonode.base.files import PRIVATE, write_atomically
+from kilonode.base.processes import identify
 
 LOOK_EVERY_S: Final = 0.05
 FIRST_OTHERS_LOOKS: Final = 4
@@ -36,10 +37,14 @@ class WallClock:
         self._folder = state / SKEWS_FOLDER
         self._seen = state / CLOCKS_FOLDER / process
         self._process = process
+        self._names: list[str] = []
+        """Those that were there at the last look, readable or not."""
         self._known: dict[str, ClockSkew] = {}
         self._waits: dict[str, int] = {}
         """Skews that are not gone by yet: for how many looks."""
+        self._identity = identify(os.getpid())
         self._said: ClockSeen | None = None
+        self._blind = False
         self.look(at_once=True)
 
     async def watch(self) -> None:
@@ -51,33 +56,37 @@ class WallClock:
     def look(self, *, at_once: bool = False) -> None:
         """Look once; `at_once`: everything that is there was there before this process."""
         try:
-            names = sorted(name for name in os.listdir(self._folder) if name.endswith(SKEW_SUFFIX))  # noqa: PTH208
-        except FileNotFoundError:
-            names = []
+            names = self._there()
+            if names == self._names and not self._waits:
+                self._blind = False
+                return
+            read = {name: skew for name in names if (skew := self._known.get(name) or self._read(name)) is not None}
         except OSError as error:  # too many open files, say: the next look may see more
-            _log.warning("the skews of clocks cannot be looked at, and stay as they are: %s", error)
+            if not self._blind:
+                _log.warning("the skews of clocks cannot be looked at, and stay as they are: %s", error)
+            self._blind = True
             return
-        if names == list(self._known) and not self._waits:
-            return
-        for name in [name for name in self._known if name not in names]:
-            del self._known[name]
-            self._waits.pop(name, None)
-        for name in names:
-            if name not in self._known and (skew := self._read(name)) is not None:
-                self._known[name] = skew
-                self._waits[name] = 0 if at_once else FIRST_OTHERS_LOOKS
-        self._known = dict(sorted(self._known.items()))
-        self._waits = {name: looks - 1 for name, looks in self._waits.items() if looks > 0}
+        self._blind = False
+        first = 0 if at_once else FIRST_OTHERS_LOOKS
+        left = {name: first if name not in self._known else self._waits.get(name, 0) for name in read}
+        self._names, self._known = names, read
+        self._waits = {name: looks - 1 for name, looks in left.items() if looks > 0}
         if self._known:
             self.clock.distrust()
-        ours = [skew for skew in self._known.values() if skew.process == self._process]
-        self.clock.skew(sum(skew.offset_s for name, skew in self._known.items() if skew in ours
-                            and name not in self._waits))  # fmt: skip
-        self._say()
+        gone_by = [skew for name, skew in self._known.items() if name not in self._waits]
+        self.clock.skew(sum(skew.offset_s for skew in gone_by if skew.process == self._process))
+        self._say(gone_by)
 
-    def _say(self) -> None:
-        gone_by = tuple(skew.token for name, skew in self._known.items() if name not in self._waits)
-        seen = ClockSeen(os.getpid(), self.clock.offset_s, gone_by)
+    def _there(self) -> list[str]:
+        try:
+            return sorted(name for name in os.listdir(self._folder) if name.endswith(SKEW_SUFFIX))  # noqa: PTH208
+        except FileNotFoundError:
+            return []
+
+    def _say(self, gone_by: Sequence[ClockSkew]) -> None:
+        if self._identity is None:
+            return  # whoever waits for the word will say that it did not come
+        seen = ClockSeen(self._identity, self.clock.offset_s, tuple(skew.token for skew in gone_by))
         if seen == self._said:
             return
         try:

@@ -15,6 +15,7 @@ from kilonode.base.clock_skews import CLOCKS_FOLDER, SKEW_SUFFIX, SKEWS_FOLDER, 
 from kilonode.base.encoding import decode_json, encode_json
 from kilonode.base.errors import FaultError, InputError
 from kilonode.base.files import PRIVATE, write_atomically
+from kilonode.base.processes import is_alive
 from kilonode.faults import detached
 from kilonode.faults.amounts import write_signed_duration
 from kilonode.faults.driver import Capability, Effect, Found, State, Step, recall, remember
@@ -84,7 +85,7 @@ async def _see(step: Step, memory: ClockMemory, clock: Clock, *, there: bool) ->
     if seen is None:
         return msgspec.structs.replace(effect, words=f"{step.name} is gone, and its clock with it")
     by = f"{write_signed_duration(seen.offset_s)} off" if seen.offset_s else "right"
-    return msgspec.structs.replace(effect, words=f"{step.name} (pid {seen.pid}) says that its clock is {by}")
+    return msgspec.structs.replace(effect, words=f"{step.name} (pid {seen.identity.pid}) says that its clock is {by}")
 
 
 def _file(memory: ClockMemory) -> Path:
@@ -97,4 +98,4 @@ def _seen(memory: ClockMemory) -> ClockSeen | None:
         seen = decode_json(Path(memory.folder, CLOCKS_FOLDER, memory.skew.process).read_bytes(), ClockSeen)
     except (OSError, msgspec.DecodeError):
         return None
-    return seen if Path(f"/proc/{seen.pid}").exists() else None
+    return seen if is_alive(seen.identity) else None
