@@ -89,7 +89,10 @@ class RequestRules:
 
 def refusal_phrase(status: int) -> str:
     """What the status is called in an answer that refuses on purpose."""
-    return HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "Refused"
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:  # nobody has registered it
+        return "Refused"
 
 
 def refusal_body(status: int) -> bytes:

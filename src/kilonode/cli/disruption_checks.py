@@ -7,7 +7,6 @@ said by `kilonode check`. What other drivers would find shows when the cloud is 
 import asyncio
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final
 
 import msgspec
 
@@ -25,12 +24,11 @@ from kilonode.cloud.folder import CloudRecord
 from kilonode.cloud.layout import process_names, role_of, roles_of
 from kilonode.cloud.resources import node_name
 from kilonode.faults import process_faults
-from kilonode.faults.amounts import write_signed_duration
 from kilonode.faults.driver import Capability, Driver, Effect, Found, Keep, Step
 from kilonode.faults.ending import ENDS
 from kilonode.faults.hosts import read_hosts
-from kilonode.faults.members import NAME, Member, Members
-from kilonode.faults.model import Action, Fault, Sentence, Target
+from kilonode.faults.members import NAME, Member, Members, step_of_unborn
+from kilonode.faults.model import Fault, Sentence, Target
 from kilonode.faults.planning import PlannedFault, PlannedPart, plan_fault, plan_sentence
 from kilonode.faults.powered_nodes import Button, PoweredNode, PoweredNodes
 from kilonode.faults.printing import print_fault
@@ -42,8 +40,6 @@ from kilonode.run.upgrade_serving import Instance, Upgradable
 from kilonode.run.upgrades import Version
 from kilonode.stack.folder import StackFolder
 from kilonode.stack.plan import DEFAULT_NAME
-
-HEALED: Final = {Action.FREEZE: "have it go on", Action.SKEW: "set its clock right"}
 
 
 async def foresee(experiment: Experiment, *, resolve: bool = False) -> tuple[Occurrence, ...]:
@@ -149,12 +145,9 @@ class ServicesToCome:
     ) -> Sequence[Step]:
         """Words for people. Raises InputError for what can be done to no process."""
         process_faults.refuse_impossible(fault)
-        heals = HEALED.get(fault.action, "")
         lasts = f" for {fault.duration}" if fault.duration else ""
-        what = fault.action.value
-        if fault.skew_s is not None:
-            what = f"skew by {write_signed_duration(fault.skew_s)} the clock of"
-        return [Step(NAME, fault.action, each.name, f"{what} {each.name}{lasts}", heals) for each in found]
+        steps = [step_of_unborn(NAME, fault, each.name) for each in found]
+        return [msgspec.structs.replace(step, words=step.words + lasts) for step in steps]
 
     async def inject(self, step: Step, keep: Keep) -> Effect:
         """Nothing is there yet."""

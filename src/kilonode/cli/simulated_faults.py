@@ -24,7 +24,7 @@ from kilonode.cloud.simulated_processes import Life, SimulatedProcess
 from kilonode.faults.amounts import write_signed_duration
 from kilonode.faults.choosing import named
 from kilonode.faults.driver import Capability, Effect, Found, Keep, State, Step, recall, remember
-from kilonode.faults.members import KINDS
+from kilonode.faults.members import KINDS, step_of_unborn
 from kilonode.faults.model import Action, Fault, Means, Target
 from kilonode.faults.powered_nodes import PoweredNodes
 from kilonode.faults.printing import print_fault
@@ -33,7 +33,6 @@ from kilonode.faults.registry import Drivers
 
 NAME: Final = "simulated"
 ACTIONS: Final = frozenset({Action.KILL, Action.TERMINATE, Action.FREEZE, Action.RESTART, Action.SKEW})
-HEALS: Final = {Action.FREEZE: "have it go on", Action.SKEW: "set its clock right"}
 
 
 class LifeMemory(msgspec.Struct, frozen=True):
@@ -80,12 +79,11 @@ class SimulatedServices:
         if peers:
             raise InputError("this driver divides nothing", where=print_fault(fault))
         refuse_impossible(fault)
-        heals, words, memory = HEALS.get(fault.action, ""), fault.action.value, "{}"
+        memory = "{}"
         if fault.skew_s is not None:
             self._skews += 1
             memory = remember(SkewMemory(f"skew {self._skews}", fault.skew_s))
-            words = f"{words} by {write_signed_duration(fault.skew_s)} the clock of"
-        return [Step(NAME, fault.action, each.name, f"{words} {each.name}", heals, memory) for each in found]
+        return [step_of_unborn(NAME, fault, each.name, memory) for each in found]
 
     async def inject(self, step: Step, keep: Keep) -> Effect:
         """Do it; on virtual time it takes none, but for a restart."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from kilonode.base.clock import Clock
+from kilonode.base.clock import NANOSECONDS_PER_SECOND, Clock
 from kilonode.base.errors import InputError, LabError
 from kilonode.base.processes import ProcessIdentity, is_alive
 from kilonode.run.upgrade_serving import Instance, Migration, Upgradable
@@ -30,8 +30,8 @@ class StackUpgrades(Upgradable):
         self._folder = StackFolder(state, name)
         self._processes: list[StackProcess] = []
         """Which there are, in the order of upgrading; that does not change."""
-        self._replacing: dict[str, ProcessIdentity | None] = {}
-        """Those of which another one is about to come, and who there was."""
+        self._replacing: set[str] = set()
+        """Those that are told to end, or have ended, until the next one works."""
         self._earlier: dict[str, list[str]] = {}
         """The releases that processes had before."""
 
@@ -59,7 +59,8 @@ class StackUpgrades(Upgradable):
             note(f"installing release {to.release}, before the load begins")
         began_ns = self._clock.now_ns()
         await upgrading.install(self._state, self._name, to.release)
-        note(f"{(self._clock.now_ns() - began_ns) / 1e9:7.1f} s  release {to.release}, beside the one that runs")
+        took_s = (self._clock.now_ns() - began_ns) / NANOSECONDS_PER_SECOND
+        note(f"{took_s:7.1f} s  release {to.release}, beside the one that runs")
 
     async def migrations(self, names: Sequence[str], to: Version | None, *, after: bool) -> Sequence[Migration]:
         """See `Upgradable`."""
@@ -86,11 +87,11 @@ class StackUpgrades(Upgradable):
         await self._put(name, self._earlier[name].pop())
 
     async def _put(self, name: str, release: str | None) -> None:
-        self._replacing[name] = self._now(name).identity
+        self._replacing.add(name)
         try:
             await upgrading.replace(self._state, self._name, name, release, self._clock)
         finally:
-            del self._replacing[name]
+            self._replacing.discard(name)
 
     def _known(self) -> Sequence[StackProcess]:
         if not self._processes:

@@ -16,6 +16,7 @@ from kilonode.base.errors import FaultError, InputError
 from kilonode.base.processes import ProcessIdentity
 from kilonode.base.randomness import Randomness
 from kilonode.faults import clock_faults, process_faults
+from kilonode.faults.amounts import write_signed_duration
 from kilonode.faults.choosing import instance_of, named
 from kilonode.faults.driver import Capability, Effect, Found, Keep, Step, recall, remember
 from kilonode.faults.model import Action, Fault, Kind, Target
@@ -64,6 +65,15 @@ class RestartMemory(msgspec.Struct, frozen=True):
     """What is kept of a restart."""
 
     head: ProcessIdentity | None
+
+
+def step_of_unborn(driver: str, fault: Fault, name: str, memory: str = "{}") -> Step:
+    """The step for a process that is none of the machine's: it is simulated, or not there yet."""
+    what = fault.action.value
+    if fault.skew_s is not None:
+        what = f"{what} by {write_signed_duration(fault.skew_s)} the clock of"
+    heals = {Action.FREEZE: "have it go on", Action.SKEW: "set its clock right"}.get(fault.action, "")
+    return Step(driver, fault.action, name, f"{what} {name}", heals, memory)
 
 
 class Members:
