@@ -27,6 +27,7 @@ from kilonode.faults.planning import PlannedFault, plan_sentence
 from kilonode.faults.power import HostPower
 from kilonode.faults.power_controls import Button
 from kilonode.faults.registry import Drivers
+from kilonode.faults.watching import see
 from tests.faults.bmc import PASSWORD, VARIABLE, Bmc, free_port, needs_ipmi, running_bmc
 
 CLOCK = RealClock()
@@ -225,14 +226,20 @@ async def test_a_controller_with_a_name_that_nobody_knows_is_said_to_be_unknown(
         await ask(Power("ipmi", "bmc.invalid", "operator", VARIABLE))
 
 
+async def ipmitool_of(asker: psutil.Process) -> psutil.Process:
+    """The command that somebody has begun, or is about to."""
+
+    def running() -> list[psutil.Process]:
+        return [each for each in asker.children() if each.name() == "ipmitool"]
+
+    await see("ipmitool runs", lambda: bool(running()), CLOCK, 30)
+    return running()[0]
+
+
 @needs_ipmi
 async def test_the_password_is_no_argument_and_a_question_that_is_given_up_leaves_no_process() -> None:
     asking = asyncio.ensure_future(ask(at(free_port())))
-    found: list[psutil.Process] = []
-    while not found:
-        await asyncio.sleep(0.01)
-        found = [each for each in psutil.Process().children() if each.name() == "ipmitool"]
-    (process,) = found
+    process = await ipmitool_of(psutil.Process())
     assert PASSWORD not in " ".join(process.cmdline())
     assert process.environ()["IPMI_PASSWORD"] == PASSWORD
     asking.cancel()
@@ -251,13 +258,10 @@ asyncio.run(ask(at(int(sys.argv[1]))))
 @needs_ipmi
 async def test_a_command_does_not_outlive_whoever_was_killed_while_it_ran() -> None:
     asker = await asyncio.create_subprocess_exec(sys.executable, "-c", ASKS, str(free_port()))
-    found: list[psutil.Process] = []
-    while not found:
-        await asyncio.sleep(0.01)
-        found = [each for each in psutil.Process(asker.pid).children() if each.name() == "ipmitool"]
+    process = await ipmitool_of(psutil.Process(asker.pid))
     asker.kill()
     await asker.wait()
-    _, left = psutil.wait_procs(found, timeout=5)
+    _, left = psutil.wait_procs([process], timeout=5)
     assert left == []  # its order would come after the heal
 
 

@@ -168,7 +168,7 @@ INJECTS = """
 import asyncio, pathlib, sys
 from kilonode.faults.injecting import Injector
 from kilonode.faults.journal import new_journal
-from kilonode.faults.power import WAYS, HostPower
+from kilonode.faults.power import HostPower
 from kilonode.faults.registry import Drivers
 from tests.faults.test_power import CLOCK, plan
 

@@ -5,6 +5,7 @@ import contextlib
 import os
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from importlib.resources import files
@@ -73,8 +74,6 @@ class Program:
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    import subprocess
-
     source = Path(str(files("kilonode.stack") / "placed" / "wall_clock.c"))
     built = tmp_path_factory.mktemp("library") / "wall_clock.so"
     options = ["-Wall", "-Wextra", "-Werror", "-O2", "-shared", "-fPIC"]

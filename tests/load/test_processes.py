@@ -119,9 +119,15 @@ async def test_a_stop_ends_the_load_early_and_whole(tmp_path: Path) -> None:
     finally:
         await generator.close()
     history = read_history(tmp_path)
+    columns = history.columns
     assert not history.torn
-    assert history.columns.outcome_names == ("ok",)
-    assert 50 < len(history.columns) < 10_000
+    assert 50 < len(columns) < 10_000
+    assert sorted(columns.iteration.tolist()) == list(range(len(columns))), "all that was due is told of"
+    dropped = [name == Outcome.DROPPED for name in columns.outcome_names]
+    begun = [number for number, outcome in zip(columns.iteration, columns.outcome, strict=True) if not dropped[outcome]]
+    # On a busy machine some are due when it is stopped, and wait to begin: they never do.
+    assert set(columns.outcome_names) <= {Outcome.OK, Outcome.DROPPED}
+    assert sorted(begun) == list(range(len(begun)))
 
 
 async def test_closing_ends_workers_at_once_and_says_what_was_cut_off(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -356,10 +357,7 @@ def test_a_command_ends_when_it_does_and_not_with_what_it_leaves_running(
     loop: Callable[[], asyncio.AbstractEventLoop], tmp_path: Path
 ) -> None:
     stays = tmp_path / "stays"
-    os.mkfifo(stays)
-    code = f"import subprocess; subprocess.Popen(['cat', {str(stays)!r}])"
-    try:
-        with asyncio.Runner(loop_factory=loop) as runner:
-            runner.run(run_command(command(code), 30.0))
-    finally:
-        os.close(os.open(stays, os.O_WRONLY))  # cat ends
+    code = f"import subprocess; open({str(stays)!r}, 'w').write(str(subprocess.Popen(['sleep', '60']).pid))"
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(run_command(command(code), 30.0))
+    os.kill(int(stays.read_text()), signal.SIGKILL)  # it is still there
