@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -36,21 +36,22 @@ async def run_command(
         stream.write(f"\n$ {' '.join(arguments)}\n".encode())
         stream.flush()
         try:
-            process = await asyncio.create_subprocess_exec(
-                *arguments,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=stream,
-                env=dict(os.environ if variables is None else variables),
-                start_new_session=True,
-            )
+            with _readable(words) as given:
+                process = await asyncio.create_subprocess_exec(
+                    *arguments,
+                    stdin=given,
+                    stdout=asyncio.subprocess.PIPE,
+                    stderr=stream,
+                    env=dict(os.environ if variables is None else variables),
+                    start_new_session=True,
+                )
         except OSError as error:
             raise InputError(
                 f"{what or arguments[0]} cannot be run", where=arguments[0], got=error.strerror or str(error), hint=hint
             ) from error
         try:
             async with asyncio.timeout(timeout_s):
-                printed, _ = await process.communicate(words.encode())
+                printed, _ = await process.communicate()
         except BaseException as error:
             await _end(process)
             if isinstance(error, TimeoutError):
@@ -72,6 +73,21 @@ def last_lines(log: Path, count: int = LINES_SHOWN) -> str:
     except FileNotFoundError:
         return "nothing"
     return "\n".join([line for line in lines if line.strip()][-count:]) or "nothing"
+
+
+@contextlib.contextmanager
+def _readable(words: str) -> Iterator[int]:
+    """What a command can read words from. No pipe: to write into that of a command which has ended already is an error
+    on some loops. And no file on a disk: they may be secrets.
+    """
+    if not words:
+        yield asyncio.subprocess.DEVNULL
+        return
+    with os.fdopen(os.memfd_create("words"), "wb") as memory:
+        memory.write(words.encode())
+        memory.flush()
+        memory.seek(0)
+        yield memory.fileno()
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
