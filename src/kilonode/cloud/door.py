@@ -7,17 +7,12 @@ costs one call more. What the rules say is in `base.request_rules`; whether they
 
 import asyncio
 import contextlib
-import logging
 import os
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
-
 from kilonode.base.clock import Clock
-from kilonode.base.encoding import decode_json, encode_json
-from kilonode.base.files import PRIVATE, write_atomically
 from kilonode.base.request_rules import (
     RULE_SUFFIX,
     RULES_FOLDER,
@@ -28,12 +23,12 @@ from kilonode.base.request_rules import (
     Treatment,
     refusal_body,
 )
+from kilonode.cloud.told import Told, write_down
 
 LOOK_EVERY_S: Final = 0.02
+RULES: Final = "rules for requests"
 RESET: Final = "kilonode.reset"
 """The extension of an ASGI scope that resets its connection."""
-
-_log = logging.getLogger(__name__)
 
 
 class Door:
@@ -42,12 +37,10 @@ class Door:
     def __init__(self, application: Any, state: Path, process: str, region: str, clock: Clock) -> None:
         """`state` is the cloud's folder, `process` who goes by the rules there."""
         self._application = application
-        self._folder = state / RULES_FOLDER
+        self._told = Told(state / RULES_FOLDER, RULE_SUFFIX, RequestRule, RULES)
         self._seen = state / SEEN_FOLDER / process
         self._region = region
         self._clock = clock
-        self._names: list[str] = []
-        self._blind = False
         self._rules: RequestRules | None = None
         self._look()
 
@@ -69,42 +62,12 @@ class Door:
             self._look()
 
     def _look(self) -> None:
-        try:
-            names = self._there()
-            if names == self._names:
-                self._blind = False
-                return
-            read = [rule for name in names if (rule := self._read(name)) is not None]
-        except OSError as error:  # too many open files, say: the next look may see more
-            if not self._blind:
-                _log.warning("the rules for requests cannot be looked at, and stay as they are: %s", error)
-            self._blind = True
+        if not self._told.look():
             return
-        self._blind = False
-        self._names = names
-        rules = [rule for rule in read if rule.region in ("", self._region)]
+        there = self._told.records.values()
+        rules = [rule for rule in there if rule.region in ("", self._region)]
         self._rules = RequestRules(rules) if rules else None
-        try:
-            self._seen.parent.mkdir(mode=0o700, exist_ok=True)
-            seen = Seen(os.getpid(), tuple(rule.token for rule in read))
-            write_atomically(self._seen, encode_json(seen), PRIVATE)
-        except OSError as error:  # whoever waits for the word will say that it did not come
-            _log.warning("the rules for requests are followed, but that cannot be written down: %s", error)
-
-    def _there(self) -> list[str]:
-        try:
-            return sorted(name for name in os.listdir(self._folder) if name.endswith(RULE_SUFFIX))  # noqa: PTH208
-        except FileNotFoundError:
-            return []
-
-    def _read(self, name: str) -> RequestRule | None:
-        try:
-            return decode_json((self._folder / name).read_bytes(), RequestRule)
-        except FileNotFoundError:
-            return None
-        except msgspec.DecodeError as error:
-            _log.warning("a rule for requests cannot be read: %s: %s", name, error)
-            return None
+        write_down(self._seen, Seen(os.getpid(), tuple(rule.token for rule in there)), RULES)
 
     async def _treat(self, treatment: Treatment, scope: Any, receive: Any, send: Any) -> None:
         if treatment.delay_s:
