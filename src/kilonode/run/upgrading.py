@@ -16,6 +16,7 @@ from typing import Final
 
 from kilonode.base.clock import NANOSECONDS_PER_SECOND, Clock
 from kilonode.base.errors import FaultError, KilonodeError, trim
+from kilonode.base.finishing import finish
 from kilonode.base.outcomes import Outcome
 from kilonode.check.criteria import parse_criterion
 from kilonode.check.live import LiveReport
@@ -29,6 +30,8 @@ from kilonode.run.upgrade_serving import Instance, Migration, ServingWatch, Upgr
 from kilonode.run.upgrades import Upgrade, UpgradeStep, UpgradeWatch
 
 LOOK_EVERY_S: Final = 0.05
+STAYS_TIMEOUT_S: Final = 5.0
+"""How long what works no more in the end has to do so again: one that is started again, for one."""
 COMMANDS: Final = "commands"
 """What steps that are commands are about."""
 
@@ -69,7 +72,7 @@ class Upgrader:
         self._replacing: set[asyncio.Future[None]] = set()
         """Replacements that were begun. Nothing that ends this ends them: a process is never left half replaced."""
         self._became = ""
-        """Of what was cut off: what became of it."""
+        """What became of what was done, where it was taken back."""
         self._replaced: list[str] = []
         """Whose replacement was begun."""
         self._migrated: list[str] = []
@@ -107,9 +110,10 @@ class Upgrader:
                     await self._run(step, stop)
                 else:
                     await self._replace(step, stop)
+            await self._see_all_stay()
             await self._close(stop)
         except asyncio.CancelledError:
-            self._became = await self._take_back()
+            await self._take_back()
             raise
         except _LoadOverError:
             return Outcome.CANCELLED, f"the load was over before it was done{await self._take_back()}"
@@ -119,13 +123,18 @@ class Upgrader:
         return Outcome.OK, ""
 
     async def _take_back(self) -> str:
-        """Take back what was done, the last first; what became of that, to be added to the reason."""
+        """Take back what was done, the last first, all of it; what became of that, to be added to the reason."""
+        await finish(self._undo_all())
+        return self._became
+
+    async def _undo_all(self) -> None:
         await asyncio.gather(*self._replacing, return_exceptions=True)
         self._done = [one for one in self._done if not one.came_to_nothing]
         stays = list(dict.fromkeys(self._migrated))
         migrated = f"; what was migrated stays: {', '.join(stays)}" if stays else ""
         if not self._upgrade.back or not self._done:
-            return migrated
+            self._became = migrated
+            return
         failed = []
         while self._done:
             one = self._done.pop()
@@ -133,7 +142,7 @@ class Upgrader:
                 await self._step(one.what, UpgradeAction.UNDO, one.undo())
             except (KilonodeError, OSError) as failure:
                 failed.append(f"{one.what}: {_in_short(failure)}")
-        return (f"; not all was taken back: {', '.join(failed)}" if failed else "; taken back") + migrated
+        self._became = (f"; not all was taken back: {', '.join(failed)}" if failed else "; taken back") + migrated
 
     async def _run(self, step: UpgradeStep, stop: asyncio.Event) -> None:
         _go_on_unless(stop)
@@ -230,6 +239,12 @@ class Upgrader:
                     got=state or "it is not there",
                 )
             await self._clock.sleep(LOOK_EVERY_S)
+
+    async def _see_all_stay(self) -> None:
+        """See that what was replaced still works now that all is: some of it may have died since. Raises FaultError."""
+        if self._cloud is not None:
+            for name in dict.fromkeys(self._replaced):
+                await self._verify(name, STAYS_TIMEOUT_S, self._cloud)
 
     async def _watch(self, what: str, stop: asyncio.Event) -> None:
         if self._upgrade.watch is not None:
