@@ -11,6 +11,7 @@ from kilonode.base.clock import Clock
 from kilonode.base.processes import ProcessIdentity, identify
 from kilonode.base.simulation import run_simulated
 from kilonode.check.live import LiveReport
+from kilonode.check.results import Verdict
 from kilonode.clients.openstack.access import Access
 from kilonode.clients.openstack.connection import Connection
 from kilonode.history.archive import read_history
@@ -18,6 +19,8 @@ from kilonode.history.columns import History
 from kilonode.load.plan import WorkerPlan
 from kilonode.load.progress import Progress
 from kilonode.run.conductor import OVERDUE_S, Conductor
+from kilonode.run.deaths import LOOK_EVERY_S, Standing
+from kilonode.run.evaluation import evaluate_run
 from kilonode.run.folder import RunRecord, RunState, create_run_folder
 from kilonode.run.interruption import Interruption
 from kilonode.run.reading import read_text
@@ -186,6 +189,40 @@ def test_services_are_sampled_from_an_idle_phase_before_setup_to_the_end(tmp_pat
     assert record.unmeasured == ("cannot measure rabbitmq: connection refused",)
     assert [note for note in notes if "rabbitmq" in note] == list(record.unmeasured)
     assert record.problems == ("worker 0 did not end",)
+
+
+class Dying:
+    """A cloud of one process, which dies after so many looks."""
+
+    def __init__(self, looks: int) -> None:
+        self._looks = looks
+
+    def standings(self) -> list[Standing]:
+        self._looks -= 1
+        alive = ProcessIdentity(1, 1, "boot") if self._looks > 0 else None
+        return [Standing("compute-002", alive, words="" if alive else "nobody starts it again")]
+
+
+def test_a_process_that_dies_while_the_load_runs_is_told_at_once_and_makes_the_run_invalid(tmp_path: Path) -> None:
+    experiment = read_text(TEXT, tmp_path / "experiment.yaml").points[0].experiment
+    folder = create_run_folder(tmp_path, experiment.name, NOON)
+    record = RunRecord("0badcafe", experiment.name, RunState.PREPARING, 0, NOON, simulated=True)
+    folder.experiment_file.write_text(TEXT)
+    notes: list[str] = []
+
+    async def conduct(clock: Clock) -> RunRecord:
+        interruption = Interruption()
+        watcher = Listener(interruption, notes)
+        around = Surroundings(clock, None, _no_cloud, HangingWorkers(clock), watcher, 0, processes=Dying(8))
+        return await Conductor(experiment, folder, record, around, interruption).run()
+
+    run_simulated(conduct)
+    assert [note for note in notes if "compute-002 ended" in note]
+    results = evaluate_run(folder)
+    [death] = results.deaths
+    assert 0 < death.seen_s < LOAD_S
+    assert death.resolution_s == pytest.approx(LOOK_EVERY_S)
+    assert (results.verdict, results.reasons[0].about) == (Verdict.INVALID, "death")
 
 
 def test_who_does_not_want_to_know_has_no_samples_and_no_idle_phase(tmp_path: Path) -> None:

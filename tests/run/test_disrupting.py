@@ -15,6 +15,7 @@ from kilonode.faults.language import parse
 from kilonode.faults.planning import plan_sentence
 from kilonode.faults.registry import Drivers
 from kilonode.history.records import Op
+from kilonode.run.deaths import Deliberate
 from kilonode.run.disrupting import Disruptor, JournalHead
 from kilonode.run.disruption_plans import Occurrence
 from kilonode.run.interruption import Interruption
@@ -31,6 +32,18 @@ class Slow(Diary):
         return await super().heal(step)
 
 
+class Told(Deliberate):
+    """Writes down at whom faults are aimed."""
+
+    def __init__(self, clock: SimulatedClock) -> None:
+        super().__init__(clock)
+        self._now_ns = clock.now_ns
+        self.lines: list[str] = []
+
+    def aim(self, steps: Sequence[Step]) -> None:
+        self.lines += [f"{self._now_ns() // SECOND_NS} {step.action.value} {step.name}" for step in steps]
+
+
 class Bench:
     """One freeze, beside a load that never ends by itself."""
 
@@ -39,6 +52,7 @@ class Bench:
         self.clock = SimulatedClock(asyncio.get_running_loop())
         self.diary = Slow(self.clock, folder)
         self.ops: list[Op] = []
+        self.deliberate = Told(self.clock)
 
     async def run(self) -> None:
         drivers = Drivers([self.diary])
@@ -46,7 +60,9 @@ class Bench:
         parts = await plan_sentence(parse(sentence), drivers, Randomness(1))
         one = Occurrence("frost", sentence, 0, "at 1 s", 1.0, None, None, parts)
         head = JournalHead("run 00c0ffee", "", None)
-        disruptor = Disruptor([one], drivers, head, self.clock, self.ops.append, lambda words: None)
+        disruptor = Disruptor(
+            [one], drivers, head, self.clock, self.ops.append, lambda words: None, deliberate=self.deliberate
+        )
         async with disruptor.beside(0, 1000 * SECOND_NS, Interruption(), self.folder):
             await asyncio.Event().wait()
 
@@ -69,6 +85,7 @@ async def test_the_journal_is_not_let_go_while_a_fault_is_healed_however_often_i
         await load
     assert not bench.journal().open
     assert bench.diary.lines == ["1 freeze scheduler", "15 heal scheduler"]
+    assert bench.deliberate.lines == ["1 freeze scheduler"]
     assert [(op.started_ns, op.finished_ns, op.outcome) for op in bench.ops] == [
         (SECOND_NS, 15 * SECOND_NS, "cancelled")
     ]

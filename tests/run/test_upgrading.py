@@ -19,6 +19,7 @@ from kilonode.base.errors import InputError, LabError
 from kilonode.check.live import LiveReport, LiveStep
 from kilonode.history.records import Op
 from kilonode.history.upgrades import SERVING, STEPS, part_of_upgrade
+from kilonode.run.deaths import Deliberate
 from kilonode.run.upgrade_commands import run_command
 from kilonode.run.upgrade_plans import plan_upgrade
 from kilonode.run.upgrade_serving import Instance, Migration, Upgradable
@@ -111,11 +112,28 @@ def upgrade_of(**said: Any) -> Upgrade:
     return from_plain(value, Upgrade)
 
 
+class Told(Deliberate):
+    """Writes down what is said to be meant."""
+
+    def __init__(self, clock: SimulatedClock) -> None:
+        super().__init__(clock)
+        self.lines: list[str] = []
+
+    def begin(self, name: str) -> None:
+        self.lines.append(f"{name}?")
+        super().begin(name)
+
+    def end(self, name: str) -> None:
+        self.lines.append(f"{name}.")
+        super().end(name)
+
+
 class Done:
     """What became of one upgrade."""
 
-    def __init__(self, ops: Sequence[Op], cloud: Cloud) -> None:
+    def __init__(self, ops: Sequence[Op], cloud: Cloud, meant: Sequence[str]) -> None:
         self.whole = ops[-1]
+        self.meant = meant
         self.cloud = cloud
         parts = [(part_of_upgrade(op.step), op) for op in ops[:-1]]
         self.steps = [(part.what, part.action.value, op.outcome) for part, op in parts if part and part.action in STEPS]
@@ -160,7 +178,8 @@ async def do(
         moved = {key: getattr(op, key) - began_ns for key in ("due_ns", "started_ns", "finished_ns")}
         ops.append(msgspec.structs.replace(op, **moved))
 
-    upgrader = Upgrader(DueUpgrade(upgrade, "mine", 3, began_ns), cloud, clock, record, lambda words: None)
+    deliberate = Told(clock)
+    upgrader = Upgrader(DueUpgrade(upgrade, "mine", 3, began_ns), cloud, clock, record, lambda words: None, deliberate)
     stop = asyncio.Event()
 
     async def load() -> None:
@@ -179,7 +198,7 @@ async def do(
     finally:
         for task in others:
             task.cancel()
-    return Done(ops, cloud)
+    return Done(ops, cloud, deliberate.lines)
 
 
 async def test_one_after_the_other_is_replaced_and_verified_and_who_served_is_written_down() -> None:
@@ -215,6 +234,8 @@ async def test_what_fails_ends_the_upgrade_and_is_taken_back(wrong: str, failing
     assert error in done.whole.error
     assert done.whole.error.endswith("; taken back")
     assert done.versions == ["A", "A", "A"]
+    meant = ["api-1?", "api-1.", "api-2?", "api-2."]
+    assert done.meant == [*meant, *(["api-2?", "api-2."] if wrong else ()), "api-1?", "api-1."]
     assert not any(what == "fleet" for what, _, _ in done.steps)
     assert done.steps[-1] == ("api-1", "undo", "ok")
 

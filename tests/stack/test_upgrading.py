@@ -1,7 +1,9 @@
-"""Which release each process of a stack is of, in which order they follow, and what is refused; nothing is started."""
+"""Which release each process of a stack is of, in which order they follow, what is refused, what counts as working."""
 
 import asyncio
 import configparser
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -9,18 +11,20 @@ import pytest
 
 from kilonode.base.clock import Clock, RealClock, SimulatedClock
 from kilonode.base.errors import InputError, LabError
-from kilonode.base.processes import ProcessIdentity
+from kilonode.base.processes import ProcessIdentity, is_alive
 from kilonode.stack import again, upgrading
 from kilonode.stack.again import StackProcess, service_of, stack_processes
 from kilonode.stack.bringing_up import configuration_digests, write_configuration
 from kilonode.stack.configuration.site import Site
 from kilonode.stack.environment import Environment
-from kilonode.stack.folder import STATE_VERSION, Secrets, StackFolder, StackRecord
+from kilonode.stack.folder import STATE_VERSION, Secrets, ServiceRecord, StackFolder, StackRecord
 from kilonode.stack.launch import site_of
 from kilonode.stack.migrations import MIGRATIONS, SERVICES
 from kilonode.stack.needs import choose_ports
 from kilonode.stack.plan import UpSettings, plan
 from kilonode.stack.releases import find_release
+from kilonode.stack.running import processes_of
+from kilonode.stack.services import Service
 
 OLD, NEW = "2025.2", "2026.1"
 
@@ -133,7 +137,7 @@ class Starts:
     async def _end(self, state: Path, name: str, process: str, clock: Clock) -> None:
         self.done.append(f"end {process}")
 
-    async def _start(self, state: Path, name: str, process: str, clock: Clock) -> ProcessIdentity:
+    async def _start(self, state: Path, name: str, process: str, clock: Clock, tell: again.Tell) -> ProcessIdentity:
         release = service_of(site_of(state, name), process).release
         self.done.append(f"start {process} of {release}")
         if release == self._cannot:
@@ -194,3 +198,56 @@ def test_a_database_is_contracted_once_nothing_old_is_left_and_only_once(site: S
     assert words("compute-001", after=True) == ["nova-manage db online_data_migrations"]
     site.folder.write_done(frozenset({f"nova-manage db online_data_migrations of {NEW}"}))
     assert words("compute-001", after=True) == []
+
+
+class Conductor:
+    """Stands in for a service: it is connected to the bus from the beginning, and lives until it is told to end."""
+
+    def __init__(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._told = site.folder.path / "told"
+        os.mkfifo(self._told)
+        service = Service("nova-conductor", ("/bin/sh", "-c", f"read x < {self._told}"))
+
+        async def connected(site: Site, record: ServiceRecord) -> str:
+            return ""
+
+        monkeypatch.setattr(again, "service_of", lambda site, process: service)
+        monkeypatch.setattr(again, "_bus_missing", connected)
+
+    def end(self) -> None:
+        self._told.write_text("now")
+
+
+@pytest.fixture
+def conductor(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[Conductor]:
+    found = Conductor(site, monkeypatch)
+    yield found
+    if processes_of(site.folder):
+        found.end()
+
+
+@pytest.mark.real_loop
+async def test_what_dies_a_moment_after_it_was_connected_does_not_count_as_working(
+    site: Site, conductor: Conductor
+) -> None:
+    told: list[bool] = []
+
+    def tell(works: bool) -> None:
+        told.append(works)
+        if works:
+            conductor.end()
+
+    with pytest.raises(InputError, match="nova-conductor ended soon after it had begun to work"):
+        await again.start_again(site.folder.state, "stack", "nova-conductor", RealClock(), tell)
+    assert told == [True, False]
+
+
+async def test_what_stays_works_from_the_instant_at_which_it_was_connected(site: Site, conductor: Conductor) -> None:
+    clock = SimulatedClock(asyncio.get_running_loop())
+    told: list[tuple[bool, int]] = []
+    began_ns = clock.now_ns()
+    identity = await again.start_again(
+        site.folder.state, "stack", "nova-conductor", clock, lambda works: told.append((works, clock.now_ns()))
+    )
+    assert is_alive(identity)
+    assert told == [(True, began_ns)]

@@ -88,8 +88,12 @@ class StackUpgrades(Upgradable):
 
     async def _put(self, name: str, release: str | None) -> None:
         self._replacing.add(name)
+
+        def tell(works: bool) -> None:
+            self._replacing.discard(name) if works else self._replacing.add(name)
+
         try:
-            await upgrading.replace(self._state, self._name, name, release, self._clock)
+            await upgrading.replace(self._state, self._name, name, release, self._clock, tell)
         finally:
             self._replacing.discard(name)
 

@@ -3,7 +3,8 @@
 Bringing a whole stack up does more, and in an order (`bringing_up`); here everything is made and configured already,
 and what else of the stack runs is left as it is, also when it is broken: nothing is asked of another service to see
 that this one works. A process is told ready by what it does itself: the database answers, an API answers, what speaks
-over the message bus holds a connection to it.
+over the message bus holds a connection to it, and still runs a moment later: a service may connect, and die of what it
+asks another one next.
 """
 
 import asyncio
@@ -25,13 +26,15 @@ from kilonode.stack import daemons
 from kilonode.stack.configuration.site import ADDRESS, Site
 from kilonode.stack.folder import ServiceRecord, StackFolder
 from kilonode.stack.launch import site_of
-from kilonode.stack.running import GRACE_S, LOOK_EVERY_S, start, until_ready
+from kilonode.stack.running import GRACE_S, LOOK_EVERY_S, died, start, until_ready
 from kilonode.stack.services import API_LABELS, COMPUTE, Service, openstack_services
 from kilonode.stack.status import wanted_processes
 
 READY_TIMEOUT_S: Final = 120.0
 ANSWER_TIMEOUT_S: Final = 10.0
 """How long an answer is waited for until it is asked again: what came before a server could answer may hang."""
+STAYS_S: Final = 5.0
+"""How long what speaks over the message bus is looked at after it was seen to work."""
 LOCK_TIMEOUT_S: Final = 20.0
 """How long another command that starts something of the same stack is waited for."""
 ALIASES: Final = {
@@ -41,6 +44,10 @@ ALIASES: Final = {
     "placement": ("placement-api",),
 }
 """What services are also called."""
+
+
+Tell = Callable[[bool], None]
+"""Told whether the process works, whenever that changes."""
 
 
 class StackProcess(msgspec.Struct, frozen=True):
@@ -69,19 +76,30 @@ def stack_processes(state: Path, name: str) -> tuple[StackProcess, ...]:
     )  # fmt: skip
 
 
-async def start_again(state: Path, name: str, process: str, clock: Clock) -> ProcessIdentity:
-    """Start one process unless it runs, and return when it works. Raises InputError."""
+async def start_again(
+    state: Path, name: str, process: str, clock: Clock, tell: Tell = lambda works: None
+) -> ProcessIdentity:
+    """Start one process unless it runs, and return when it works and stays. Raises InputError."""
     site = site_of(state, name)
     service = service_of(site, process)
     record = await _start(site, service, clock)
     await until_ready(site.folder, [record], clock, READY_TIMEOUT_S, _readiness(site, service, record, clock))
+    tell(True)
+    if service.port is None:
+        try:
+            await _until_seen_to_stay(site.folder, record, clock)
+        except InputError:
+            tell(False)
+            raise
     return record.identity
 
 
-async def restart(state: Path, name: str, process: str, clock: Clock) -> ProcessIdentity:
+async def restart(
+    state: Path, name: str, process: str, clock: Clock, tell: Tell = lambda works: None
+) -> ProcessIdentity:
     """End one process in good order and start it anew. Raises InputError."""
     await end(state, name, process, clock)
-    return await start_again(state, name, process, clock)
+    return await start_again(state, name, process, clock, tell)
 
 
 async def end(state: Path, name: str, process: str, clock: Clock) -> None:
@@ -149,6 +167,15 @@ def _readiness(site: Site, service: Service, record: ServiceRecord, clock: Clock
         port = service.port
         return lambda: _listening_missing(port)
     return lambda: _bus_missing(site, record)
+
+
+async def _until_seen_to_stay(folder: StackFolder, record: ServiceRecord, clock: Clock) -> None:
+    """Raises InputError when it ends within `STAYS_S`."""
+    deadline_ns = clock.now_ns() + int(STAYS_S * NANOSECONDS_PER_SECOND)
+    while clock.now_ns() < deadline_ns:
+        await clock.sleep(LOOK_EVERY_S)
+        if not is_alive(record.identity):
+            raise died(folder, record.process, "soon after it had begun to work")
 
 
 async def _database_missing(site: Site) -> str:

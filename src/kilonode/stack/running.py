@@ -55,11 +55,11 @@ def start(folder: StackFolder, service: Service) -> ServiceRecord:
     return record
 
 
-def died(folder: StackFolder, process: str) -> InputError:
+def died(folder: StackFolder, process: str, when: str = "at once") -> InputError:
     """The error for a process that ended while it should run."""
     log = folder.log(process)
     return InputError(
-        f"{process} ended at once",
+        f"{process} ended {when}",
         where=str(folder.path),
         got=last_lines(log),
         hint=f"look at its log with: kilonode stack logs {process}{folder.name_option}",

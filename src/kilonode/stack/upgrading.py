@@ -89,7 +89,14 @@ async def install(state: Path, name: str, release: str) -> None:
     _write(site)
 
 
-async def replace(state: Path, name: str, process: str, release: str | None, clock: Clock) -> ProcessIdentity:
+async def replace(
+    state: Path,
+    name: str,
+    process: str,
+    release: str | None,
+    clock: Clock,
+    tell: again.Tell = lambda works: None,
+) -> ProcessIdentity:
     """End one process in good order and start it, from another release unless that is None; return when it works.
 
     Raises InputError, and LabError where it does not come up from that release: then it is back from the one before.
@@ -97,15 +104,15 @@ async def replace(state: Path, name: str, process: str, release: str | None, clo
     site = site_of(state, name)
     before = again.service_of(site, process).release
     if release is None or release == before:
-        return await again.restart(state, name, process, clock)
+        return await again.restart(state, name, process, clock, tell)
     await again.end(state, name, process, clock)
     await _note_release(site, process, release, clock)
     try:
-        identity = await again.start_again(state, name, process, clock)
+        identity = await again.start_again(state, name, process, clock, tell)
     except KilonodeError as error:
         await again.end(state, name, process, clock)
         await _note_release(site, process, before, clock)
-        await again.start_again(state, name, process, clock)
+        await again.start_again(state, name, process, clock, tell)
         raise LabError(
             f"{process} did not come up from release {release}; it runs from {before} again",
             got=error.problem.what,
