@@ -1,6 +1,7 @@
 """Disruptions beside the load: their journal stays theirs until the last of them is healed, whoever wants it over."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
