@@ -3,6 +3,9 @@
 import asyncio
 import gc
 import inspect
+import os
+import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -13,6 +16,13 @@ REAL_TEST_TIMEOUT_S = 300
 
 settings.register_profile("kilonode", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 settings.load_profile("kilonode")
+
+if sys.dont_write_bytecode and sys.prefix != sys.base_prefix:
+    # Nothing is to be written beside the source; hundreds of processes need not compile all of it each.
+    sys.pycache_prefix = str(Path(sys.prefix, "bytecode"))
+    sys.dont_write_bytecode = False
+    os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def pytest_collection_finish() -> None:

@@ -51,13 +51,13 @@ def host(laboratory: Laboratory) -> Iterator[SshHost]:
         laboratory.write(HOSTS.replace("SERVES", serves).replace("ADDRESS", host.address), "hosts.yaml")
         for name, text in {"experiment.yaml": EXPERIMENT, "frozen.yaml": FROZEN}.items():
             laboratory.write(text.replace("ADDRESS", host.address), name)
-        assert host.command(f"cd /run; setsid {serves} >/dev/null 2>&1 </dev/null &").returncode == 0
+        assert host.inside("sh", "-c", f"cd /run; setsid {serves} >/dev/null 2>&1 </dev/null &").returncode == 0
         yield host
 
 
 def states(host: SshHost) -> set[str]:
     """The states of the service's processes."""
-    words = host.command("ps", "-eo", "stat,args").stdout.splitlines()
+    words = host.inside("ps", "-eo", "stat,args").stdout.splitlines()
     return {line.split()[0][0] for line in words if "http.server" in line}
 
 

@@ -38,6 +38,7 @@ def environment(folder: Path) -> dict[str, str]:
         "KILONODE_STATE": str(folder / "state"),
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONPATH": os.pathsep.join([str(SOURCE), *site.getsitepackages()]),
+        "PYTHONPYCACHEPREFIX": sys.pycache_prefix or "",
     }
 
 

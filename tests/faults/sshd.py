@@ -6,12 +6,16 @@ import secrets
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
+
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/bin:/sbin:/bin")
 PATIENCE_S = 30.0
+PROGRAMS = f"{sys.base_prefix}/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 
 
 def missing() -> str:
@@ -89,6 +93,8 @@ class SshHost:
             f"ListenAddress {self.address}\nHostKey {self.host_key}\nPidFile none\nStrictModes no\nUsePAM no\n"
             f"AuthorizedKeysFile {self.folder}/authorized_keys\nPasswordAuthentication no\n"
             "KbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\nPermitUserEnvironment no\n"
+            # A home of its own: what this machine's user has a shell do at each start is no part of a host.
+            f"SetEnv HOME={self.folder} PATH={PROGRAMS}\n"
         )
         (self.folder / "systemctl").write_text(SYSTEMCTL)
         self.boot()
@@ -118,6 +124,15 @@ class SshHost:
         options = ["-i", str(self.key), "-o", f"UserKnownHostsFile={self.known_hosts}", "-o", "BatchMode=yes"]
         return subprocess.run(
             ["ssh", "-F", "none", *options, f"root@{self.address}", *words],
+            capture_output=True, text=True, check=False, timeout=PATIENCE_S,
+        )  # fmt: skip
+
+    def inside(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run something on the host without logging in: what only looks needs no login."""
+        assert self._sshd is not None
+        (first,) = psutil.Process(self._sshd.pid).children()
+        return subprocess.run(
+            ["nsenter", f"--target={first.pid}", "--pid", "--mount", "--net", "--", *words],
             capture_output=True, text=True, check=False, timeout=PATIENCE_S,
         )  # fmt: skip
 

@@ -68,12 +68,12 @@ async def plan(text: str, drivers: Drivers) -> PlannedFault:
 def sleeps(host: SshHost, seconds: int) -> None:
     """A process with a child, which both sleep so long."""
     script = f"setsid sh -c 'sleep {seconds} & exec sleep {seconds}' >/dev/null 2>&1 </dev/null &"
-    assert host.command(script).returncode == 0
+    assert host.inside("sh", "-c", script).returncode == 0
 
 
 def states(host: SshHost, pattern: str) -> list[str]:
     """The states of the processes with this in their command lines."""
-    words = host.command("ps", "-eo", "stat,args").stdout.splitlines()
+    words = host.inside("ps", "-eo", "stat,args").stdout.splitlines()
     return [line.split()[0][0] for line in words if pattern in line and "ps -eo" not in line]
 
 
@@ -136,7 +136,7 @@ async def test_what_one_process_did_before_it_was_killed_is_healed_by_another_wi
     hosts: list[SshHost], tmp_path: Path, sentence: str
 ) -> None:
     sleeps(hosts[0], 503)
-    assert hosts[0].command("systemctl", "start", "--", "demo").returncode == 0
+    assert hosts[0].inside("systemctl", "start", "--", "demo").returncode == 0
     injector = await asyncio.create_subprocess_exec(
         sys.executable, "-c", INJECTS, str(file_of(hosts)), str(tmp_path), sentence, stdout=asyncio.subprocess.PIPE
     )
@@ -201,7 +201,7 @@ async def test_what_a_start_leaves_in_the_background_may_keep_its_output(hosts: 
 @needs_hosts
 async def test_a_reboot_is_over_when_the_host_runs_in_another_boot(hosts: list[SshHost], tmp_path: Path) -> None:
     host = hosts[1]
-    before = host.command("cat", "/proc/sys/kernel/random/boot_id").stdout
+    before = host.inside("cat", "/proc/sys/kernel/random/boot_id").stdout
 
     async def switch_on() -> None:
         await asyncio.to_thread(host.wait_until_down)
@@ -210,7 +210,7 @@ async def test_a_reboot_is_over_when_the_host_runs_in_another_boot(hosts: list[S
     switching = asyncio.ensure_future(switch_on())
     injector, injection = await inject("reboot node node-2", drivers_of(hosts), tmp_path)
     await switching
-    assert host.command("cat", "/proc/sys/kernel/random/boot_id").stdout != before
+    assert host.inside("cat", "/proc/sys/kernel/random/boot_id").stdout != before
     assert not injection.planned.lasting
     assert injector.results[0].took_effect_ns is not None
 
@@ -220,7 +220,7 @@ async def test_words_of_a_sentence_never_reach_a_shell(hosts: list[SshHost], tmp
     name = "$(touch ${HOME}/x); `touch y` \\ && *"
     assert await HostFaults(file_of(hosts), CLOCK).find(parse(f'kill all "{name}" processes on all nodes').parts[
         0].fault.target) == []  # fmt: skip
-    assert hosts[0].command("ls", "/root/x", "/root/y").stdout == ""
+    assert hosts[0].command("ls", "x", "y", "$HOME/x", "$HOME/y").stdout == ""
 
 
 @needs_hosts

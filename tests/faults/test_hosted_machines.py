@@ -34,7 +34,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshHost]:
             "login: {user: root, key_file: host-1/key, known_hosts: host-1/known_hosts}\n"
             f"hosts: {{node-1: {{address: {found.address}}}}}\n"
         )
-        assert found.command("mkdir /run/data && mount -t tmpfs -o size=16m tmpfs /run/data").returncode == 0
+        assert found.inside("sh", "-c", "mkdir /run/data && mount -t tmpfs -o size=16m tmpfs /run/data").returncode == 0
         yield found
 
 
@@ -49,7 +49,7 @@ async def plan(text: str, drivers: Drivers) -> PlannedFault:
 
 def workers(host: SshHost) -> int:
     """How many processes there are that use the host up."""
-    words = host.command("ps", "-eo", "args").stdout
+    words = host.inside("ps", "-eo", "args").stdout
     return sum("kilonode-" in line and ("stress" in line) for line in words.splitlines())
 
 
@@ -100,12 +100,12 @@ async def test_what_one_process_did_before_it_was_killed_is_healed_by_another_wi
     assert (await injector.stdout.readline()).strip() == b"done"
     injector.kill()
     await injector.wait()
-    filled = host.command("ls", "/run/data").stdout
+    filled = host.inside("ls", "/run/data").stdout
     assert workers(host) > 0 or "kilonode-" in filled
     await heal_left(tmp_path, Drivers([HostedMachines(None, CLOCK)]), CLOCK, lambda words: None)
     assert not any(record.open for record in journals(tmp_path))
     assert workers(host) == 0
-    assert host.command("ls", "/run/data").stdout == ""
+    assert host.inside("ls", "/run/data").stdout == ""
 
 
 async def test_a_disk_of_a_host_is_as_full_as_was_asked_for(host: SshHost, tmp_path: Path) -> None:
@@ -114,9 +114,9 @@ async def test_a_disk_of_a_host_is_as_full_as_was_asked_for(host: SshHost, tmp_p
     with new_journal(tmp_path, "fill", CLOCK) as journal:
         injector = Injector(drivers, journal, CLOCK)
         injection = await injector.inject(fault)
-        assert "50%" in host.command("df", "--output=pcent", "/run/data").stdout
+        assert "50%" in host.inside("df", "--output=pcent", "/run/data").stdout
         await injector.heal(injection)
-    assert " 0%" in host.command("df", "--output=pcent", "/run/data").stdout
+    assert " 0%" in host.inside("df", "--output=pcent", "/run/data").stdout
 
 
 async def test_what_cannot_be_done_to_a_host_is_refused_before_anything_is_touched(host: SshHost) -> None:

@@ -131,7 +131,8 @@ async def test_a_network_of_a_host_is_disconnected_by_its_name_or_subnet(hosts: 
 async def test_what_cannot_be_cut_is_refused_before_anything_is_touched(hosts: list[SshHost], tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no network 'eth7'"):
         await plan("disconnect eth7 network on all nodes", drivers_of(hosts))
-    assert hosts[1].command("mount --bind /bin/false $(command -v nft || echo /usr/sbin/nft)").returncode == 0
+    cannot = "mount --bind /bin/false $(command -v nft || echo /usr/sbin/nft)"
+    assert hosts[1].inside("sh", "-c", cannot).returncode == 0
     with pytest.raises(InputError, match="the network of node-2 cannot be touched"):
         await plan("isolate node node-2", drivers_of(hosts))
     assert not HostedNetwork(None, CLOCK).handles(parse("isolate node node-2").parts[0].fault)
