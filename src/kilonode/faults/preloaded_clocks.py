@@ -15,12 +15,12 @@ import msgspec
 from kilonode.base import clock_file
 from kilonode.base.clock import NANOSECONDS_PER_SECOND, Clock
 from kilonode.base.errors import FaultError, InputError
-from kilonode.base.processes import ProcessIdentity
-from kilonode.faults import signalling
+from kilonode.base.processes import ProcessIdentity, is_alive
 from kilonode.faults.amounts import write_signed_duration
 from kilonode.faults.driver import Effect, Found, Step, recall, remember
 from kilonode.faults.model import Fault
 from kilonode.faults.printing import print_fault
+from kilonode.faults.signalling import family_of
 from kilonode.faults.watching import see
 
 SOON_S: Final = 3.0
@@ -80,17 +80,18 @@ async def _tell(step: Step, memory: PreloadedMemory, offset_ns: int, clock: Cloc
     told_ns = clock.now_ns()
 
     def going_by_it() -> list[int]:
+        # What ended left its word there, and another process may have its pid.
         there = clock_file.said_ns(file)
-        return [pid for pid, said in there.items() if said == offset_ns and Path(f"/proc/{pid}").exists()]
+        return [pid for pid, said in there.items() if said == offset_ns and clock_file.clock_file_of(pid) == file]
 
     def so() -> bool:
-        return bool(going_by_it()) or (offset_ns == 0 and not signalling.family_of(memory.head))
+        return bool(going_by_it()) or (offset_ns == 0 and not is_alive(memory.head) and not family_of(memory.head))
 
     off = f"{write_signed_duration(offset_ns / NANOSECONDS_PER_SECOND)} off" if offset_ns else "right"
     try:
         await see(f"a process of {step.name} says that its clock is {off}", so, clock, SOON_S)
     except FaultError:
-        reading = [each.pid for each in signalling.family_of(memory.head) if clock_file.clock_file_of(each.pid) == file]
+        reading = [each.pid for each in family_of(memory.head) if clock_file.clock_file_of(each.pid) == file]
         if not reading:
             raise
         words = f"{step.name} (pid {reading[0]}) has not looked since; from its next look on its clock is {off}"
