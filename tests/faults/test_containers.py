@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -24,6 +23,7 @@ from kilonode.faults.language import parse
 from kilonode.faults.planning import PlannedFault, plan_sentence
 from kilonode.faults.registry import Drivers
 from tests.faults.dockerd import engine, image, missing, network
+from tests.faults.killed import left_by_one_who_was_killed
 
 CLOCK = RealClock()
 MISSING = missing()
@@ -45,6 +45,10 @@ def socket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield found
 
 
+def drivers_of(socket: Path) -> Drivers:
+    return Drivers([Containers(CLOCK, lambda: Engine(socket))])
+
+
 @asynccontextmanager
 async def containers(socket: Path, *names: str, on: str = "none") -> AsyncIterator[Drivers]:
     """So many that run, and the driver for them."""
@@ -59,7 +63,7 @@ async def containers(socket: Path, *names: str, on: str = "none") -> AsyncIterat
                 body["NetworkingConfig"] = {"EndpointsConfig": {on: {"Aliases": ["other-name"]}}}
             await asked.request("POST", f"/containers/create?name={name}", body)
             await asked.act(name, "start")
-        yield Drivers([Containers(CLOCK, lambda: Engine(socket))])
+        yield drivers_of(socket)
     finally:
         for name in names:
             await asked.request("DELETE", f"/containers/{name}?force=1")
@@ -129,44 +133,17 @@ async def test_an_unplugged_container_gets_its_networks_back_with_its_names_ther
         assert "other-name" in endpoint.aliases
 
 
-INJECTS = """
-import asyncio, pathlib, sys
-from kilonode.faults.containers import Containers
-from kilonode.faults.docker_engine import Engine
-from kilonode.faults.injecting import Injector
-from kilonode.faults.journal import new_journal
-from kilonode.faults.registry import Drivers
-from tests.faults.test_containers import CLOCK, plan
-
-async def main():
-    drivers = Drivers([Containers(CLOCK, lambda: Engine(pathlib.Path(sys.argv[1])))])
-    with new_journal(pathlib.Path(sys.argv[2]), sys.argv[3], CLOCK) as journal:
-        await Injector(drivers, journal, CLOCK).inject(await plan(sys.argv[3], drivers))
-        print("done", flush=True)
-        await asyncio.sleep(600)
-
-asyncio.run(main())
-"""
-
-
 @needs_docker
 @pytest.mark.parametrize("verb", ["kill", "freeze", "unplug"])
 async def test_what_one_process_did_before_it_was_killed_is_healed_by_another(
     socket: Path, tmp_path: Path, verb: str
 ) -> None:
     async with containers(socket, "web-1", on="lane"):
-        injector = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", INJECTS, str(socket), str(tmp_path), f"{verb} web-1 container",
-            stdout=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        assert injector.stdout is not None
-        assert (await injector.stdout.readline()).strip() == b"done"
-        injector.kill()
-        await injector.wait()
+        await left_by_one_who_was_killed(__name__, socket, tmp_path, f"{verb} web-1 container")
         broken = await now(socket, "web-1")
         assert not broken.state.running or broken.state.paused or not broken.networks
         # The journal knows the engine.
-        await heal_left(tmp_path, Drivers([Containers(CLOCK, lambda: Engine(Path("/nowhere")))]), CLOCK, lambda w: None)
+        await heal_left(tmp_path, drivers_of(Path("/nowhere")), CLOCK, lambda w: None)
         assert not any(record.open for record in journals(tmp_path))
         healed = await now(socket, "web-1")
         assert healed.state.running

@@ -29,6 +29,7 @@ from kilonode.faults.power_controls import Button
 from kilonode.faults.registry import Drivers
 from kilonode.faults.watching import see
 from tests.faults.bmc import PASSWORD, VARIABLE, Bmc, free_port, needs_ipmi, running_bmc
+from tests.faults.killed import left_by_one_who_was_killed
 
 CLOCK = RealClock()
 
@@ -265,33 +266,10 @@ async def test_a_command_does_not_outlive_whoever_was_killed_while_it_ran() -> N
     assert left == []  # its order would come after the heal
 
 
-INJECTS = """
-import asyncio, pathlib, sys
-from kilonode.faults.injecting import Injector
-from kilonode.faults.journal import new_journal
-from tests.faults.test_ipmi import CLOCK, drivers_of, plan
-
-async def main():
-    drivers = drivers_of(pathlib.Path(sys.argv[1]))
-    with new_journal(pathlib.Path(sys.argv[2]), "off", CLOCK) as journal:
-        await Injector(drivers, journal, CLOCK).inject(await plan("poweroff node node-1", drivers))
-        print("done", flush=True)
-        await asyncio.sleep(600)
-
-asyncio.run(main())
-"""
-
-
 @needs_ipmi
 async def test_a_host_that_a_killed_process_left_off_is_switched_on_by_another(bmc: Bmc, tmp_path: Path) -> None:
     file = hosts_file(tmp_path, bmc.entry())
-    injector = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", INJECTS, str(file), str(tmp_path / "journals"), stdout=asyncio.subprocess.PIPE
-    )
-    assert injector.stdout is not None
-    assert (await injector.stdout.readline()).strip() == b"done"
-    injector.kill()
-    await injector.wait()
+    await left_by_one_who_was_killed(__name__, file, tmp_path / "journals", "poweroff node node-1")
     assert not bmc.is_on()
     file.unlink()
     await heal_left(tmp_path / "journals", Drivers([HostPower(None, CLOCK)]), CLOCK, lambda words: None)

@@ -1,7 +1,6 @@
 """Power by libvirt, against a libvirtd of the tests' own, with a machine of QEMU: real processes, that come and go."""
 
 import asyncio
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from kilonode.faults.language import parse
 from kilonode.faults.planning import PlannedFault, plan_sentence
 from kilonode.faults.power import HostPower
 from kilonode.faults.registry import Drivers
+from tests.faults.killed import left_by_one_who_was_killed
 from tests.faults.libvirtd import MACHINE, Libvirtd, needs_libvirt, running_libvirtd
 
 CLOCK = RealClock()
@@ -124,34 +124,11 @@ async def test_what_is_not_there_is_said_and_leaves_nothing_to_heal(
     assert words in capability.why
 
 
-INJECTS = """
-import asyncio, pathlib, sys
-from kilonode.faults.injecting import Injector
-from kilonode.faults.journal import new_journal
-from tests.faults.test_libvirt import CLOCK, drivers_of, plan
-
-async def main():
-    drivers = drivers_of(pathlib.Path(sys.argv[1]))
-    with new_journal(pathlib.Path(sys.argv[2]), "off", CLOCK) as journal:
-        await Injector(drivers, journal, CLOCK).inject(await plan("poweroff node node-1", drivers))
-        print("done", flush=True)
-        await asyncio.sleep(600)
-
-asyncio.run(main())
-"""
-
-
 async def test_a_machine_that_a_killed_process_left_off_is_switched_on_by_another(
     libvirt: Libvirtd, tmp_path: Path
 ) -> None:
     file = hosts_file(tmp_path, libvirt)
-    injector = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", INJECTS, str(file), str(tmp_path / "journals"), stdout=asyncio.subprocess.PIPE
-    )
-    assert injector.stdout is not None
-    assert (await injector.stdout.readline()).strip() == b"done"
-    injector.kill()
-    await injector.wait()
+    await left_by_one_who_was_killed(__name__, file, tmp_path / "journals", "poweroff node node-1")
     assert libvirt.pid() is None
     file.unlink()
     await heal_left(tmp_path / "journals", Drivers([HostPower(None, CLOCK)]), CLOCK, lambda words: None)

@@ -29,6 +29,7 @@ from kilonode.faults.planning import PlannedFault, plan_sentence
 from kilonode.faults.power import WAYS, HostPower
 from kilonode.faults.redfish import Redfish
 from kilonode.faults.registry import Drivers
+from tests.faults.killed import left_by_one_who_was_killed
 
 CLOCK = RealClock()
 PATIENCE_S = 30.0
@@ -102,6 +103,10 @@ def pressed(file: Path) -> int:
     return (file.parent / "log").read_text().count("POST /redfish/v1/Systems/")
 
 
+def drivers_of(file: Path) -> Drivers:
+    return Drivers([HostPower(file, CLOCK)])
+
+
 async def plan(text: str, drivers: Drivers) -> PlannedFault:
     (part,) = await plan_sentence(parse(text), drivers, Randomness(1))
     return part.fault
@@ -114,7 +119,7 @@ async def state(file: Path, host: str) -> str | None:
 
 @needs_emulator
 async def test_a_host_is_off_until_it_is_healed_and_no_other_is(emulator: Path, tmp_path: Path) -> None:
-    drivers = Drivers([HostPower(emulator, CLOCK)])
+    drivers = drivers_of(emulator)
     fault = await plan("poweroff node node-1 for 1s", drivers)
     with new_journal(tmp_path, "off", CLOCK) as journal:
         injector = Injector(drivers, journal, CLOCK)
@@ -127,7 +132,7 @@ async def test_a_host_is_off_until_it_is_healed_and_no_other_is(emulator: Path, 
 
 @needs_emulator
 async def test_a_reset_leaves_a_host_on_and_nothing_to_heal(emulator: Path, tmp_path: Path) -> None:
-    drivers = Drivers([HostPower(emulator, CLOCK)])
+    drivers = drivers_of(emulator)
     fault = await plan("reset node node-2", drivers)
     assert not fault.lasting
     before = pressed(emulator)
@@ -139,7 +144,7 @@ async def test_a_reset_leaves_a_host_on_and_nothing_to_heal(emulator: Path, tmp_
 
 @needs_emulator
 async def test_a_host_is_shut_down_by_its_controller_only_for_a_time(emulator: Path, tmp_path: Path) -> None:
-    drivers = Drivers([HostPower(emulator, CLOCK)])
+    drivers = drivers_of(emulator)
     with pytest.raises(InputError, match="nothing here can shutdown a node"):
         await plan("shutdown node node-1", drivers)
     fault = await plan("shutdown node node-1 for 1s", drivers)
@@ -156,7 +161,7 @@ async def test_whoever_is_not_let_in_leaves_nothing_to_heal(
     emulator: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BMC_PASSWORD", "wrong words")
-    drivers = Drivers([HostPower(emulator, CLOCK)])
+    drivers = drivers_of(emulator)
     before = pressed(emulator)
     with new_journal(tmp_path, "off", CLOCK) as journal, pytest.raises(FaultError, match="the controller refuses"):
         await Injector(drivers, journal, CLOCK).inject(await plan("poweroff node node-1", drivers))
@@ -164,34 +169,9 @@ async def test_whoever_is_not_let_in_leaves_nothing_to_heal(
     assert pressed(emulator) == before
 
 
-INJECTS = """
-import asyncio, pathlib, sys
-from kilonode.faults.injecting import Injector
-from kilonode.faults.journal import new_journal
-from kilonode.faults.power import HostPower
-from kilonode.faults.registry import Drivers
-from tests.faults.test_power import CLOCK, plan
-
-async def main():
-    drivers = Drivers([HostPower(pathlib.Path(sys.argv[1]), CLOCK)])
-    with new_journal(pathlib.Path(sys.argv[2]), "off", CLOCK) as journal:
-        await Injector(drivers, journal, CLOCK).inject(await plan("poweroff node node-2", drivers))
-        print("done", flush=True)
-        await asyncio.sleep(600)
-
-asyncio.run(main())
-"""
-
-
 @needs_emulator
 async def test_a_host_that_a_killed_process_left_off_is_switched_on_by_another(emulator: Path, tmp_path: Path) -> None:
-    injector = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", INJECTS, str(emulator), str(tmp_path), stdout=asyncio.subprocess.PIPE
-    )
-    assert injector.stdout is not None
-    assert (await injector.stdout.readline()).strip() == b"done"
-    injector.kill()
-    await injector.wait()
+    await left_by_one_who_was_killed(__name__, emulator, tmp_path, "poweroff node node-2")
     assert await state(emulator, "node-2") == "off"
     await heal_left(tmp_path, Drivers([HostPower(None, CLOCK)]), CLOCK, lambda words: None)
     assert not any(record.open for record in journals(tmp_path))
@@ -268,7 +248,7 @@ async def test_without_a_command_nothing_is_touched_and_the_doctor_says_what_is_
     file = tmp_path / "hosts.yaml"
     file.write_text(f"hosts: {{node-1: {{address: 192.0.2.1, power: {{by: {by}, address: bmc-1}}}}}}\n")
     with pytest.raises(InputError, match=f"nothing here can switch host node-1 by {by}") as caught:
-        await plan("poweroff node node-1", Drivers([HostPower(file, CLOCK)]))
+        await plan("poweroff node node-1", drivers_of(file))
     assert f"apt-get install {package}" in caught.value.problem.hint
     (with_hosts,) = await HostPower(file, CLOCK).capabilities()
     without = {each.name: each for each in await HostPower(None, CLOCK).capabilities()}[by]
@@ -302,5 +282,5 @@ async def test_what_cannot_be_is_refused_before_anything_is_asked(
     file = tmp_path / "hosts.yaml"
     file.write_text(f"hosts:\n  node-1:\n    address: 192.0.2.1\n    power: {entry}\n")
     with pytest.raises(InputError, match=words) as caught:
-        await plan("poweroff node node-1 for 1s", Drivers([HostPower(file, CLOCK)]))
+        await plan("poweroff node node-1 for 1s", drivers_of(file))
     assert "x" * 21 not in str(caught.value)
