@@ -71,4 +71,3 @@ def test_processors_kept_busy_have_three_digits_and_no_false_ones(cores: float |
 
 def test_one_of_something_is_not_several() -> None:
     assert [several(count, "action") for count in (0, 1, 1200)] == ["0 actions", "1 action", "1,200 actions"]
-    assert several(2, "history", "histories") == "2 histories"

@@ -172,13 +172,9 @@ def describe_plan(plan: Sequence[PlannedPart]) -> Iterator[str]:
         after = f"after {part.after}" if part.after else "at once"
         yield f"{number}. {after if number == 1 else 'then ' + after}:"
         for fault in (*part.during, part.fault):
-            lasts = (
-                f" for {fault.fault.duration}"
-                if fault.fault.duration
-                else " until Ctrl-C"
-                if fault in until_heal
-                else ""
-            )
+            lasts = " until Ctrl-C" if fault in until_heal else ""
+            if fault.fault.duration:
+                lasts = f" for {fault.fault.duration}"
             for step in fault.steps:
                 yield f"   {step.words}{lasts}" + (f"; heal: {step.heals}" if step.heals else "")
 

@@ -50,9 +50,9 @@ def count_words(value: float) -> str:
     return f"{value:,.0f}"
 
 
-def several(count: int, one: str, more: str = "") -> str:
+def several(count: int, one: str) -> str:
     """So many of something: `1 action`, `1,200 actions`."""
-    return f"{count:,} {one if count == 1 else more or one + 's'}"
+    return f"{count:,} {one if count == 1 else one + 's'}"
 
 
 def rate_words(per_s: float | None) -> str:
