@@ -8,6 +8,7 @@ asks another one next.
 """
 
 import asyncio
+import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -33,10 +34,14 @@ from kilonode.stack.status import wanted_processes
 READY_TIMEOUT_S: Final = 120.0
 ANSWER_TIMEOUT_S: Final = 10.0
 """How long an answer is waited for until it is asked again: what came before a server could answer may hang."""
+DRAIN_S: Final = 15.0
+"""How long requests that are under way may take before their API is ended all the same."""
 STAYS_S: Final = 5.0
 """How long what speaks over the message bus is looked at after it was seen to work."""
 LOCK_TIMEOUT_S: Final = 20.0
 """How long another command that starts something of the same stack is waited for."""
+FINISH: Final = b"q"
+"""What uwsgi understands by its pipe."""
 ALIASES: Final = {
     "mariadb": ("mysql",),
     "neutron-api": ("neutron", "neutron-server"),
@@ -103,16 +108,31 @@ async def restart(
 
 
 async def end(state: Path, name: str, process: str, clock: Clock) -> None:
-    """End one process in good order, if it runs. Raises InputError."""
+    """End one process in good order, if it runs: an API when it has answered what is under way. Raises InputError."""
     folder = site_of(state, name).folder
     records = [record for record in folder.services() if record.process == process and is_alive(record.identity)]
     for record in records:
         family = families({"": [record.identity]})[""]
-        send(record.identity, signal.SIGTERM)
+        how = signal.SIGTERM
+        if _told_to_finish(folder.control_pipe(process)):
+            if await wait_until_gone(family, clock, DRAIN_S):
+                continue
+            how = signal.SIGQUIT  # in uwsgi the one signal that still ends it then
+        send(record.identity, how)
         if not await wait_until_gone(family, clock, GRACE_S):
             for member in family:
                 send(member, signal.SIGKILL)
             await wait_until_gone(family, clock, GRACE_S)
+
+
+def _told_to_finish(pipe: Path) -> bool:
+    """Tell an API to answer what is under way, and end; False when nobody listens."""
+    try:
+        descriptor = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:
+        return False
+    with os.fdopen(descriptor, "wb", buffering=0) as told:
+        return told.write(FINISH) == len(FINISH)
 
 
 def service_of(site: Site, process: str) -> Service:

@@ -122,6 +122,7 @@ class StackFolder:
         self.configuration = self.path / "configuration"
         self.data = self.path / "data"
         self.logs = self.path / "logs"
+        self.control = self.path / "control"
         self.clouds_file = self.path / "clouds.yaml"
         self.commands_log = self.path / "commands.log"
         self._lock = self.path.parent / f".{name}.lock"
@@ -137,7 +138,7 @@ class StackFolder:
 
     def make(self) -> None:
         """Make the folders, for their owner alone."""
-        for folder in (self.path, self.configuration, self.data, self.logs):
+        for folder in (self.path, self.configuration, self.data, self.logs, self.control):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def remove(self) -> None:
@@ -161,6 +162,10 @@ class StackFolder:
     def log(self, process: str) -> Path:
         """The log of one process."""
         return self.logs / f"{process}.log"
+
+    def control_pipe(self, process: str) -> Path:
+        """Where a process takes what it is told, of those that can be told anything but by signals."""
+        return self.control / process
 
     def turn_logs(self) -> None:
         """Set large logs aside, one generation of them."""

@@ -44,6 +44,7 @@ def start(folder: StackFolder, service: Service) -> ServiceRecord:
     variables = service.environment() | {MARK: str(folder.path)}
     if CLOCK_VARIABLE in variables:
         make_clock_file(Path(variables[CLOCK_VARIABLE]))
+    folder.make()
     log = folder.log(service.label)
     pid = start_detached(service.command, log, variables)
     identity = identify(pid)

@@ -133,18 +133,19 @@ def _api(site: Site, api: str, label: str) -> Service:
         variables["OS_NEUTRON_CONFIG_FILES"] = f"{networks / 'neutron.conf'};{networks / 'ml2_conf.ini'}"
     # Of Nova the folder alone: of files named one by one, the first would be taken for api-paste.ini.
     port = site.ports.by_name()[api]
-    command = _uwsgi(site, API_MODULES[api], port)
+    command = uwsgi(site, API_MODULES[api], port, label)
     return Service(label, command, variables=variables, port=port, release=site.environment.release.name)
 
 
-def _uwsgi(site: Site, module: str, port: int) -> tuple[str, ...]:
+def uwsgi(site: Site, module: str, port: int, label: str) -> tuple[str, ...]:
     """An API under uwsgi, which answers each request and closes: a process that serves one request at a time must not
-    be held by the idle connection of one client while others wait.
+    be held by the idle connection of one client while others wait. By its pipe it can be told to end when it has
+    answered what is under way; SIGTERM ends it at once.
     """
     return (
         str(site.environment.program("uwsgi")),
         "--http-socket", f"{ADDRESS}:{port}", "--module", module, "--venv", str(site.environment.path),
         "--master", "--die-on-term", "--need-app", "--lazy-apps", "--enable-threads", "--disable-logging",
         "--processes", str(site.settings.workers), "--threads", "1", "--buffer-size", "65535", "--listen", "128",
-        "--no-orphans", "--add-header", "Connection: close",
+        "--no-orphans", "--add-header", "Connection: close", "--master-fifo", str(site.folder.control_pipe(label)),
     )  # fmt: skip
