@@ -107,7 +107,7 @@ async def test_a_fault_with_a_duration_is_healed_at_its_end(tmp_path: Path) -> N
     lab = Lab(tmp_path)
     assert await lab.do("freeze scheduler for 10 seconds") == ["0 freeze scheduler", "10 heal scheduler"]
     assert lab.results == [
-        Disrupted("freeze scheduler for 10s", 0, took_effect_ns=0, healed_ns=10_000_000_000, lasting=True)
+        Disrupted("freeze scheduler for 10s", 0, told_ns=0, took_effect_ns=0, healed_ns=10_000_000_000, lasting=True)
     ]
     assert (lab.own_end, lab.open()) == (True, 0)
 
@@ -116,7 +116,7 @@ async def test_the_duration_counts_from_the_effect_and_not_from_the_attempt(tmp_
     lab = Lab(tmp_path)
     lab.diary.takes_s = 3
     assert await lab.do("freeze scheduler for 10s") == ["3 freeze scheduler", "13 heal scheduler"]
-    assert (lab.results[0].due_ns, lab.results[0].took_effect_ns) == (0, 3_000_000_000)
+    assert (lab.results[0].due_ns, lab.results[0].told_ns, lab.results[0].took_effect_ns) == (0, 0, 3_000_000_000)
 
 
 async def test_parts_follow_one_another_and_pauses_are_kept(tmp_path: Path) -> None:

@@ -170,10 +170,10 @@ def test_of_several_steps_all_have_to_have_taken_effect(folder: Folder) -> None:
     ((*_, error),) = folder.ops()
     assert error == MAYBE
     with journals.new_journal(folder.run.faults_folder, "run 00c0ffee", CLOCK) as journal:
-        first, second = journal.plan([FREEZE, FREEZE], occasion("freeze both api", 8))
+        first, second = journal.plan([FREEZE, FREEZE], occasion("freeze 2 of 2 api", 8))
         for number, at_s in ((first, 9.0), (second, 9.5)):
             journal.took_effect(number, "stopped", at(at_s))
-    assert [started_s for sentence, _, started_s, *_ in folder.ops() if "both" in sentence] == [9.5]
+    assert [started_s for sentence, _, started_s, *_ in folder.ops() if "2 of 2" in sentence] == [9.5]
 
 
 def test_what_is_recorded_is_not_told_twice_and_what_happens_again_is(folder: Folder) -> None:

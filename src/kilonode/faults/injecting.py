@@ -40,6 +40,8 @@ class Disrupted(msgspec.Struct, frozen=True, omit_defaults=True):
 
     sentence: str
     due_ns: int
+    told_ns: int | None = None
+    """When its drivers were told to do it: nobody felt anything of it before. None: they were not."""
     took_effect_ns: int | None = None
     """When all of its steps had taken effect; None: they did not."""
     resolution_ns: int = 0
@@ -56,9 +58,12 @@ class Disrupted(msgspec.Struct, frozen=True, omit_defaults=True):
 class Injection:
     """One fault that is in effect."""
 
-    def __init__(self, planned: PlannedFault, due_ns: int, numbers: Sequence[int], effects: Sequence[Effect]) -> None:
+    def __init__(
+        self, planned: PlannedFault, due_ns: int, told_ns: int, numbers: Sequence[int], effects: Sequence[Effect]
+    ) -> None:
         self.planned = planned
         self.due_ns = due_ns
+        self.told_ns = told_ns
         self.numbers = tuple(numbers)
         self.took_effect_ns = max(effect.at_ns for effect in effects)
         self.resolution_ns = max(effect.resolution_ns for effect in effects)
@@ -125,6 +130,7 @@ class Injector:
         numbers = self._journal.plan(planned.steps, self._occasion)
         self._tell(f"injecting: {planned.sentence}")
         self._aim(planned.steps)
+        told_ns = self._clock.now_ns()
         tasks: list[asyncio.Future[Effect]] = [
             asyncio.ensure_future(self._do(number, step, planned))
             for number, step in zip(numbers, planned.steps, strict=True)
@@ -134,7 +140,7 @@ class Injector:
         except BaseException as error:
             await finish(self._take_back(planned, due_ns, numbers, tasks, str(error) or type(error).__name__))
             raise
-        injection = Injection(planned, due_ns, numbers, [task.result() for task in tasks])
+        injection = Injection(planned, due_ns, told_ns, numbers, [task.result() for task in tasks])
         if planned.lasting:
             self._open[numbers[0]] = injection
         else:
@@ -305,12 +311,16 @@ class Injector:
     def _end(
         self, planned: PlannedFault, due_ns: int, injection: Injection | None, healed_ns: int | None, error: str
     ) -> None:
-        effect_ns = injection.took_effect_ns if injection else None
-        resolution_ns = injection.resolution_ns if injection else 0
-        ended_by = injection.ended_by if injection else ""
-        self.results.append(
-            Disrupted(planned.sentence, due_ns, effect_ns, resolution_ns, healed_ns, planned.lasting, error, ended_by)
-        )
+        done = Disrupted(planned.sentence, due_ns, healed_ns=healed_ns, lasting=planned.lasting, error=error)
+        if injection is not None:
+            done = msgspec.structs.replace(
+                done,
+                told_ns=injection.told_ns,
+                took_effect_ns=injection.took_effect_ns,
+                resolution_ns=injection.resolution_ns,
+                ended_by=injection.ended_by,
+            )
+        self.results.append(done)
 
 
 async def _first_of(*events: asyncio.Event, timeout_s: float | None = None) -> None:

@@ -69,14 +69,15 @@ def _told(occasion: Occasion, lines: Sequence[Entry], steps: int, boot: str) -> 
     foreign = any(line.boot for line in healed.values())
     ending = Ending.NOT_HEALED if not whole else Ending.BY_OTHERS if foreign else Ending.ITS_OWN
     known = whole and heals and all(line.boot in ("", boot) for line in healed.values())
+    begun_ns = min((line.at_ns for line in planned if line.at_ns is not None), default=occasion.due_ns)
     fault = Disrupted(
         occasion.sentence,
         occasion.due_ns,
+        told_ns=begun_ns,
         took_effect_ns=_last(effects.values()) if len(effects) == steps else None,
         healed_ns=_last(line.at_ns for line in healed.values()) if known else None,
         lasting=bool(heals),
     )
-    begun_ns = min((line.at_ns for line in planned if line.at_ns is not None), default=occasion.due_ns)
     return Told(occasion.name, occasion.number, begun_ns, fault, ending)
 
 

@@ -28,7 +28,8 @@ class OpKind(StrEnum):
     PHASE = "phase"
     """A phase of the run as a whole: `step` is `idle`, `setup`, `load`, `drain`, `settle` or `cleanup`; no workload."""
     DISRUPTION = "disruption"
-    """A fault or upgrade: *started* when it was injected, *finished* when it was healed."""
+    """A fault or upgrade: *started* when it was seen to have taken effect, or, where that takes its time, when it was
+    begun; *finished* when it was healed."""
     DEATH = "death"
     """A process of the cloud ended that nobody meant to end: `step` is the process, *started* the last look at which it
     was there, *finished* the first at which it was gone; no workload."""

@@ -19,7 +19,7 @@ from kilonode.faults.retelling import Ending, Told, retell
 from kilonode.history.archive import Supplement, no_supplement
 from kilonode.history.reading import read_journal
 from kilonode.history.records import STILL_IN_EFFECT, Op, OpKind
-from kilonode.run.disruption_ops import disruption_op, op_of
+from kilonode.run.disruption_ops import disruption_op, felt_ns, op_of
 from kilonode.run.folder import LAST_STATES, RunFolder
 from kilonode.run.recording import CONDUCTOR_JOURNAL
 
@@ -68,10 +68,11 @@ def _without(told: Sequence[Told], recorded: Sequence[Op]) -> list[Told]:
 def _since(told: Told, zero_ns: int) -> Told:
     """The same, counted from the run's zero."""
     fault = told.fault
-    took_effect_ns = None if fault.took_effect_ns is None else fault.took_effect_ns - zero_ns
-    healed_ns = None if fault.healed_ns is None else fault.healed_ns - zero_ns
+    instants_ns = {name: getattr(fault, name) for name in ("told_ns", "took_effect_ns", "healed_ns")}
     fault = msgspec.structs.replace(
-        fault, due_ns=fault.due_ns - zero_ns, took_effect_ns=took_effect_ns, healed_ns=healed_ns
+        fault,
+        due_ns=fault.due_ns - zero_ns,
+        **{name: None if at_ns is None else at_ns - zero_ns for name, at_ns in instants_ns.items()},
     )
     return msgspec.structs.replace(told, planned_ns=told.planned_ns - zero_ns, fault=fault)
 
@@ -96,7 +97,7 @@ def _op(told: Told, last_ns: int) -> Op:
         outcome, finished_ns = Outcome.CANCELLED, fault.healed_ns
         later = format_seconds(max(0, finished_ns - last_ns) / NANOSECONDS_PER_SECOND)
         why = f"{STILL_IN_EFFECT}; healed {later} after the last that is known of the run"
-    began_ns = fault.took_effect_ns
+    began_ns = felt_ns(fault) or fault.took_effect_ns
     return disruption_op(
         told.name, told.number, fault.sentence, fault.due_ns, began_ns, max(began_ns, finished_ns), outcome, why
     )

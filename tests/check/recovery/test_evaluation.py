@@ -67,6 +67,16 @@ def test_disruptions_at_the_same_time_are_named_for_they_cannot_be_told_apart() 
     assert found.criteria[0].note.endswith("; 1 other disruption at the same time")
 
 
+def test_what_was_lost_before_the_effect_was_seen_is_the_doing_of_the_disruption_too() -> None:
+    late = disruption("disconnect management network on node a for 5s", 22.0, 27.0, planned=20.0)
+    found = evaluate(history([*outage("mix", (20.5, 26.0)), late]), run(probe()))
+    group = only_group(found)
+    assert sum(group.episodes[0].lost.values()) == 55
+    unavailable = measured(group, "unavailable")
+    assert unavailable.value == pytest.approx(5.5, abs=0.1)
+    assert (unavailable.low or 0.0) <= 5.5 <= (unavailable.high or 0.0)
+
+
 @pytest.mark.parametrize(
     ("criterion", "verdict"),
     [

@@ -60,7 +60,7 @@ class Seen:
 def measure_episode(disruption: Disruption, seen: Seen) -> Episode:
     """All figures of one disruption on one workload."""
     effect_s, observed_s = disruption.effect_s, disruption.observed_s
-    probes = _affected(seen.probes, effect_s, observed_s)
+    probes = _affected(seen.probes, disruption)
     baseline = seen.baseline
     objective_s = seen.objective_s if seen.objective_s is not None else _objective_s(baseline)
     slow = ~probes.lost & (probes.latency_s > objective_s) if objective_s is not None else None
@@ -101,10 +101,14 @@ def window_s(probes: Probes) -> float:
     return max(SHORTEST_WINDOW_S, SAMPLES_IN_WINDOW * probes.spacing_s())
 
 
-def _affected(probes: Probes, effect_s: float, observed_s: float) -> Probes:
-    """What was due from the effect on, and what was under way then and was lost."""
-    under_way = probes.lost & (probes.due_s < effect_s) & (probes.finished_s >= effect_s)
-    return probes.where((under_way | (probes.due_s >= effect_s)) & (probes.due_s < observed_s))
+def _affected(probes: Probes, disruption: Disruption) -> Probes:
+    """What was due from the effect on, and what was lost before, but not before the disruption was under way.
+
+    An effect is seen somewhat later than it is there: that a client met it first is not for want of it.
+    """
+    effect_s = disruption.effect_s
+    met = probes.lost & (probes.due_s < effect_s) & (probes.finished_s >= disruption.planned_s)
+    return probes.where((met | (probes.due_s >= effect_s)) & (probes.due_s < disruption.observed_s))
 
 
 def _seen_since(seen: Seen, probes: Probes, begin_s: float) -> float:

@@ -5,6 +5,7 @@ same workload before the first disruption of the run that met it, or, where one 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import msgspec
@@ -103,12 +104,9 @@ def _episodes(
         undisturbed = probes_of(control.of(OpKind.ITERATION, workload.name))
         if len(undisturbed):
             baseline, source = undisturbed, "control run"
+    met = [replace(one, observed_s=min(one.observed_s, end_s)) for one in met]
     episodes = [
-        measure_episode(
-            Disruption(one.sentence, one.number, one.planned_s, one.effect_s, one.healed_s, min(one.observed_s, end_s)),
-            _seen(workload, iterations, probes, baseline, source, one.effect_s, min(one.observed_s, end_s), start_s),
-        )
-        for one in met
+        measure_episode(one, _seen(workload, iterations, probes, baseline, source, one, start_s)) for one in met
     ]
     return [
         msgspec.structs.replace(one, spreads=spreads_of(one, baseline, probes), meanwhile=_meanwhile(one, disruptions))
@@ -134,12 +132,11 @@ def _seen(
     probes: Probes,
     baseline: Probes,
     source: str,
-    effect_s: float,
-    observed_s: float,
+    disruption: Disruption,
     start_s: float,
 ) -> Seen:
-    due_s = iterations.due_s
-    touched = ((due_s >= effect_s) | (iterations.finished_s >= effect_s)) & (due_s < observed_s)
+    due_s, effect_s, observed_s = iterations.due_s, disruption.effect_s, disruption.observed_s
+    touched = ((due_s >= effect_s) | (iterations.finished_s >= disruption.planned_s)) & (due_s < observed_s)
     lost = iterations.where(touched & iterations.ended(FAILURES)).counts()
     unseen = int((iterations.ended(UNSEEN) & (due_s >= effect_s) & (due_s < observed_s)).sum())
     return Seen(workload.name, baseline, source, probes, start_s, workload.objective_s, lost, unseen)
