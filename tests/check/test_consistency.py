@@ -7,11 +7,14 @@ from hypothesis import strategies as st
 
 from kilonode.base.outcomes import Outcome
 from kilonode.check.consistency import Breach, Evidence, Finding, check_consistency
+from kilonode.check.evaluation import evaluate
 from kilonode.check.following import wanted_state
 from kilonode.check.inventory import Inventory, NodeUse, QuotaUse, Thing
 from kilonode.check.metrics import CONSISTENCY_METRICS
 from kilonode.check.wanted import Presence
 from kilonode.history.asked import Asked, AskedRecords
+from kilonode.report.words import criterion_note
+from tests.check.histories import history, open_workload, rules, run, steady
 
 RUN = "5f0c21aa"
 SMALL = {"VCPU": 1, "MEMORY_MB": 64}
@@ -137,6 +140,23 @@ def test_a_cloud_that_is_as_it_was_asked_to_be_has_no_findings() -> None:
         QuotaUse(project_id="p1", name="ports", used=1),
     )
     assert breaches(requests, inventory(server("a"), port, Thing(kind="network", id="n"), quotas=quotas)) == []
+
+
+@pytest.mark.parametrize(
+    ("breach", "samples", "of"),
+    [
+        (Breach.LOST, 3, "resources created"),
+        (Breach.STRAYED, 3, "resources created"),
+        (Breach.RESURRECTED, 2, "resources deleted"),
+        (Breach.STUCK, 1, "resources there in the end"),
+    ],
+)
+def test_a_criterion_says_of_how_many_there_could_have_been_findings(breach: Breach, samples: int, of: str) -> None:
+    requests = [boot("a"), boot("b"), boot("c"), delete("b"), delete("c")]
+    evidence = Evidence(AskedRecords(tuple(requests), True), inventory(server("a")))
+    [result] = evaluate(history(steady()), run(open_workload(), criteria=rules(f"{breach} == 0")), evidence).criteria
+    assert (result.measured, result.samples, result.samples_of) == (0.0, samples, of)
+    assert criterion_note(result).startswith(f"of {samples} {of}")
 
 
 def test_an_acknowledged_server_that_is_not_there_and_was_not_deleted_is_lost() -> None:

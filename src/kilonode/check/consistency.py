@@ -103,6 +103,14 @@ class ConsistencyResults(msgspec.Struct, frozen=True, kw_only=True):
     settling_s: float
     unseen: tuple[str, ...]
 
+    def held_against(self, breach: Breach) -> tuple[int, str]:
+        """Of how many resources there could be findings of a kind, and what they are, for people."""
+        if breach in (Breach.LOST, Breach.STRAYED):
+            return self.created, "resources created"
+        if breach is Breach.RESURRECTED:
+            return self.deleted, "resources deleted"
+        return self.there, "resources there in the end"
+
 
 class Evidence(msgspec.Struct, frozen=True):
     """What a run has to show: what it asked for, and what there was in the end; None: it has nothing of that."""

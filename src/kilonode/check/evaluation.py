@@ -219,7 +219,8 @@ def _measure_consistency(metric: str, consistency: ConsistencyResults | None) ->
         return Measured(None, 0, note="nobody looked what there is after the run")
     found = next(one for one in consistency.counts if one.breach == metric)
     value = float(found.count) if found.count is not None else None
-    return Measured(value, consistency.there, at_least=bool(found.note), note=found.note)
+    samples, samples_of = consistency.held_against(found.breach)
+    return Measured(value, samples, at_least=bool(found.note), note=found.note, samples_of=samples_of)
 
 
 def _reasons_of_consistency(consistency: ConsistencyResults | None, facts: RunFacts) -> list[Reason]:

@@ -30,6 +30,8 @@ class Measured:
     note: str = ""
     bounded: bool = False
     """The truth about this run lies in the interval, and nobody saw where: what the interval leaves open is unknown."""
+    samples_of: str = ""
+    """What the samples are where they are no operations, for people."""
 
 
 def measure(criterion: Criterion, operations: Operations, start_s: float, end_s: float) -> Measured:
@@ -78,6 +80,7 @@ def judge(rule: CriterionRule, measured: Measured) -> CriterionResult:
         bound=criterion.bound,
         at_least=measured.at_least,
         samples=measured.samples,
+        samples_of=measured.samples_of,
         interval=measured.interval,
         close=verdict is not Verdict.UNKNOWN and _is_close(criterion, measured),
         abort=rule.abort,

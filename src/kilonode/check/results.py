@@ -252,7 +252,9 @@ class CriterionResult(_Record, frozen=True, kw_only=True):
     at_least: bool = False
     """The measured value is a lower limit, because operations were cut off or timed out."""
     samples: int = 0
-    """How many operations the measured value rests on."""
+    """How many operations the measured value rests on, or of the following."""
+    samples_of: str = ""
+    """What was counted instead of operations, for people: `resources created`."""
     interval: Interval | None = None
     close: bool = False
     """The bound lies within the interval: a repetition might find otherwise."""

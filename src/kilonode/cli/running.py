@@ -32,6 +32,7 @@ from kilonode.cli.state import state_folder
 from kilonode.cli.target import Target, cloud_name, target_of
 from kilonode.clients.openstack.connections import Connections
 from kilonode.faults.healing import left_open
+from kilonode.faults.journal import Event
 from kilonode.report.campaign_words import flat_facts
 from kilonode.report.live import LiveView
 from kilonode.run.campaign import Campaign, PointResult, open_campaign, run_campaign
@@ -137,7 +138,11 @@ def say_what_is_broken() -> None:
     """Say what runs and commands that were killed have left broken: it could be the reason of anything."""
     for record in left_open(journal_folder(), RealClock()):
         faults = ", ".join(entry.step.words for entry in record.open if entry.step is not None)
-        say(f"{record.head.words} was killed and left something broken ({faults}); heal it with: kilonode fault heal")
+        if all(entry.event is Event.NOT_HEALED for entry in record.open):
+            left, helps = "left something broken that could not be healed so far", "try again with"
+        else:
+            left, helps = "was killed and left something broken", "heal it with"
+        say(f"{record.head.words} {left} ({faults}); {helps}: kilonode fault heal")
 
 
 def exit_code(record: RunRecord, results: Results | None) -> int:

@@ -35,6 +35,7 @@ from kilonode.report.words import (
     percentile_words,
     range_words,
     rate_words,
+    samples_words,
     seconds_words,
     share_words,
     value_words,
@@ -101,7 +102,9 @@ def criteria_table(criteria: Sequence[CriterionResult]) -> Markup:
                 element("th", element("code", one.criterion), scope="row"),
                 number(value_words(one.measured, one.unit, at_least=one.at_least), one.measured),
                 element("td", gauge(one), class_="gauge"),
-                number(count_words(one.samples) if one.unit is not Unit.HELD else "", one.samples),
+                number(
+                    count_words(one.samples) if one.unit is not Unit.HELD else "", one.samples, small=one.samples_of
+                ),
                 element("td", _criterion_words(one), class_="words"),
             ),
         )
@@ -184,7 +187,7 @@ def _resolution_words(resolution: Resolution) -> Markup:
 
 
 def _criterion_words(one: CriterionResult) -> Markup:
-    words = criterion_note(one).removeprefix(f"{count_words(one.samples)} samples").removeprefix("; ")
+    words = criterion_note(one).removeprefix(samples_words(one)).removeprefix("; ")
     return join(
         words,
         element("span", "ends the load", class_="tag") if one.abort else None,

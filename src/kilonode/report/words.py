@@ -167,12 +167,19 @@ def percentile_at(latency: Latency, percent: float) -> Percentile:
 
 def criterion_note(result: CriterionResult) -> str:
     """What stands behind a criterion's verdict: samples, interval, closeness, what was left out."""
-    parts = [f"{count_words(result.samples)} samples" if result.samples else ""]
+    parts = [samples_words(result)]
     interval = interval_words(result.interval, result.unit)
     parts.append(f"95 % interval {interval}" if interval else "")
     parts.append("close: a repetition might find otherwise" if result.close else "")
     parts.append(result.note)
     return "; ".join(part for part in parts if part)
+
+
+def samples_words(result: CriterionResult) -> str:
+    """How many samples a criterion's value rests on, or of how many of what it is; empty: of none."""
+    if result.samples_of:
+        return f"of {count_words(result.samples)} {result.samples_of}"
+    return f"{count_words(result.samples)} samples" if result.samples else ""
 
 
 def early_end_words(results: Results) -> str:
