@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -51,6 +52,7 @@ def identify(pid: int) -> ProcessIdentity | None:
     return ProcessIdentity(pid, int(fields[_START_FIELD]), this_boot())
 
 
+@cache  # asked at every look at a process, and no process sees two
 def this_boot() -> str:
     """The identifier of this machine's boot: within it, the monotonic clock is one axis for all processes."""
     return _BOOT.read_text().strip()
