@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from kilonode.base.errors import InputError
+from kilonode.base.errors import InputError, Problem
 from kilonode.base.units import Duration
 from kilonode.run.experiment import Experiment
 from kilonode.run.printing import print_experiment, print_plain
@@ -170,3 +170,25 @@ def test_numbers_that_are_none_are_refused() -> None:
     for number in (math.inf, math.nan):
         with pytest.raises(InputError, match=r"parameters\.x"):
             read_text(SMALL + print_plain({"parameters": {"x": number}}), FILE)
+
+
+OTHERS = "disruptions=[{at: 0.1s, fault: kill x}, {at: 0.2s, fault: kill y}]"
+
+
+@pytest.mark.parametrize(("sets", "place"), [((), f"{FILE}:7:5: "), ((OTHERS,), "--set disruptions")])
+def test_what_shows_when_a_disruption_is_planned_is_said_where_it_stands(sets: tuple[str, ...], place: str) -> None:
+    text = f"{SMALL}disruptions:\n  - {{at: 0.1s, fault: kill api}}\n  - {{at: 0.2s, fault: kill schedular}}\n"
+    [point] = read_text(text, FILE, sets).points
+    with pytest.raises(InputError) as caught, point.placing():
+        raise InputError("no", problems=[Problem("there is no 'schedular'", path="disruptions[1]: schedular")])
+    assert str(caught.value).startswith(place)
+    assert str(caught.value).endswith("disruptions[1]: schedular: there is no 'schedular'")
+
+
+def test_what_is_about_no_disruption_of_the_file_stays_as_it_was_said() -> None:
+    [point] = read_text(SMALL, FILE).points
+    for path in ("disruptions[0]", "cloud"):
+        said = InputError("no", where=path)
+        with pytest.raises(InputError) as caught, point.placing():
+            raise said
+        assert caught.value is said

@@ -61,7 +61,8 @@ def check(
     read = read_experiment(file, sets)
     check_named_profiles([point.experiment for point in read.points])
     for point in read.points:
-        asyncio.run(foresee(point.experiment))
+        with point.placing():
+            asyncio.run(foresee(point.experiment))
     if cloud:
         from kilonode.cli.cloud_check import check_cloud
 

@@ -81,7 +81,10 @@ async def _without_cloud(experiment: Experiment, seed: int, *, resolve: bool) ->
 def show_foreseen(file: Path, sets: Sequence[str], *, as_json: bool) -> None:
     """Say for each run of an experiment file what would be done to what, and when."""
     points = read_experiment(file, sets).points
-    foreseen = [asyncio.run(foresee(point.experiment, resolve=True)) for point in points]
+    foreseen = []
+    for point in points:
+        with point.placing():
+            foreseen.append(asyncio.run(foresee(point.experiment, resolve=True)))
     if as_json:
         give_json([tuple(occurrences) for occurrences in foreseen])
     for point, occurrences in zip(points, foreseen, strict=True):

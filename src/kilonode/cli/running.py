@@ -212,7 +212,8 @@ def _run_point(
     facts = [workload_facts(name, workload) for name, workload in experiment.workloads.items()]
     view = LiveView(experiment.name, facts, sys.stderr, RealClock(), plain=wishes.plain)
     try:
-        record = _conduct(experiment, file, folder, record, view, interruption, keeper)
+        with point.placing():
+            record = _conduct(experiment, file, folder, record, view, interruption, keeper)
     except AbortError:
         # Before there was a conductor: the cloud was not there yet.
         changes = {"state": RunState.ABORTED, "aborted_because": interruption.reason}

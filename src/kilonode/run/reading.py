@@ -5,17 +5,20 @@ become records; rules that join keys are checked. Each stage reports everything 
 `InputError` that carries all problems, in the order of the file and each only once, however many points share it.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from kilonode.base.errors import InputError, Problem
 from kilonode.base.validation import INVALID, Validator
 from kilonode.base.yaml_document import MOST_BYTES, read_document
-from kilonode.base.yaml_nodes import Mapping, describe
+from kilonode.base.yaml_nodes import Mapping, Place, describe
+from kilonode.base.yaml_nodes import Sequence as NodeSequence
 from kilonode.run.disruption_rules import check_disruptions
 from kilonode.run.disruptions import Disruption
 from kilonode.run.experiment import STAGE_PROFILES, Experiment
@@ -26,6 +29,8 @@ from kilonode.run.printing import print_experiment
 from kilonode.run.probing import spread_probes
 from kilonode.run.rules import check_rules
 from kilonode.run.scenario_rules import check_scenarios
+
+_DISRUPTION: Final = re.compile(r"disruptions\[(\d+)\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,8 @@ class Point:
     """Matrix path to value; empty without a matrix."""
     text: str
     """The resolved experiment as YAML; reading it gives `experiment` again."""
+    disruption_places: tuple[Place, ...] = field(default=(), compare=False)
+    """Where each disruption stands."""
 
     def with_seed(self, seed: int) -> "Point":
         """The same point with `seed` where the file gives none; the resolved text then has it too."""
@@ -46,6 +53,25 @@ class Point:
             return self
         experiment = msgspec.structs.replace(self.experiment, seed=seed)
         return replace(self, experiment=experiment, text=print_experiment(experiment))
+
+    @contextmanager
+    def placing(self) -> Iterator[None]:
+        """Problems of disruptions that only show when they are planned get their places in the file."""
+        try:
+            yield
+        except InputError as error:
+            placed = tuple(self._placed(one) for one in error.problems)
+            if placed == error.problems:
+                raise
+            raise InputError(error.problem.what, problems=placed) from error
+
+    def _placed(self, problem: Problem) -> Problem:
+        found = _DISRUPTION.match(problem.path)
+        number = int(found[1]) if found is not None else len(self.disruption_places)
+        if problem.line or number >= len(self.disruption_places):
+            return problem
+        place = self.disruption_places[number]
+        return replace(problem, file=place.file, line=place.line, column=place.column)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +117,10 @@ def read_text(data: bytes | str, path: Path, sets: Sequence[str] = ()) -> ReadEx
     problems += set_problems + axis_problems
     points: list[Point] = []
     for number, combination in enumerate(combinations(axes)):
-        experiment, point_problems = _read_point(tree, combination, path.parent)
+        experiment, places, point_problems = _read_point(tree, combination, path.parent)
         problems += point_problems
         if experiment is not None:
-            points.append(Point(number, experiment, combination.facts, print_experiment(experiment)))
+            points.append(Point(number, experiment, combination.facts, print_experiment(experiment), places))
     if problems:
         raise InputError("the experiment file has problems", problems=in_order(problems, file))
     source = data if isinstance(data, str) else data.decode("utf-8-sig")
@@ -107,7 +133,9 @@ def in_order(problems: Sequence[Problem], file: str) -> list[Problem]:
     return sorted(unique, key=lambda problem: (problem.file != file, problem.line, problem.column))
 
 
-def _read_point(tree: Mapping, combination: Combination, folder: Path) -> tuple[Experiment | None, list[Problem]]:
+def _read_point(
+    tree: Mapping, combination: Combination, folder: Path
+) -> tuple[Experiment | None, tuple[Place, ...], list[Problem]]:
     chosen, problems = apply_combination(tree, combination)
     filled, fill_problems = fill_in(chosen)
     filled, probe_problems = spread_probes(filled)
@@ -116,8 +144,10 @@ def _read_point(tree: Mapping, combination: Combination, folder: Path) -> tuple[
     problems += fill_problems + probe_problems + validator.problems
     problems += [*check_rules(filled), *check_disruptions(filled), *check_scenarios(filled, folder)]
     if problems or value is INVALID:
-        return None, problems
-    return with_absolute_paths(value, folder), problems
+        return None, (), problems
+    disruptions = filled.get("disruptions")
+    places = tuple(one.place for one in disruptions.items) if isinstance(disruptions, NodeSequence) else ()
+    return with_absolute_paths(value, folder), places, problems
 
 
 def with_absolute_paths(experiment: Experiment, folder: Path) -> Experiment:
