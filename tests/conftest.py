@@ -25,6 +25,14 @@ if sys.dont_write_bytecode and sys.prefix != sys.base_prefix:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int | None:
+    """One more than processors: tests that wait for processes leave theirs idle."""
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None
+    return len(os.sched_getaffinity(0)) + 1
+
+
 def pytest_collection_finish() -> None:
     """What is there now stays: the collector need not look at it again and again."""
     gc.freeze()

@@ -133,6 +133,7 @@ class SshHost:
         (first,) = psutil.Process(self._sshd.pid).children()
         return subprocess.run(
             ["nsenter", f"--target={first.pid}", "--pid", "--mount", "--net", "--", *words],
+            env={"HOME": str(self.folder), "PATH": PROGRAMS},
             capture_output=True, text=True, check=False, timeout=PATIENCE_S,
         )  # fmt: skip
 
