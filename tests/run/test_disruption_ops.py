@@ -24,6 +24,11 @@ def test_what_is_over_when_it_is_done_lasts_from_its_beginning_to_its_end(senten
     assert instants(done(sentence)) == (10, 10.1, 20, "ok")
 
 
+def test_what_is_begun_at_the_very_first_instant_is_felt_from_there() -> None:
+    restarted = Disrupted("restart keystone", 0, told_ns=0, took_effect_ns=20 * SECOND_NS)
+    assert instants(restarted) == (0, 0, 20, "ok")
+
+
 def test_what_ends_in_good_order_is_felt_from_its_beginning_and_lasts_as_long_as_was_said_from_its_end() -> None:
     terminated = done("terminate keystone for 5s", healed_s=25, lasting=True)
     assert instants(terminated) == (10, 10.1, 25, "ok")

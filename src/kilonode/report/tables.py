@@ -1,6 +1,7 @@
 """The tables of the report: criteria, steps, errors, stages. Every number of the pictures stands in one of them."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from kilonode.base.outcomes import Outcome
 from kilonode.base.units import format_seconds
@@ -42,6 +43,11 @@ from kilonode.report.words import (
 )
 
 _PERCENTS = (50.0, 75.0, 90.0, 95.0, 99.0, 99.9)
+
+_COMES_BACK: Final = ("restart ", "reboot ", "reset ")
+"""How sentences begin that take their time and leave nothing to heal."""
+_ENDS: Final = "terminate "
+"""How those begin that may leave nothing to heal: who starts it again, or whether anybody does, they do not say."""
 
 
 def table(heads: Sequence[tuple[str, bool]], bodies: Sequence[Child], caption: str, kind: str) -> Markup:
@@ -281,9 +287,16 @@ def disruption_outcome_words(one: DisruptionResults) -> str:
         return end_words(one.outcome)
     if one.outlived_the_run:
         return STILL_IN_EFFECT
-    at_once = "took effect; nothing to heal" if one.finish_s == one.start_s else "healed"
-    words = {"ok": at_once, "cancelled": "healed early, with the load", "wrong_state": "NOT healed"}
+    words = {"ok": _well_ended_words(one), "cancelled": "healed early, with the load", "wrong_state": "NOT healed"}
     return words.get(one.outcome, outcome_words(one.outcome))
+
+
+def _well_ended_words(one: DisruptionResults) -> str:
+    if one.finish_s == one.start_s:
+        return "took effect; nothing to heal"
+    if one.target.startswith(_COMES_BACK):
+        return "done; nothing to heal"
+    return "done" if one.target.startswith(_ENDS) and " for " not in one.target else "healed"
 
 
 def _effect_cells(one: DisruptionResults) -> Markup:

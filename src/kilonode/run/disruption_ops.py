@@ -26,14 +26,10 @@ GRADUAL: Final = frozenset(
 """What may be felt long before it is done: a service that is restarted is away before it is seen to be back."""
 
 
-def felt_ns(done: Disrupted) -> int | None:
-    """Since when somebody may have felt it; None: it did not take effect."""
+def felt_ns(done: Disrupted, took_effect_ns: int) -> int:
+    """Since when somebody may have felt a fault that took effect at this instant."""
     gradual = parse(done.sentence).parts[0].fault.action in GRADUAL
-    return (
-        done.told_ns
-        if gradual and done.took_effect_ns is not None and done.told_ns is not None
-        else done.took_effect_ns
-    )
+    return done.told_ns if gradual and done.told_ns is not None else took_effect_ns
 
 
 def op_of(name: str, number: int, done: Disrupted, now_ns: int) -> Op:
@@ -42,7 +38,7 @@ def op_of(name: str, number: int, done: Disrupted, now_ns: int) -> Op:
         error = trim(done.error) or "it did not take effect"
         ended_ns = done.healed_ns or now_ns
         return disruption_op(name, number, done.sentence, done.due_ns, ended_ns, ended_ns, Outcome.DROPPED, error)
-    began_ns = felt_ns(done) or done.took_effect_ns
+    began_ns = felt_ns(done, done.took_effect_ns)
     if not done.lasting:
         ended_ns = done.took_effect_ns
         return disruption_op(name, number, done.sentence, done.due_ns, began_ns, ended_ns, Outcome.OK, "")

@@ -97,7 +97,7 @@ def _op(told: Told, last_ns: int) -> Op:
         outcome, finished_ns = Outcome.CANCELLED, fault.healed_ns
         later = format_seconds(max(0, finished_ns - last_ns) / NANOSECONDS_PER_SECOND)
         why = f"{STILL_IN_EFFECT}; healed {later} after the last that is known of the run"
-    began_ns = felt_ns(fault) or fault.took_effect_ns
+    began_ns = felt_ns(fault, fault.took_effect_ns)
     return disruption_op(
         told.name, told.number, fault.sentence, fault.due_ns, began_ns, max(began_ns, finished_ns), outcome, why
     )
