@@ -47,8 +47,7 @@ def choose(
     `having` tells where the services are that nodes must have; `known` are all names there are, for hints.
     """
     what = print_target(target)
-    names = target.nodes.names if target.kind is Kind.NODE and target.nodes else target.names
-    for name in names:
+    for name in named_by(target):
         if not any(name in names_of(each) for each in found):
             if name in known and target.nodes is not None and target.nodes.names:
                 raise InputError(f"{', '.join(target.nodes.names)} has no {target.kind.value} {name!r}", where=what)
@@ -74,6 +73,11 @@ def choose(
     if target.choice.pick is Pick.NAMED and target.kind in SINGLE:
         _one_of_each(target.names, found, what)
     return _draw(target.choice, sorted(found, key=lambda each: (each.node, each.name)), randomness, what)
+
+
+def named_by(target: Target) -> tuple[str, ...]:
+    """The names that a target says: of nodes, where those are meant."""
+    return target.nodes.names if target.kind is Kind.NODE and target.nodes else target.names
 
 
 def names_of(found: Found) -> tuple[str, ...]:

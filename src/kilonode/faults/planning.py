@@ -11,7 +11,7 @@ import msgspec
 from kilonode.base.errors import FaultError, InputError
 from kilonode.base.randomness import Randomness
 from kilonode.base.units import Duration
-from kilonode.faults.choosing import choose, number_of
+from kilonode.faults.choosing import choose, named_by, names_of, number_of
 from kilonode.faults.driver import Driver, Found, Step
 from kilonode.faults.ending import ENDS, ending_step, ends, identified, refuse_idle
 from kilonode.faults.model import Fault, Pick, Sentence, Target
@@ -144,7 +144,7 @@ async def _plan_ending(fault: Fault, drivers: Drivers, randomness: Randomness, b
             if only_ends:
                 raise
     if chosen is None:
-        chosen = await resolve(fault.target, driver, drivers, randomness.child("target"))
+        chosen = await resolve(fault.target, driver, drivers, randomness.child("target"), there)
     draw = randomness.child("driver").integer()
     if only_ends:
         steps = tuple(ending_step(driver.name, fault, each) for each in chosen)
@@ -160,7 +160,7 @@ async def _choose(
     if target.choice.of and target.choice.of != there:
         number_of(target.choice, there, print_target(target))
     counted = msgspec.structs.replace(target, choice=msgspec.structs.replace(target.choice, of=0))
-    names = sorted({name for each in meant for name in (each.name, *each.groups)})
+    names = sorted({name for each in meant for name in names_of(each)})
     return choose(counted, meant, randomness, having=await _having(target, drivers), known=names)
 
 
@@ -204,11 +204,19 @@ def _again(chosen: Sequence[Found], found: Sequence[Found]) -> tuple[Found, ...]
     return tuple(now)
 
 
-async def resolve(target: Target, driver: Driver, drivers: Drivers, randomness: Randomness) -> tuple[Found, ...]:
-    """What a target means now. Raises InputError when that is nothing, or not what it says."""
-    found = await driver.find(target)
-    known = await driver.find(Target(target.kind))
-    names = sorted({name for each in known for name in (each.name, *each.groups)})
+async def resolve(
+    target: Target, driver: Driver, drivers: Drivers, randomness: Randomness, found: Sequence[Found] | None = None
+) -> tuple[Found, ...]:
+    """What a target means now. Raises InputError when that is nothing, or not what it says.
+
+    `found`: what the driver has found for it just now, if it was asked.
+    """
+    if found is None:
+        found = await driver.find(target)
+    there = {name for each in found for name in names_of(each)}
+    # To see all there is may take a login on every host: only an error has need of it.
+    known = [] if there.issuperset(named_by(target)) and found else await driver.find(Target(target.kind))
+    names = sorted({name for each in known for name in names_of(each)})
     return choose(target, found, randomness, having=await _having(target, drivers), known=names)
 
 
