@@ -1,6 +1,8 @@
 """Running the packet filter's commands, on the loop that runs have."""
 
 import asyncio
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +44,22 @@ def test_a_command_that_does_not_end_is_ended_and_said(monkeypatch: pytest.Monke
         uvloop.run(netfilter.run(["sleep", "60"]))
 
 
-def test_a_command_that_is_given_up_is_ended_with_what_it_has_started(tmp_path: Path) -> None:
+def test_a_command_has_ended_when_it_has_whatever_it_leaves_running() -> None:
+    pid = int(uvloop.run(netfilter.run(["sh", "-c", "sleep 60 & echo $!"])))
+    os.kill(pid, signal.SIGKILL)  # it is still there
+
+
+@pytest.mark.parametrize("late_s", [0.0, 0.3], ids=["while it runs", "while it is started"])
+def test_a_command_that_is_given_up_is_ended_with_what_it_has_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, late_s: float
+) -> None:
+    create = asyncio.create_subprocess_exec
     started = tmp_path / "pid"
+
+    async def started_late(*command: str, **settings: Any) -> asyncio.subprocess.Process:
+        process = await create(*command, **settings)
+        await asyncio.sleep(late_s)
+        return process
 
     async def give_up() -> None:
         running = asyncio.create_task(netfilter.run(["sh", "-c", f"sleep 60 & echo $! >{started}; wait"]))
@@ -55,4 +71,5 @@ def test_a_command_that_is_given_up_is_ended_with_what_it_has_started(tmp_path: 
         assert identity is not None
         assert await wait_until_gone([identity], CLOCK, 30)
 
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", started_late)
     uvloop.run(give_up())
