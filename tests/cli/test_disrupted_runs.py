@@ -24,7 +24,7 @@ workloads:
   boots:
     scenario: compute.boot_and_delete
     args: {flavor: m1.tiny, image: cirros}
-    load: {model: constant-vus, vus: 2, duration: 14s}
+    load: {model: constant-arrival-rate, rate: 4/s, duration: 14s}
   api: {probe: {endpoint: compute, rate: 20/s, connections: new}}
 disruptions:
   - {at: 3s, fault: kill scheduler}
