@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from kilonode.check.deaths import Death
 from kilonode.check.evaluation import evaluate
 from kilonode.check.results import Reason, Verdict
 from kilonode.history.columns import Columns, History, Samples
@@ -97,6 +98,17 @@ def test_what_a_probe_asks_stands_in_its_section() -> None:
     assert "one workload" in text and "1 workloads" not in text
 
 
+def test_processes_that_died_stand_there_with_when_how_and_beside_what() -> None:
+    death = Death(
+        process="compute-002", seen_s=12.5, resolution_s=0.5, words="nobody starts it again", disruption="kill x"
+    )
+    page = Page(report_html(msgspec.structs.replace(results(), deaths=(death,)), metadata()))
+    assert "deaths" in page.ids
+    assert "#deaths" in page.urls
+    assert {"compute-002", "12.5 s", "500 ms", "nobody starts it again", "kill x"} <= set(page.text)
+    assert "deaths" not in Page(report_html(results(), metadata())).ids
+
+
 def test_words_from_outside_are_only_ever_text() -> None:
     hostile = metadata(
         name=HOSTILE,
@@ -111,6 +123,8 @@ def test_words_from_outside_are_only_ever_text() -> None:
         found.workloads[0], facts=msgspec.structs.replace(found.workloads[0].facts, name=HOSTILE, scenario=HOSTILE)
     )
     disruption = msgspec.structs.replace(found.disruptions[0], name=HOSTILE, target=HOSTILE, error=HOSTILE)
+    death = Death(process=HOSTILE, seen_s=1.0, resolution_s=0.5, words=HOSTILE, disruption=HOSTILE)
+    found = msgspec.structs.replace(found, deaths=(death,))
     found = msgspec.structs.replace(
         found, reasons=(reason,), workloads=(workload, found.workloads[1]), disruptions=(disruption,)
     )

@@ -18,7 +18,7 @@ SYMBOLS: Final[Mapping[Verdict, str]] = {Verdict.VALID: "✓", Verdict.UNKNOWN: 
 MEANINGS: Final[Mapping[Verdict, str]] = {
     Verdict.VALID: "All criteria held.",
     Verdict.UNKNOWN: "The run cannot tell.",
-    Verdict.INVALID: "A criterion did not hold.",
+    Verdict.INVALID: "Something is not as it must be.",
 }
 
 OUTCOME_WORDS: Final[Mapping[str, str]] = {
