@@ -66,7 +66,8 @@ async def _started(starting: Coroutine[Any, Any, Process]) -> Process:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
         task.add_done_callback(_kill_started)
-        await asyncio.wait([task])
+        with contextlib.suppress(OSError):  # it could not be started
+            await (await asyncio.shield(task)).wait()
         raise
 
 
