@@ -140,7 +140,8 @@ def _api(site: Site, api: str, label: str) -> Service:
 def uwsgi(site: Site, module: str, port: int, label: str) -> tuple[str, ...]:
     """An API under uwsgi, which answers each request and closes: a process that serves one request at a time must not
     be held by the idle connection of one client while others wait. By its pipe it can be told to end when it has
-    answered what is under way; SIGTERM ends it at once.
+    answered what is under way; SIGTERM ends it at once. Its Python is not taken apart then: that takes seconds, in
+    which whoever asks waits in vain.
     """
     return (
         str(site.environment.program("uwsgi")),
@@ -148,4 +149,5 @@ def uwsgi(site: Site, module: str, port: int, label: str) -> tuple[str, ...]:
         "--master", "--die-on-term", "--need-app", "--lazy-apps", "--enable-threads", "--disable-logging",
         "--processes", str(site.settings.workers), "--threads", "1", "--buffer-size", "65535", "--listen", "128",
         "--no-orphans", "--add-header", "Connection: close", "--master-fifo", str(site.folder.control_pipe(label)),
+        "--skip-atexit-teardown",
     )  # fmt: skip
