@@ -129,10 +129,10 @@ def _told_to_finish(pipe: Path) -> bool:
     """Tell an API to answer what is under way, and end; False when nobody listens."""
     try:
         descriptor = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
-    except OSError:
+        with os.fdopen(descriptor, "wb", buffering=0) as told:
+            return told.write(FINISH) == len(FINISH)
+    except OSError:  # it has no pipe, or ended before or meanwhile
         return False
-    with os.fdopen(descriptor, "wb", buffering=0) as told:
-        return told.write(FINISH) == len(FINISH)
 
 
 def service_of(site: Site, process: str) -> Service:
