@@ -194,6 +194,6 @@ async def _give(world: World) -> None:
 
 
 PUBLIC_KEY: Final = (
-    "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQC7vbqajDhA0cB2M3VXpkLBhBqJ0mOVV3H7kAPrLkN0QYI5p6Ey3QmGqmGTsYW2y9hYw8mDJjx9C"
-    "1kLq0F6l6nJ9cCzQ1GdJq2a5p8o0bKk6dCqv3v5Yk2mXhWwN9oKc3n1r2sYy7l8rJt6QGmB4nJw== fuzz"
+    "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQC7vbqajDhA0cB2M3VXpkLBhBqJ0mOVV3H7kAPrLkN0QYI5p6Ey3QmGqmGTsYW2y9hYw8mDJj"
+    "x9C1kLq0F6l6nJ9cCzQ1GdJq2a5p8o0bKk6dCqv3v5Yk2mXhWwN9oKc3n1r2sYy7l8rJt6QGmB4nJw fuzz"
 )
