@@ -49,7 +49,8 @@ def recovery_section(results: Results) -> Markup | None:
 
 def _lead(recovery: RecoveryResults) -> str:
     return (
-        "Everything counts from the instant at which a disruption took effect. Recovered is what stays as good as "
+        "Everything counts from the instant at which a disruption took effect, or was begun where it takes its time, "
+        "such as a restart. Recovered is what stays as good as "
         f"before for {recovery.clean_windows} windows; a figure with ≥ was not over when the observation ended."
     )
 
