@@ -72,6 +72,7 @@ def test_what_was_lost_before_the_effect_was_seen_is_the_doing_of_the_disruption
     found = evaluate(history([*outage("mix", (20.5, 26.0)), late]), run(probe()))
     group = only_group(found)
     assert sum(group.episodes[0].lost.values()) == 55
+    assert {spread.part: spread.lost for spread in group.episodes[0].spreads} == {"before": 0, "during": 55, "after": 0}
     unavailable = measured(group, "unavailable")
     assert unavailable.value == pytest.approx(5.5, abs=0.1)
     assert (unavailable.low or 0.0) <= 5.5 <= (unavailable.high or 0.0)

@@ -1,7 +1,8 @@
 """How latency was distributed before a disruption, while its effect lasted, and after that. Pure.
 
-*During* is from the instant at which it took effect until the workload had recovered, or until it was healed if that
-was later. Samples are operations that went well, by when they were due; the lost ones are counted beside them.
+*During* is from the instant at which it took effect, or from what it had lost by then, until the workload had
+recovered, or until it was healed if that was later. Samples are operations that went well, by when they were due; the
+lost ones are counted beside them.
 """
 
 from typing import Final
@@ -25,9 +26,15 @@ def spreads_of(episode: Episode, baseline: Probes, probes: Probes) -> tuple[Spre
         until_s = max(until_s, episode.effect_s + recovery.value)
     return (
         _spread("before", baseline),
-        _spread("during", probes.due_between(episode.effect_s, until_s)),
+        _spread("during", probes.due_between(_first_met_s(episode, probes), until_s)),
         _spread("after", probes.due_between(until_s, episode.observed_s)),
     )
+
+
+def _first_met_s(episode: Episode, probes: Probes) -> float:
+    """When the first operation was due that met it: a client may be ahead of who looks whether it took effect."""
+    lost_s = probes.due_s[probes.lost & (probes.finished_s >= episode.planned_s)]
+    return min(episode.effect_s, float(lost_s[0])) if len(lost_s) else episode.effect_s
 
 
 def _spread(part: str, probes: Probes) -> Spread:
