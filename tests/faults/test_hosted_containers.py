@@ -1,7 +1,6 @@
 """Faults on containers of hosts: a real engine of Docker, asked through real sshds in namespaces."""
 
 import asyncio
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from kilonode.faults.language import parse
 from kilonode.faults.planning import PlannedFault, plan_sentence
 from kilonode.faults.registry import Drivers
 from tests.faults import dockerd, sshd
+from tests.faults.killed import left_by_one_who_was_killed
 
 CLOCK = RealClock()
 MISSING = dockerd.missing() or sshd.missing()
@@ -110,34 +110,10 @@ async def test_one_of_a_service_is_frozen_and_all_on_a_node_are_found_by_their_o
     assert only.name == "web-2"
 
 
-INJECTS = """
-import asyncio, pathlib, sys
-from kilonode.faults.injecting import Injector
-from kilonode.faults.journal import new_journal
-from tests.faults.test_hosted_containers import CLOCK, drivers_of, plan
-
-async def main():
-    drivers = drivers_of(pathlib.Path(sys.argv[1]))
-    with new_journal(pathlib.Path(sys.argv[2]), sys.argv[3], CLOCK) as journal:
-        await Injector(drivers, journal, CLOCK).inject(await plan(sys.argv[3], drivers))
-        print("done", flush=True)
-        await asyncio.sleep(600)
-
-asyncio.run(main())
-"""
-
-
 async def test_what_one_process_did_before_it_was_killed_is_healed_by_another_without_the_hosts_file(
     place: Path, tmp_path: Path
 ) -> None:
-    injector = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", INJECTS, str(place), str(tmp_path), "unplug database container",
-        stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    assert injector.stdout is not None
-    assert (await injector.stdout.readline()).strip() == b"done"
-    injector.kill()
-    await injector.wait()
+    await left_by_one_who_was_killed(__name__, place, tmp_path, "unplug database container")
     assert (await now(place, "store")).networks == {}
     await heal_left(tmp_path, Drivers([HostedContainers(None, CLOCK)]), CLOCK, lambda words: None)
     assert not any(record.open for record in journals(tmp_path))

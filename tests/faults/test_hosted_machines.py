@@ -1,8 +1,6 @@
 """Hosts as machines, used up by ssh: real sshds in namespaces. Their processes are their own, the memory is ours."""
 
-import asyncio
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from kilonode.faults.language import parse
 from kilonode.faults.machine_faults import MachineFaults
 from kilonode.faults.planning import PlannedFault, plan_sentence
 from kilonode.faults.registry import Drivers
+from tests.faults.killed import left_by_one_who_was_killed
 from tests.faults.sshd import SshHost, missing, ssh_hosts
 
 CLOCK = RealClock()
@@ -73,34 +72,11 @@ def _used_memory_percent() -> float:
     return float(psutil.virtual_memory().percent)
 
 
-INJECTS = """
-import asyncio, pathlib, sys
-from kilonode.faults.injecting import Injector
-from kilonode.faults.journal import new_journal
-from tests.faults.test_hosted_machines import CLOCK, drivers_of, plan
-
-async def main():
-    drivers = drivers_of(pathlib.Path(sys.argv[1]))
-    with new_journal(pathlib.Path(sys.argv[2]), sys.argv[3], CLOCK) as journal:
-        await Injector(drivers, journal, CLOCK).inject(await plan(sys.argv[3], drivers))
-        print("done", flush=True)
-        await asyncio.sleep(600)
-
-asyncio.run(main())
-"""
-
-
 @pytest.mark.parametrize("sentence", ["stress disk at 1% on node node-1", "fill disk /run/data to 75% on node node-1"])
 async def test_what_one_process_did_before_it_was_killed_is_healed_by_another_without_the_hosts_file(
     host: SshHost, tmp_path: Path, sentence: str
 ) -> None:
-    injector = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", INJECTS, str(host.folder.parent), str(tmp_path), sentence, stdout=asyncio.subprocess.PIPE
-    )
-    assert injector.stdout is not None
-    assert (await injector.stdout.readline()).strip() == b"done"
-    injector.kill()
-    await injector.wait()
+    await left_by_one_who_was_killed(__name__, host.folder.parent, tmp_path, sentence)
     filled = host.inside("ls", "/run/data").stdout
     assert workers(host) > 0 or "kilonode-" in filled
     await heal_left(tmp_path, Drivers([HostedMachines(None, CLOCK)]), CLOCK, lambda words: None)
