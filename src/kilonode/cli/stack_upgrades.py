@@ -11,8 +11,8 @@ from pathlib import Path
 
 from kilonode.base.clock import NANOSECONDS_PER_SECOND, Clock
 from kilonode.base.errors import InputError, LabError
-from kilonode.base.processes import ProcessIdentity, is_alive
-from kilonode.run.upgrade_serving import Instance, Migration, Upgradable
+from kilonode.base.processes import is_alive
+from kilonode.run.upgrade_serving import Instance, Migration, Upgradable, words_of
 from kilonode.run.upgrades import Version
 from kilonode.stack import upgrading
 from kilonode.stack.again import StackProcess, stack_processes
@@ -43,7 +43,7 @@ class StackUpgrades(Upgradable):
             record = records.get(one.process)
             alive = record is not None and is_alive(record.identity)
             serves = alive and one.process not in self._replacing
-            identity = _words(record.identity) if record is not None and alive else ""
+            identity = words_of(record.identity) if record is not None and alive else ""
             found.append(_instance(one, identity, record.release if record else one.release, serves=serves))
         return found
 
@@ -162,7 +162,3 @@ def _instance(one: StackProcess, identity: str, release: str, *, serves: bool) -
     project = upgrading.project_of(one)
     groups = tuple(name for name in (project, *one.services[1:]) if name)
     return Instance(one.process, one.services[:1], identity, release, serves=serves, groups=groups)
-
-
-def _words(identity: ProcessIdentity) -> str:
-    return f"{identity.pid} {identity.started_ticks} {identity.boot}"

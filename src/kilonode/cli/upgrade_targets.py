@@ -7,7 +7,7 @@ from kilonode.base.processes import ProcessIdentity, is_alive
 from kilonode.cloud import operating
 from kilonode.cloud.commands import ProcessChange
 from kilonode.cloud.folder import StateFolder
-from kilonode.run.upgrade_serving import Instance, Upgradable
+from kilonode.run.upgrade_serving import Instance, Upgradable, words_of
 from kilonode.run.upgrades import Version
 
 
@@ -28,7 +28,7 @@ class CloudUpgrades(Upgradable):
                 away.append(Instance(one.name, one.roles, "", one.version, serves=False))
                 continue
             serves = one.ready and is_alive(one.identity)
-            now[one.identity] = Instance(one.name, one.roles, _words(one.identity), one.version, serves)
+            now[one.identity] = Instance(one.name, one.roles, words_of(one.identity), one.version, serves)
         leaving = {
             identity: Instance(one.name, one.roles, one.identity, one.version, one.serves, leaving=True)
             for identity, one in self._seen.items()
@@ -67,7 +67,3 @@ def check_version(instances: Sequence[Instance], names: Sequence[str], to: Versi
 def change_to(to: Version | None) -> ProcessChange:
     """What a process is replaced by."""
     return ProcessChange() if to is None else ProcessChange(to.label, to.interpreter, to.environment, to.stages)
-
-
-def _words(identity: ProcessIdentity) -> str:
-    return f"{identity.pid} {identity.started_ticks} {identity.boot}"

@@ -18,10 +18,10 @@ from kilonode.base.processes import ProcessIdentity
 from kilonode.base.randomness import Randomness
 from kilonode.faults import remote_processes, ssh
 from kilonode.faults.driver import Capability, Effect, Found, Keep, State, Step, recall, remember
-from kilonode.faults.hosts import HostedService, Hosts, Login
+from kilonode.faults.hosts import HostedService, Hosts
 from kilonode.faults.model import Action, Fault, Kind, Means, Target
 from kilonode.faults.printing import print_fault
-from kilonode.faults.reaching import HostReach, Ran, seen_on_all
+from kilonode.faults.reaching import HostReach, Ran, Reached, seen_on_all
 
 NAME: Final = "hosts"
 DOWN_TIMEOUT_S: Final = 300.0
@@ -43,12 +43,9 @@ WORDS: Final = {
 }  # fmt: skip
 
 
-class HostMemory(msgspec.Struct, frozen=True, omit_defaults=True):
+class HostMemory(Reached, frozen=True, omit_defaults=True):
     """What is kept of a step."""
 
-    host: str
-    address: str
-    login: Login
     head: ProcessIdentity | None = None
     """A process of the host, by the host's own pids and boot."""
     family: tuple[ProcessIdentity, ...] = ()

@@ -21,20 +21,16 @@ from kilonode.faults import container_faults, ssh
 from kilonode.faults.container_faults import ContainerMemory, groups_of, own_name, plan_step
 from kilonode.faults.docker_engine import Engine, Listed
 from kilonode.faults.driver import Capability, Effect, Found, Keep, State, Step, recall, remember
-from kilonode.faults.hosts import Login
 from kilonode.faults.model import Fault, Kind, Target
 from kilonode.faults.printing import print_fault
-from kilonode.faults.reaching import HostReach, seen_on_all
+from kilonode.faults.reaching import HostReach, Reached, seen_on_all
 
 NAME: Final = "hosted-containers"
 
 
-class HostedContainerMemory(msgspec.Struct, frozen=True, omit_defaults=True):
+class HostedContainerMemory(Reached, frozen=True, omit_defaults=True):
     """What is kept of a step."""
 
-    host: str
-    address: str
-    login: Login
     container: ContainerMemory
 
 

@@ -16,11 +16,10 @@ from kilonode.base.errors import FaultError, InputError
 from kilonode.base.randomness import Randomness
 from kilonode.faults import detached, ssh, stress_process
 from kilonode.faults.driver import Capability, Effect, Found, Keep, Step, recall, remember
-from kilonode.faults.hosts import Login
-from kilonode.faults.machine_faults import MOST_MEMORY_PERCENT, Used, Work, lifetime_s_of
+from kilonode.faults.machine_faults import Used, Work, lifetime_s_of, refuse_stress, words_of_step, words_of_work
 from kilonode.faults.model import Action, Fault, Kind, Resource, Stress, Target
 from kilonode.faults.printing import print_fault
-from kilonode.faults.reaching import HostReach, seen_on_all
+from kilonode.faults.reaching import HostReach, Reached, seen_on_all
 
 NAME: Final = "hosted-machines"
 WATCHED_S: Final = 1.0
@@ -29,12 +28,9 @@ ENDING_S: Final = 20.0
 _WORKERS: Final = Path(stress_process.__file__)
 
 
-class HostedMachineMemory(msgspec.Struct, frozen=True, omit_defaults=True):
+class HostedMachineMemory(Reached, frozen=True, omit_defaults=True):
     """What is kept of a step."""
 
-    host: str
-    address: str
-    login: Login
     token: str
     resource: Resource | None = None
     """None: it is a disk that is filled."""
@@ -142,22 +138,12 @@ class HostedMachines:
         return Step(NAME, fault.action, found.name, f"{words} by {file}", f"{file} is removed", remember(memory))
 
     def _stress_step(self, fault: Fault, stress: Stress, found: Found) -> Step:
-        where, machine = print_fault(fault), self._machines[found.name]
-        if stress.resource is Resource.KERNEL and not machine.stress_ng:
-            raise InputError(
-                f"the kernel of {found.name} cannot be stressed", where=where, expected="stress-ng on it",
-                hint="apt-get install stress-ng; cpu, memory and disk need nothing",
-            )  # fmt: skip
-        if stress.resource is Resource.MEMORY:
-            if stress.percent > MOST_MEMORY_PERCENT:
-                expected = f"up to {MOST_MEMORY_PERCENT:g}%"
-                raise InputError("the host would have no memory left", where=where, expected=expected)
-            if machine.lacking_bytes(stress.percent) <= 0:
-                raise InputError(f"so much memory of {found.name} is used already", where=where)
+        machine = self._machines[found.name]
+        lacking_bytes = machine.lacking_bytes(stress.percent)
+        refuse_stress(stress, found.name, machine.stress_ng, lacking_bytes, print_fault(fault))
         lifetime_s = lifetime_s_of(fault)
         memory = self._memory(found.name, resource=stress.resource, percent=stress.percent, lifetime_s=lifetime_s)
-        how = "stress-ng" if machine.stress_ng else "workers of our own"
-        words = f"the {stress.resource.value} of {found.name} is used to {stress.percent:g}% by {how}"
+        words = words_of_step(stress, found.name, machine.stress_ng)
         return Step(NAME, fault.action, found.name, words, f"workers {memory.token} are ended", remember(memory))
 
     def _memory(
@@ -228,20 +214,11 @@ class HostedMachines:
                     words = f"{done.work.held_bytes / 2**20:.0f} MiB are held on {memory.host}"
                     return Effect(now_ns, words, now_ns - last_ns)
             elif before is not None and (more := done.work - before).of(resource):
-                return Effect(now_ns, _words(memory, resource, machine, more, watched_s), now_ns - started_ns)
+                words = words_of_work(resource, more, watched_s, memory.host, machine.processors, memory.percent)
+                return Effect(now_ns, words, now_ns - started_ns)
             before, last_ns = done.work if done.processes else None, now_ns
         raise FaultError(f"the {resource.value} of {memory.host} is not used", where=memory.token)
 
     async def capabilities(self) -> Sequence[Capability]:
         """Nothing of its own: whoever can be reached with Python can be used up, which the driver for hosts says."""
         return ()
-
-
-def _words(memory: HostedMachineMemory, resource: Resource, machine: _Machine, done: Work, watched_s: float) -> str:
-    if resource is Resource.DISK:
-        return f"the disk of {memory.host} is written: {done.written_bytes / watched_s / 2**20:.0f} MiB/s"
-    share = done.processor_s / machine.processors / watched_s * 100
-    words = f"{machine.processors} processors of {memory.host} are used to {share:.0f}% (asked {memory.percent:g}%)"
-    if resource is Resource.KERNEL:
-        words += f", its kernel switches {done.switches / watched_s:,.0f} times a second for that"
-    return words

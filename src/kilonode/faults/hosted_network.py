@@ -17,11 +17,10 @@ from kilonode.base.errors import FaultError, InputError
 from kilonode.base.randomness import Randomness
 from kilonode.faults import detached, netfilter, network_rules, ssh
 from kilonode.faults.driver import Capability, Effect, Found, Keep, Step, recall, remember
-from kilonode.faults.hosts import Login
 from kilonode.faults.model import Action, Fault, Kind, Shape, Target
 from kilonode.faults.network_rules import Place
 from kilonode.faults.printing import print_fault
-from kilonode.faults.reaching import HostReach, Ran, seen_on_all
+from kilonode.faults.reaching import HostReach, Ran, Reached, seen_on_all
 from kilonode.faults.shapes import cuts_of
 
 NAME: Final = "hosted-network"
@@ -34,12 +33,9 @@ _LONGEST_BYTES: Final = 4 * 2**20
 """Of what a command says: hosts may have thousands of interfaces."""
 
 
-class HostedNetworkMemory(msgspec.Struct, frozen=True, omit_defaults=True):
+class HostedNetworkMemory(Reached, frozen=True, omit_defaults=True):
     """What is kept of a step."""
 
-    host: str
-    address: str
-    login: Login
     token: str
     chains: str
     unheard: tuple[str, ...] = ()

@@ -25,7 +25,7 @@ from kilonode.base.processes import module_command
 from kilonode.base.randomness import Randomness
 from kilonode.faults import detached
 from kilonode.faults.driver import Capability, Effect, Found, Keep, State, Step, recall, remember
-from kilonode.faults.model import Action, Fault, Kind, Resource, Target
+from kilonode.faults.model import Action, Fault, Kind, Resource, Stress, Target
 from kilonode.faults.printing import print_fault
 
 NAME: Final = "machine"
@@ -35,6 +35,7 @@ _ABLE: Final = {Action.STRESS: Kind.NODE, Action.FILL: Kind.DISK, Action.SKEW: K
 MOST_MEMORY_PERCENT: Final = 95.0
 """Of all memory: the rest stays free."""
 _WATCHED_S: Final = 1.0
+_WHOSE: Final = "this machine"
 STRESS_NG: Final = "stress-ng"
 LEEWAY_S: Final = 60
 """How long after its end a fault's workers end by themselves, if nobody has ended them."""
@@ -165,18 +166,8 @@ class MachineFaults:
         if not detached.find(memory.token) or not done.of(resource):
             said = detached.words_of(memory.token).read_text(errors="replace").strip().splitlines()[-1:]
             raise FaultError(f"the {resource.value} is not used", where=memory.token, got=" ".join(said)[:200])
-        if resource is Resource.DISK:
-            rate = done.written_bytes / watched_s / 2**20
-            return Effect(began_ns, f"the disk is written: {rate:.0f} MiB/s in {folder}")
         processors = len(os.sched_getaffinity(0))
-        share = done.processor_s / processors / watched_s * 100
-        words = f"{processors} processors are used to {share:.0f}% (asked {memory.percent:g}%)"
-        if resource is Resource.KERNEL:
-            inside = done.kernel_s / done.processor_s * 100
-            words = (
-                f"the kernel switches {done.switches / watched_s:,.0f} times a second for its workers, which use "
-                f"{processors} processors to {share:.0f}%, {inside:.0f}% of that in the kernel"
-            )
+        words = words_of_work(resource, done, watched_s, _WHOSE, processors, memory.percent)
         return Effect(began_ns, words)
 
     async def _until_held(self, token: str, amount: float) -> int:
@@ -200,6 +191,48 @@ class MachineFaults:
                 "a machine has one clock, and measuring needs it as it is; those of services can be skewed",
             ),
         ]
+
+
+def words_of_work(
+    resource: Resource, done: "Work", watched_s: float, whose: str, processors: int, percent: float
+) -> str:
+    """What was seen of stress in so many seconds, but for memory; `percent` is what was asked for."""
+    if resource is Resource.DISK:
+        return f"the disk of {whose} is written: {done.written_bytes / watched_s / 2**20:.0f} MiB/s"
+    share = done.processor_s / processors / watched_s * 100
+    if resource is not Resource.KERNEL:
+        return f"{processors} processors of {whose} are used to {share:.0f}% (asked {percent:g}%)"
+    inside = done.kernel_s / done.processor_s * 100
+    return (
+        f"the kernel of {whose} switches {done.switches / watched_s:,.0f} times a second for workers that use "
+        f"{processors} processors to {share:.0f}% (asked {percent:g}%), {inside:.0f}% of that in the kernel"
+    )
+
+
+def words_of_step(stress: Stress, whose: str, program: str) -> str:
+    """What is about to be done; without a `program`, stress-ng, by workers of our own."""
+    how = "stress-ng" if program else "workers of our own"
+    return f"the {stress.resource.value} of {whose} is used to {stress.percent:g}% by {how}"
+
+
+def refuse_stress(stress: Stress, whose: str, program: str, lacking_bytes: int, where: str) -> None:
+    """Raise InputError for what a machine cannot be stressed by.
+
+    `program`: its stress-ng; empty: it has none. `lacking_bytes`: so much more memory would have to be used.
+    """
+    if stress.resource is Resource.KERNEL and not program:
+        raise InputError(
+            f"the kernel of {whose} cannot be stressed",
+            where=where,
+            expected="stress-ng on it",
+            hint="apt-get install stress-ng; cpu, memory and disk need nothing",
+        )
+    if stress.resource is Resource.MEMORY:
+        if stress.percent > MOST_MEMORY_PERCENT:
+            expected = f"up to {MOST_MEMORY_PERCENT:g}%"
+            raise InputError(f"{whose} would have no memory left", where=where, expected=expected)
+        if lacking_bytes <= 0:
+            raise InputError(f"so much memory of {whose} is used already", where=where)
 
 
 class Used(msgspec.Struct, frozen=True):
@@ -243,26 +276,15 @@ def _fill_step(fault: Fault, found: Found) -> Step:
 
 
 def _stress_step(fault: Fault, found: Found) -> Step:
-    stress = fault.stress
+    stress, where = fault.stress, print_fault(fault)
+    if stress is None:
+        raise InputError("stress of what?", where=where)
     program = shutil.which(STRESS_NG) or ""
-    if stress is None or (stress.resource is Resource.KERNEL and not program):
-        raise InputError(
-            "the kernel cannot be stressed here",
-            where=print_fault(fault),
-            expected="stress-ng (apt-get install stress-ng); cpu, memory and disk need nothing",
-        )
-    if stress.resource is Resource.MEMORY:
-        if stress.percent > MOST_MEMORY_PERCENT:
-            expected = f"up to {MOST_MEMORY_PERCENT:g}%"
-            raise InputError("the machine would have no memory left", where=print_fault(fault), expected=expected)
-        if _memory_bytes(stress.percent) <= 0:
-            raise InputError("so much memory is used already", where=print_fault(fault),
-                             got=f"{psutil.virtual_memory().percent:g}%")  # fmt: skip
+    refuse_stress(stress, _WHOSE, program, _memory_bytes(stress.percent), where)
     memory = MachineMemory(
         detached.new_token(), stress.resource, stress.percent, lifetime_s=lifetime_s_of(fault), program=program
     )
-    how = "stress-ng" if program else "workers of our own"
-    words = f"the {stress.resource.value} of this machine is used to {stress.percent:g}% by {how}"
+    words = words_of_step(stress, _WHOSE, program)
     return Step(NAME, fault.action, found.name, words, f"workers {memory.token} are ended", remember(memory))
 
 

@@ -1,13 +1,13 @@
 """The hosts of a hosts file as drivers reach them: who they are, how to log in, and what a failure is called when.
 
 Before anything is touched whatever is wrong is for the user to mend (InputError); afterwards it was not done
-(FaultError). What a step keeps of a host (`Reachable`) is enough to heal it when the hosts file is gone.
+(FaultError). What a step keeps of a host (`Reached`) is enough to heal it when the hosts file is gone.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 
@@ -23,31 +23,15 @@ AT_ONCE: Final = 32
 Ask = Callable[[ssh.Helper], Awaitable[ssh.Answer]]
 
 
-class Reachable(Protocol):
-    """What is kept of a host."""
-
-    @property
-    def host(self) -> str:
-        """Its name in the hosts file."""
-        ...
-
-    @property
-    def address(self) -> str:
-        """Where it is."""
-        ...
-
-    @property
-    def login(self) -> Login:
-        """How to log in; never a secret."""
-        ...
-
-
-class Reached(msgspec.Struct, frozen=True):
-    """A host, with nothing more."""
+class Reached(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is kept of a host. What a driver keeps of a step on one adds to it."""
 
     host: str
+    """Its name in the hosts file."""
     address: str
+    """Where it is."""
     login: Login
+    """How to log in; never a secret."""
 
 
 class Ran(msgspec.Struct, frozen=True):
@@ -88,7 +72,7 @@ class HostReach:
         """Whether one of the names is the host's, or its address; without names every host is meant."""
         return not names or host in names or self.hosts.hosts[host].address in names
 
-    async def ask(self, host: Reachable, do: Ask[ssh.Answer]) -> ssh.Answer:
+    async def ask(self, host: Reached, do: Ask[ssh.Answer]) -> ssh.Answer:
         """Do something with a connection. Raises FaultError, and InputError for what can be mended in the login."""
         async with self._slots, ssh.open_helper(host.host, host.address, host.login) as helper:
             return await do(helper)
@@ -101,7 +85,7 @@ class HostReach:
             problem = error.problem
             raise InputError(problem.what, where=problem.path or host, got=problem.got) from error
 
-    async def touch(self, host: Reachable, do: Ask[ssh.Answer]) -> ssh.Answer:
+    async def touch(self, host: Reached, do: Ask[ssh.Answer]) -> ssh.Answer:
         """Do something that was planned. Raises FaultError."""
         try:
             return await self.ask(host, do)

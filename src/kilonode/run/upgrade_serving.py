@@ -15,6 +15,7 @@ import msgspec
 
 from kilonode.base.clock import Clock
 from kilonode.base.errors import FaultError, InputError, KilonodeError, nearest
+from kilonode.base.processes import ProcessIdentity
 from kilonode.run.upgrades import Version
 
 LOOK_EVERY_S: Final = 0.02
@@ -87,6 +88,11 @@ class Upgradable(ABC):
     @abstractmethod
     async def take_back(self, name: str) -> None:
         """Put what was there before the last replacement in its place again. Raises KilonodeError."""
+
+
+def words_of(identity: ProcessIdentity) -> str:
+    """What tells this process from all others, as an `Instance` says it."""
+    return f"{identity.pid} {identity.started_ticks} {identity.boot}"
 
 
 def chosen(names: Sequence[str], instances: Sequence[Instance]) -> list[str]:
