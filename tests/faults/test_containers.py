@@ -24,6 +24,7 @@ from kilonode.faults.planning import PlannedFault, plan_sentence
 from kilonode.faults.registry import Drivers
 from tests.faults.dockerd import engine, image, missing, network
 from tests.faults.killed import left_by_one_who_was_killed
+from tests.faults.lasting import in_effect
 
 CLOCK = RealClock()
 MISSING = missing()
@@ -83,12 +84,9 @@ async def plan(text: str, drivers: Drivers) -> PlannedFault:
 async def test_a_container_that_was_ended_runs_again_when_it_is_healed(socket: Path, tmp_path: Path, verb: str) -> None:
     async with containers(socket, "web-1", "web-2") as drivers:
         fault = await plan(f"{verb} web-1 container for 1s", drivers)
-        with new_journal(tmp_path, verb, CLOCK) as journal:
-            injector = Injector(drivers, journal, CLOCK)
-            injection = await injector.inject(fault)
+        async with in_effect(fault, drivers, tmp_path):
             assert not (await now(socket, "web-1")).state.running
             assert (await now(socket, "web-2")).state.running
-            await injector.heal(injection)
         assert (await now(socket, "web-1")).state.running
 
 
@@ -97,12 +95,9 @@ async def test_a_frozen_container_is_paused_and_found_by_its_compose_service(soc
     async with containers(socket, "web-1", "web-2") as drivers:
         fault = await plan("freeze 1 of 2 web containers by cgroup", drivers)
         (chosen,) = fault.chosen
-        with new_journal(tmp_path, "freeze", CLOCK) as journal:
-            injector = Injector(drivers, journal, CLOCK)
-            injection = await injector.inject(fault)
+        async with in_effect(fault, drivers, tmp_path):
             paused = [name for name in ("web-1", "web-2") if (await now(socket, name)).state.paused]
             assert paused == [chosen.name]
-            await injector.heal(injection)
         assert not (await now(socket, chosen.name)).state.paused
 
 
@@ -123,11 +118,8 @@ async def test_a_restart_is_seen_by_another_start_and_leaves_nothing(socket: Pat
 async def test_an_unplugged_container_gets_its_networks_back_with_its_names_there(socket: Path, tmp_path: Path) -> None:
     async with containers(socket, "web-1", on="lane") as drivers:
         fault = await plan("unplug web-1 container", drivers)
-        with new_journal(tmp_path, "unplug", CLOCK) as journal:
-            injector = Injector(drivers, journal, CLOCK)
-            injection = await injector.inject(fault)
+        async with in_effect(fault, drivers, tmp_path):
             assert (await now(socket, "web-1")).networks == {}
-            await injector.heal(injection)
         (endpoint,) = (await now(socket, "web-1")).networks.values()
         assert endpoint.aliases is not None
         assert "other-name" in endpoint.aliases

@@ -5,7 +5,6 @@ systemd is a stand-in there (`tests/faults/sshd.py`), as few machines that test 
 
 import asyncio
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +25,8 @@ from kilonode.faults.local_processes import LocalProcesses
 from kilonode.faults.model import Kind, Target
 from kilonode.faults.planning import PlannedFault, plan_sentence
 from kilonode.faults.registry import Drivers
+from tests.faults.killed import left_by_one_who_was_killed
+from tests.faults.lasting import in_effect
 from tests.faults.sshd import SshHost, missing, ssh_hosts
 
 CLOCK = RealClock()
@@ -56,8 +57,8 @@ def file_of(hosts: list[SshHost]) -> Path:
     return hosts[0].folder.parent / "hosts.yaml"
 
 
-def drivers_of(hosts: list[SshHost]) -> Drivers:
-    return Drivers([HostFaults(file_of(hosts), CLOCK), LocalProcesses(CLOCK)])
+def drivers_of(file: Path) -> Drivers:
+    return Drivers([HostFaults(file, CLOCK), LocalProcesses(CLOCK)])
 
 
 async def plan(text: str, drivers: Drivers) -> PlannedFault:
@@ -89,45 +90,23 @@ async def test_a_process_is_killed_with_its_children_on_the_node_that_is_named_a
 ) -> None:
     for host in hosts:
         sleeps(host, 501)
-    await inject("kill all 'sleep' processes on node node-2", drivers_of(hosts), tmp_path)
+    await inject("kill all 'sleep' processes on node node-2", drivers_of(file_of(hosts)), tmp_path)
     assert states(hosts[1], "sleep 501") == []
     assert len(states(hosts[0], "sleep 501")) == 2
-    await inject("kill all sleep processes on all nodes", drivers_of(hosts), tmp_path)
+    await inject("kill all sleep processes on all nodes", drivers_of(file_of(hosts)), tmp_path)
     assert states(hosts[0], "sleep 501") == []
 
 
 @needs_hosts
 async def test_a_frozen_process_is_frozen_with_its_children_and_goes_on(hosts: list[SshHost], tmp_path: Path) -> None:
     sleeps(hosts[0], 502)
-    drivers = drivers_of(hosts)
+    drivers = drivers_of(file_of(hosts))
     fault = await plan("freeze sleep process on node node-1 for 1s", drivers)
-    with new_journal(tmp_path / "faults", "freeze", CLOCK) as journal:
-        injector = Injector(drivers, journal, CLOCK)
-        injection = await injector.inject(fault)
+    async with in_effect(fault, drivers, tmp_path / "faults") as injection:
         assert states(hosts[0], "sleep 502") == ["T", "T"]
         assert injection.resolution_ns > 0
-        await injector.heal(injection)
     assert states(hosts[0], "sleep 502") == ["S", "S"]
     await inject("kill all sleep processes on node node-1", drivers, tmp_path)
-
-
-INJECTS = """
-import asyncio, pathlib, sys
-from kilonode.faults.hosted import HostFaults
-from kilonode.faults.injecting import Injector
-from kilonode.faults.journal import new_journal
-from kilonode.faults.registry import Drivers
-from tests.faults.test_hosted import CLOCK, plan
-
-async def main():
-    drivers = Drivers([HostFaults(pathlib.Path(sys.argv[1]), CLOCK)])
-    with new_journal(pathlib.Path(sys.argv[2]), sys.argv[3], CLOCK) as journal:
-        await Injector(drivers, journal, CLOCK).inject(await plan(sys.argv[3], drivers))
-        print("done", flush=True)
-        await asyncio.sleep(600)
-
-asyncio.run(main())
-"""
 
 
 @needs_hosts
@@ -137,34 +116,25 @@ async def test_what_one_process_did_before_it_was_killed_is_healed_by_another_wi
 ) -> None:
     sleeps(hosts[0], 503)
     assert hosts[0].inside("systemctl", "start", "--", "demo").returncode == 0
-    injector = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", INJECTS, str(file_of(hosts)), str(tmp_path), sentence, stdout=asyncio.subprocess.PIPE
-    )
-    assert injector.stdout is not None
-    assert (await injector.stdout.readline()).strip() == b"done"
-    injector.kill()
-    await injector.wait()
+    await left_by_one_who_was_killed(__name__, file_of(hosts), tmp_path, sentence)
     assert "T" in states(hosts[0], "sleep 503") or "S" not in states(hosts[0], "sleep 600")
     await heal_left(tmp_path, Drivers([HostFaults(None, CLOCK)]), CLOCK, lambda words: None)
     assert not any(record.open for record in journals(tmp_path))
     assert states(hosts[0], "sleep 503") == ["S", "S"]
     assert states(hosts[0], "sleep 600") == ["S"]
-    await inject("kill all sleep processes on node node-1", drivers_of(hosts), tmp_path)
+    await inject("kill all sleep processes on node node-1", drivers_of(file_of(hosts)), tmp_path)
 
 
 @needs_hosts
 async def test_a_unit_is_killed_and_healed_by_a_start_and_restarted(hosts: list[SshHost], tmp_path: Path) -> None:
-    drivers = drivers_of(hosts)
+    drivers = drivers_of(file_of(hosts))
     await inject("start demo", drivers, tmp_path)
     assert states(hosts[0], "sleep 600") == states(hosts[1], "sleep 600") == ["S"]
     fault = await plan("kill one demo service for 1s", drivers)
     (chosen,) = fault.chosen
     host = hosts[int(chosen.node[-1]) - 1]
-    with new_journal(tmp_path / "faults", "kill", CLOCK) as journal:
-        injector = Injector(drivers, journal, CLOCK)
-        injection = await injector.inject(fault)
+    async with in_effect(fault, drivers, tmp_path / "faults"):
         assert states(host, "sleep 600") == []
-        await injector.heal(injection)
     assert states(host, "sleep 600") == ["S"]
     (before,) = (await plan("restart demo on node node-1", drivers)).chosen
     await inject("restart demo on node node-1", drivers, tmp_path)
@@ -175,7 +145,7 @@ async def test_a_unit_is_killed_and_healed_by_a_start_and_restarted(hosts: list[
 
 @needs_hosts
 async def test_a_service_without_a_unit_is_its_pattern_and_its_commands(hosts: list[SshHost], tmp_path: Path) -> None:
-    drivers = drivers_of(hosts)
+    drivers = drivers_of(file_of(hosts))
     await inject("start naps", drivers, tmp_path)
     assert states(hosts[0], "sleep 777") == ["S"]
     with pytest.raises(InputError, match="does not say how to restart naps"):
@@ -195,7 +165,7 @@ async def test_what_a_start_leaves_in_the_background_may_keep_its_output(hosts: 
     with new_journal(tmp_path / "faults", "start", CLOCK) as journal, pytest.raises(FaultError, match="begun"):
         await Injector(drivers, journal, CLOCK).inject(await plan("start talks", drivers))
     assert states(hosts[0], "echo up"), "it goes on"
-    await inject("kill all sh processes on node node-1", drivers_of(hosts), tmp_path)
+    await inject("kill all sh processes on node node-1", drivers_of(file_of(hosts)), tmp_path)
 
 
 @needs_hosts
@@ -208,7 +178,7 @@ async def test_a_reboot_is_over_when_the_host_runs_in_another_boot(hosts: list[S
         host.boot()
 
     switching = asyncio.ensure_future(switch_on())
-    injector, injection = await inject("reboot node node-2", drivers_of(hosts), tmp_path)
+    injector, injection = await inject("reboot node node-2", drivers_of(file_of(hosts)), tmp_path)
     await switching
     assert host.inside("cat", "/proc/sys/kernel/random/boot_id").stdout != before
     assert not injection.planned.lasting
@@ -251,7 +221,7 @@ async def test_a_login_with_another_key_is_refused_as_the_user_s_mistake(hosts: 
 
 @needs_hosts
 async def test_what_cannot_be_done_to_hosts_is_refused_before_anything_is_touched(hosts: list[SshHost]) -> None:
-    drivers = drivers_of(hosts)
+    drivers = drivers_of(file_of(hosts))
     sleeps(hosts[0], 504)
     with pytest.raises(InputError, match="nothing can bring sleep"):
         await plan("kill all sleep processes on node node-1 for 1s", drivers)

@@ -14,13 +14,13 @@ from kilonode.faults.docker_engine import Container, Engine
 from kilonode.faults.driver import State
 from kilonode.faults.healing import heal_left
 from kilonode.faults.hosted_containers import HostedContainers
-from kilonode.faults.injecting import Injector
-from kilonode.faults.journal import journals, new_journal
+from kilonode.faults.journal import journals
 from kilonode.faults.language import parse
 from kilonode.faults.planning import PlannedFault, plan_sentence
 from kilonode.faults.registry import Drivers
 from tests.faults import dockerd, sshd
 from tests.faults.killed import left_by_one_who_was_killed
+from tests.faults.lasting import in_effect
 
 CLOCK = RealClock()
 MISSING = dockerd.missing() or sshd.missing()
@@ -83,12 +83,9 @@ async def test_a_container_of_the_hosts_file_is_killed_and_runs_again(place: Pat
     drivers = drivers_of(place)
     fault = await plan("kill database container for 1s", drivers)
     assert fault.steps[0].words.startswith("kill container store on node-1 (")
-    with new_journal(tmp_path, "kill", CLOCK) as journal:
-        injector = Injector(drivers, journal, CLOCK)
-        injection = await injector.inject(fault)
+    async with in_effect(fault, drivers, tmp_path) as injection:
         assert not (await now(place, "store")).state.running
         assert injection.resolution_ns > 0
-        await injector.heal(injection)
     assert (await now(place, "store")).state.running
 
 
@@ -98,11 +95,8 @@ async def test_one_of_a_service_is_frozen_and_all_on_a_node_are_found_by_their_o
     drivers = drivers_of(place)
     fault = await plan("freeze 1 of 2 shop containers", drivers)
     (chosen,) = fault.chosen
-    with new_journal(tmp_path, "freeze", CLOCK) as journal:
-        injector = Injector(drivers, journal, CLOCK)
-        injection = await injector.inject(fault)
+    async with in_effect(fault, drivers, tmp_path):
         assert [name for name in NAMES if (await now(place, name)).state.paused] == [chosen.name]
-        await injector.heal(injection)
     assert not (await now(place, chosen.name)).state.paused
     everybody = await plan("restart all containers on node node-1", drivers)
     assert {each.name for each in everybody.chosen} == set(NAMES)

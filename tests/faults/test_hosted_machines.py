@@ -11,13 +11,13 @@ from kilonode.base.errors import InputError
 from kilonode.base.randomness import Randomness
 from kilonode.faults.healing import heal_left
 from kilonode.faults.hosted_machines import HostedMachines
-from kilonode.faults.injecting import Injector
-from kilonode.faults.journal import journals, new_journal
+from kilonode.faults.journal import journals
 from kilonode.faults.language import parse
 from kilonode.faults.machine_faults import MachineFaults
 from kilonode.faults.planning import PlannedFault, plan_sentence
 from kilonode.faults.registry import Drivers
 from tests.faults.killed import left_by_one_who_was_killed
+from tests.faults.lasting import in_effect
 from tests.faults.sshd import SshHost, missing, ssh_hosts
 
 CLOCK = RealClock()
@@ -57,12 +57,9 @@ def workers(host: SshHost) -> int:
 async def test_a_host_is_used_up_as_long_as_it_is_said(host: SshHost, tmp_path: Path, sentence: str) -> None:
     drivers = drivers_of(host.folder.parent)
     fault = await plan(sentence.replace("60%", f"{_used_memory_percent() + 4:.1f}%"), drivers)
-    with new_journal(tmp_path, "stress", CLOCK) as journal:
-        injector = Injector(drivers, journal, CLOCK)
-        injection = await injector.inject(fault)
+    async with in_effect(fault, drivers, tmp_path) as injection:
         assert workers(host) > 0
         assert injection.resolution_ns > 0
-        await injector.heal(injection)
     assert workers(host) == 0
 
 
@@ -88,11 +85,8 @@ async def test_what_one_process_did_before_it_was_killed_is_healed_by_another_wi
 async def test_a_disk_of_a_host_is_as_full_as_was_asked_for(host: SshHost, tmp_path: Path) -> None:
     drivers = drivers_of(host.folder.parent)
     fault = await plan("fill disk /run/data to 50% on node node-1 for 9s", drivers)
-    with new_journal(tmp_path, "fill", CLOCK) as journal:
-        injector = Injector(drivers, journal, CLOCK)
-        injection = await injector.inject(fault)
+    async with in_effect(fault, drivers, tmp_path):
         assert "50%" in host.inside("df", "--output=pcent", "/run/data").stdout
-        await injector.heal(injection)
     assert " 0%" in host.inside("df", "--output=pcent", "/run/data").stdout
 
 

@@ -18,6 +18,7 @@ from kilonode.faults.journal import journals, new_journal
 from kilonode.faults.language import parse
 from kilonode.faults.planning import PlannedFault, plan_sentence
 from kilonode.faults.registry import Drivers
+from tests.faults.lasting import in_effect
 from tests.faults.sshd import SshHost, missing, ssh_hosts
 
 CLOCK = RealClock()
@@ -86,14 +87,11 @@ async def test_a_host_that_is_cut_off_still_answers_by_ssh_and_is_healed_by_it(
     drivers = drivers_of(hosts)
     assert reaches_us(hosts[0])
     fault = await plan("isolate node node-1 for 9s", drivers)
-    with new_journal(tmp_path, "isolate", CLOCK) as journal:
-        injector = Injector(drivers, journal, CLOCK)
-        injection = await injector.inject(fault)
+    async with in_effect(fault, drivers, tmp_path):
         assert not reaches_us(hosts[0])
         assert reaches_us(hosts[1])
         assert reach_each_other(hosts) == [False, False]
         assert hosts[0].command("true").returncode == 0, "ssh is spared"
-        await injector.heal(injection)
     assert reaches_us(hosts[0])
     assert reach_each_other(hosts) == [True, True]
 
@@ -119,12 +117,9 @@ async def test_a_network_of_a_host_is_disconnected_by_its_name_or_subnet(hosts: 
     drivers = drivers_of(hosts)
     fault = await plan("disconnect 10.214.7.0/24 network on node node-1 for 9s", drivers)
     assert fault.chosen[0].name == "pair0"
-    with new_journal(tmp_path, "disconnect", CLOCK) as journal:
-        injector = Injector(drivers, journal, CLOCK)
-        injection = await injector.inject(fault)
+    async with in_effect(fault, drivers, tmp_path):
         assert reach_each_other(hosts)[0] is False
         assert reaches_us(hosts[0])
-        await injector.heal(injection)
     assert reach_each_other(hosts) == [True, True]
 
 

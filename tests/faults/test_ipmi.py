@@ -30,6 +30,7 @@ from kilonode.faults.registry import Drivers
 from kilonode.faults.watching import see
 from tests.faults.bmc import PASSWORD, VARIABLE, Bmc, free_port, needs_ipmi, running_bmc
 from tests.faults.killed import left_by_one_who_was_killed
+from tests.faults.lasting import in_effect
 
 CLOCK = RealClock()
 
@@ -81,11 +82,8 @@ def at(port: int) -> Power:
 @needs_ipmi
 async def test_a_host_is_off_until_it_is_healed(bmc: Bmc, tmp_path: Path) -> None:
     drivers = drivers_of(hosts_file(tmp_path, bmc.entry()))
-    with new_journal(tmp_path / "journals", "off", CLOCK) as journal:
-        injector = Injector(drivers, journal, CLOCK)
-        injection = await injector.inject(await plan("poweroff node node-1 for 1s", drivers))
+    async with in_effect(await plan("poweroff node node-1 for 1s", drivers), drivers, tmp_path / "journals"):
         assert not bmc.is_on()
-        await injector.heal(injection)
     assert bmc.is_on()
     assert bmc.orders == ["power 0", "power 1"]
     assert PASSWORD not in "".join(path.read_text() for path in (tmp_path / "journals").iterdir())
@@ -107,11 +105,8 @@ async def test_a_host_that_is_shut_down_for_a_time_is_seen_to_go_and_switched_on
 ) -> None:
     monkeypatch.setattr("kilonode.faults.ipmi._IpmiController.look_every_s", 0.01)
     drivers = drivers_of(hosts_file(tmp_path, bmc.entry()))
-    with new_journal(tmp_path / "journals", "down", CLOCK) as journal:
-        injector = Injector(drivers, journal, CLOCK)
-        injection = await injector.inject(await plan("shutdown node node-1 for 1s", drivers))
+    async with in_effect(await plan("shutdown node node-1 for 1s", drivers), drivers, tmp_path / "journals"):
         assert not bmc.is_on()
-        await injector.heal(injection)
     assert bmc.is_on()
     assert bmc.orders == ["shutdown 1", "power 1"]
 
@@ -341,11 +336,8 @@ async def test_a_configuration_of_os_faults_becomes_a_hosts_file_that_works(
     with pytest.raises(InputError, match=f"{variable} is empty"):
         await plan("poweroff node n1.example for 1s", drivers)
     monkeypatch.setenv(variable, PASSWORD)
-    with new_journal(tmp_path / "journals", "off", CLOCK) as journal:
-        injector = Injector(drivers, journal, CLOCK)
-        injection = await injector.inject(await plan("poweroff node n1.example for 1s", drivers))
+    async with in_effect(await plan("poweroff node n1.example for 1s", drivers), drivers, tmp_path / "journals"):
         assert not bmc.is_on()
-        await injector.heal(injection)
     assert bmc.is_on()
 
 

@@ -19,6 +19,7 @@ from kilonode.faults.planning import PlannedFault, plan_sentence
 from kilonode.faults.power import HostPower
 from kilonode.faults.registry import Drivers
 from tests.faults.killed import left_by_one_who_was_killed
+from tests.faults.lasting import in_effect
 from tests.faults.libvirtd import MACHINE, Libvirtd, needs_libvirt, running_libvirtd
 
 CLOCK = RealClock()
@@ -51,11 +52,8 @@ async def plan(text: str, drivers: Drivers) -> PlannedFault:
 async def test_a_machine_is_gone_until_it_is_healed(libvirt: Libvirtd, tmp_path: Path) -> None:
     before = libvirt.pid()
     drivers = drivers_of(hosts_file(tmp_path, libvirt))
-    with new_journal(tmp_path / "journals", "off", CLOCK) as journal:
-        injector = Injector(drivers, journal, CLOCK)
-        injection = await injector.inject(await plan("poweroff node node-1 for 1s", drivers))
+    async with in_effect(await plan("poweroff node node-1 for 1s", drivers), drivers, tmp_path / "journals"):
         assert libvirt.pid() is None
-        await injector.heal(injection)
     assert libvirt.pid() not in (None, before)
 
 

@@ -30,6 +30,7 @@ from kilonode.faults.power import WAYS, HostPower
 from kilonode.faults.redfish import Redfish
 from kilonode.faults.registry import Drivers
 from tests.faults.killed import left_by_one_who_was_killed
+from tests.faults.lasting import in_effect
 
 CLOCK = RealClock()
 PATIENCE_S = 30.0
@@ -121,11 +122,8 @@ async def state(file: Path, host: str) -> str | None:
 async def test_a_host_is_off_until_it_is_healed_and_no_other_is(emulator: Path, tmp_path: Path) -> None:
     drivers = drivers_of(emulator)
     fault = await plan("poweroff node node-1 for 1s", drivers)
-    with new_journal(tmp_path, "off", CLOCK) as journal:
-        injector = Injector(drivers, journal, CLOCK)
-        injection = await injector.inject(fault)
+    async with in_effect(fault, drivers, tmp_path):
         assert (await state(emulator, "node-1"), await state(emulator, "node-2")) == ("off", "on")
-        await injector.heal(injection)
     assert await state(emulator, "node-1") == "on"
     assert PASSWORD not in said_in(tmp_path)
 
@@ -148,11 +146,8 @@ async def test_a_host_is_shut_down_by_its_controller_only_for_a_time(emulator: P
     with pytest.raises(InputError, match="nothing here can shutdown a node"):
         await plan("shutdown node node-1", drivers)
     fault = await plan("shutdown node node-1 for 1s", drivers)
-    with new_journal(tmp_path, "down", CLOCK) as journal:
-        injector = Injector(drivers, journal, CLOCK)
-        injection = await injector.inject(fault)
+    async with in_effect(fault, drivers, tmp_path):
         assert await state(emulator, "node-1") == "off"
-        await injector.heal(injection)
     assert await state(emulator, "node-1") == "on"
 
 

@@ -19,6 +19,7 @@ from kilonode.faults.journal import journals, new_journal
 from kilonode.faults.language import parse
 from kilonode.faults.planning import PlannedFault, plan_sentence
 from kilonode.faults.registry import Drivers
+from tests.faults.lasting import in_effect
 from tests.faults.machines import Machine, machines, missing
 
 CLOCK = RealClock()
@@ -86,12 +87,9 @@ async def test_a_killed_unit_has_failed_with_its_children_and_runs_again_when_he
 ) -> None:
     assert machine.command("systemctl", "start", "demo").returncode == 0
     drivers = drivers_of(machine)
-    with new_journal(tmp_path / "faults", "kill", CLOCK) as journal:
-        injector = Injector(drivers, journal, CLOCK)
-        injection = await injector.inject(await plan("kill demo for 10s", drivers))
+    async with in_effect(await plan("kill demo for 10s", drivers), drivers, tmp_path / "faults"):
         assert pids(machine, "demo") == []
         assert active(machine, "demo") == "failed"
-        await injector.heal(injection)
     assert active(machine, "demo") == "active"
     assert len(pids(machine, "demo")) == 2
 
@@ -119,24 +117,18 @@ async def test_a_unit_that_systemd_would_start_again_stays_down_when_it_is_termi
 ) -> None:
     assert machine.command("systemctl", "start", "again").returncode == 0
     drivers = drivers_of(machine)
-    with new_journal(tmp_path / "faults", "terminate", CLOCK) as journal:
-        injector = Injector(drivers, journal, CLOCK)
-        injection = await injector.inject(await plan("terminate again for 10s", drivers))
+    async with in_effect(await plan("terminate again for 10s", drivers), drivers, tmp_path / "faults"):
         await asyncio.sleep(0.5)
         assert active(machine, "again") == "inactive"
-        await injector.heal(injection)
     assert active(machine, "again") == "active"
 
 
 async def test_a_frozen_unit_is_stopped_but_active_and_goes_on(machine: Machine, tmp_path: Path) -> None:
     assert machine.command("systemctl", "restart", "demo").returncode == 0
     drivers = drivers_of(machine)
-    with new_journal(tmp_path / "faults", "freeze", CLOCK) as journal:
-        injector = Injector(drivers, journal, CLOCK)
-        injection = await injector.inject(await plan("freeze demo for 10s", drivers))
+    async with in_effect(await plan("freeze demo for 10s", drivers), drivers, tmp_path / "faults"):
         assert states(machine, "demo") == {"T"}
         assert active(machine, "demo") == "active"
-        await injector.heal(injection)
     assert states(machine, "demo") == {"S"}
 
 
@@ -178,21 +170,15 @@ async def test_a_reboot_is_another_boot_and_what_was_frozen_before_it_has_nothin
 
 async def test_what_uses_a_machine_up_outlives_the_login_that_began_it(machine: Machine, tmp_path: Path) -> None:
     drivers = Drivers([HostedMachines(machine.folder.parent / "hosts.yaml", CLOCK)])
-    with new_journal(tmp_path, "stress", CLOCK) as journal:
-        injector = Injector(drivers, journal, CLOCK)
-        injection = await injector.inject(await plan("stress cpu at 2% on node node-1 for 60s", drivers))
+    async with in_effect(await plan("stress cpu at 2% on node node-1 for 60s", drivers), drivers, tmp_path):
         assert "kilonode-" in machine.command("ps", "-eo", "args").stdout
-        await injector.heal(injection)
     assert "kilonode-" not in machine.command("ps", "-eo", "args").stdout
 
 
 async def test_a_machine_is_cut_off_by_its_own_packet_filter(machine: Machine, tmp_path: Path) -> None:
     drivers = Drivers([HostedNetwork(machine.folder.parent / "hosts.yaml", CLOCK)])
-    with new_journal(tmp_path, "isolate", CLOCK) as journal:
-        injector = Injector(drivers, journal, CLOCK)
-        injection = await injector.inject(await plan("isolate node node-1 for 60s", drivers))
+    async with in_effect(await plan("isolate node node-1 for 60s", drivers), drivers, tmp_path):
         assert "drop" in machine.command("nft", "list", "ruleset").stdout
-        await injector.heal(injection)
     assert "drop" not in machine.command("nft", "list", "ruleset").stdout
 
 
