@@ -12,6 +12,7 @@ import pytest
 from kilonode.base.clock import SimulatedClock
 from kilonode.base.errors import LabError
 from kilonode.cloud.context import Cloud, CloudSettings
+from kilonode.cloud.openstack import proving
 from kilonode.cloud.openstack.compute import servers
 from kilonode.cloud.openstack.proving import prove
 from kilonode.store.memory import MemoryStore
@@ -30,6 +31,7 @@ async def green(store: MemoryStore, settings: CloudSettings) -> AsyncIterator[Cl
 
 async def test_an_api_that_works_proves_it_and_writes_nothing() -> None:
     async with openstack() as cloud, green(cloud.store, cloud.settings) as view:
+        assert proving._token(view), "it asks as somebody"
         before = await cloud.store.list()
         await prove(view)
         assert await cloud.store.list() == before
@@ -37,6 +39,7 @@ async def test_an_api_that_works_proves_it_and_writes_nothing() -> None:
 
 async def test_of_a_cloud_without_any_contents_there_is_nobody_to_log_in_as() -> None:
     async with openstack() as cloud, green(MemoryStore(), cloud.settings) as view:
+        assert proving._token(view) == ""
         await prove(view)
 
 
