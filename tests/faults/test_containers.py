@@ -11,7 +11,6 @@ import pytest
 
 from kilonode.base.clock import RealClock
 from kilonode.base.errors import FaultError, InputError
-from kilonode.base.randomness import Randomness
 from kilonode.faults.container_faults import COMPOSE, ContainerMemory
 from kilonode.faults.containers import Containers
 from kilonode.faults.docker_engine import SOCKET, Container, Engine, engine_here
@@ -20,11 +19,10 @@ from kilonode.faults.healing import heal_left
 from kilonode.faults.injecting import Injector
 from kilonode.faults.journal import journals, new_journal
 from kilonode.faults.language import parse
-from kilonode.faults.planning import PlannedFault, plan_sentence
 from kilonode.faults.registry import Drivers
 from tests.faults.dockerd import engine, image, missing, network
 from tests.faults.killed import left_by_one_who_was_killed
-from tests.faults.lasting import in_effect
+from tests.faults.lasting import in_effect, plan
 
 CLOCK = RealClock()
 MISSING = missing()
@@ -72,11 +70,6 @@ async def containers(socket: Path, *names: str, on: str = "none") -> AsyncIterat
 
 async def now(socket: Path, name: str) -> Container:
     return await Engine(socket).container(name)
-
-
-async def plan(text: str, drivers: Drivers) -> PlannedFault:
-    (part,) = await plan_sentence(parse(text), drivers, Randomness(1))
-    return part.fault
 
 
 @needs_docker

@@ -12,7 +12,6 @@ import pytest
 
 from kilonode.base.clock import RealClock
 from kilonode.base.errors import FaultError, InputError
-from kilonode.base.randomness import Randomness
 from kilonode.faults import ssh
 from kilonode.faults.driver import State
 from kilonode.faults.healing import heal_left
@@ -23,10 +22,9 @@ from kilonode.faults.journal import journals, new_journal
 from kilonode.faults.language import parse
 from kilonode.faults.local_processes import LocalProcesses
 from kilonode.faults.model import Kind, Target
-from kilonode.faults.planning import PlannedFault, plan_sentence
 from kilonode.faults.registry import Drivers
 from tests.faults.killed import left_by_one_who_was_killed
-from tests.faults.lasting import in_effect
+from tests.faults.lasting import in_effect, plan
 from tests.faults.sshd import SshHost, missing, ssh_hosts
 
 CLOCK = RealClock()
@@ -59,11 +57,6 @@ def file_of(hosts: list[SshHost]) -> Path:
 
 def drivers_of(file: Path) -> Drivers:
     return Drivers([HostFaults(file, CLOCK), LocalProcesses(CLOCK)])
-
-
-async def plan(text: str, drivers: Drivers) -> PlannedFault:
-    (part,) = await plan_sentence(parse(text), drivers, Randomness(1))
-    return part.fault
 
 
 def sleeps(host: SshHost, seconds: int) -> None:

@@ -8,7 +8,6 @@ import pytest
 
 from kilonode.base.clock import RealClock
 from kilonode.base.errors import InputError
-from kilonode.base.randomness import Randomness
 from kilonode.faults.container_faults import COMPOSE
 from kilonode.faults.docker_engine import Container, Engine
 from kilonode.faults.driver import State
@@ -16,11 +15,10 @@ from kilonode.faults.healing import heal_left
 from kilonode.faults.hosted_containers import HostedContainers
 from kilonode.faults.journal import journals
 from kilonode.faults.language import parse
-from kilonode.faults.planning import PlannedFault, plan_sentence
 from kilonode.faults.registry import Drivers
 from tests.faults import dockerd, sshd
 from tests.faults.killed import left_by_one_who_was_killed
-from tests.faults.lasting import in_effect
+from tests.faults.lasting import in_effect, plan
 
 CLOCK = RealClock()
 MISSING = dockerd.missing() or sshd.missing()
@@ -67,11 +65,6 @@ async def _containers(engine: Engine, image: bytes) -> None:
 
 def drivers_of(place: Path) -> Drivers:
     return Drivers([HostedContainers(place / "hosts.yaml", CLOCK)])
-
-
-async def plan(text: str, drivers: Drivers) -> PlannedFault:
-    (part,) = await plan_sentence(parse(text), drivers, Randomness(1))
-    return part.fault
 
 
 async def now(place: Path, name: str) -> Container:

@@ -8,16 +8,13 @@ import pytest
 
 from kilonode.base.clock import RealClock
 from kilonode.base.errors import InputError
-from kilonode.base.randomness import Randomness
 from kilonode.faults.healing import heal_left
 from kilonode.faults.hosted_machines import HostedMachines
 from kilonode.faults.journal import journals
-from kilonode.faults.language import parse
 from kilonode.faults.machine_faults import MachineFaults
-from kilonode.faults.planning import PlannedFault, plan_sentence
 from kilonode.faults.registry import Drivers
 from tests.faults.killed import left_by_one_who_was_killed
-from tests.faults.lasting import in_effect
+from tests.faults.lasting import in_effect, plan
 from tests.faults.sshd import SshHost, missing, ssh_hosts
 
 CLOCK = RealClock()
@@ -40,11 +37,6 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshHost]:
 
 def drivers_of(folder: Path) -> Drivers:
     return Drivers([HostedMachines(folder / "hosts.yaml", CLOCK), MachineFaults(CLOCK)])
-
-
-async def plan(text: str, drivers: Drivers) -> PlannedFault:
-    (part,) = await plan_sentence(parse(text), drivers, Randomness(1))
-    return part.fault
 
 
 def workers(host: SshHost) -> int:

@@ -10,15 +10,13 @@ import pytest
 
 from kilonode.base.clock import RealClock
 from kilonode.base.errors import InputError
-from kilonode.base.randomness import Randomness
 from kilonode.faults.healing import heal_left
 from kilonode.faults.hosted_network import HostedNetwork
 from kilonode.faults.injecting import Injector
 from kilonode.faults.journal import journals, new_journal
 from kilonode.faults.language import parse
-from kilonode.faults.planning import PlannedFault, plan_sentence
 from kilonode.faults.registry import Drivers
-from tests.faults.lasting import in_effect
+from tests.faults.lasting import in_effect, plan
 from tests.faults.sshd import SshHost, missing, ssh_hosts
 
 CLOCK = RealClock()
@@ -50,11 +48,6 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[SshHost]]:
 
 def drivers_of(hosts: list[SshHost]) -> Drivers:
     return Drivers([HostedNetwork(hosts[0].folder.parent / "hosts.yaml", CLOCK)])
-
-
-async def plan(text: str, drivers: Drivers) -> PlannedFault:
-    (part,) = await plan_sentence(parse(text), drivers, Randomness(1))
-    return part.fault
 
 
 def reaches_us(host: SshHost) -> bool:

@@ -21,16 +21,14 @@ from kilonode.faults.hosts import Power, plain_hosts
 from kilonode.faults.injecting import Injector
 from kilonode.faults.ipmi import Ipmi, cipher_refusal, split_address, understand
 from kilonode.faults.journal import journals, new_journal
-from kilonode.faults.language import parse
 from kilonode.faults.os_faults import convert
-from kilonode.faults.planning import PlannedFault, plan_sentence
 from kilonode.faults.power import HostPower
 from kilonode.faults.power_controls import Button
 from kilonode.faults.registry import Drivers
 from kilonode.faults.watching import see
 from tests.faults.bmc import PASSWORD, VARIABLE, Bmc, free_port, needs_ipmi, running_bmc
 from tests.faults.killed import left_by_one_who_was_killed
-from tests.faults.lasting import in_effect
+from tests.faults.lasting import in_effect, plan
 
 CLOCK = RealClock()
 
@@ -63,11 +61,6 @@ def hosts_file(folder: Path, entry: str) -> Path:
 
 def drivers_of(file: Path) -> Drivers:
     return Drivers([HostPower(file, CLOCK)])
-
-
-async def plan(text: str, drivers: Drivers) -> PlannedFault:
-    (part,) = await plan_sentence(parse(text), drivers, Randomness(1))
-    return part.fault
 
 
 async def ask(entry: Power) -> str | None:

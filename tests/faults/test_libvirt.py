@@ -8,18 +8,15 @@ import pytest
 
 from kilonode.base.clock import RealClock
 from kilonode.base.errors import FaultError
-from kilonode.base.randomness import Randomness
 from kilonode.faults import power
 from kilonode.faults.driver import State
 from kilonode.faults.healing import heal_left
 from kilonode.faults.injecting import Injector
 from kilonode.faults.journal import journals, new_journal
-from kilonode.faults.language import parse
-from kilonode.faults.planning import PlannedFault, plan_sentence
 from kilonode.faults.power import HostPower
 from kilonode.faults.registry import Drivers
 from tests.faults.killed import left_by_one_who_was_killed
-from tests.faults.lasting import in_effect
+from tests.faults.lasting import in_effect, plan
 from tests.faults.libvirtd import MACHINE, Libvirtd, needs_libvirt, running_libvirtd
 
 CLOCK = RealClock()
@@ -42,11 +39,6 @@ def hosts_file(folder: Path, daemon: Libvirtd, name: str = "machine-1") -> Path:
 
 def drivers_of(file: Path) -> Drivers:
     return Drivers([HostPower(file, CLOCK)])
-
-
-async def plan(text: str, drivers: Drivers) -> PlannedFault:
-    (part,) = await plan_sentence(parse(text), drivers, Randomness(1))
-    return part.fault
 
 
 async def test_a_machine_is_gone_until_it_is_healed(libvirt: Libvirtd, tmp_path: Path) -> None:

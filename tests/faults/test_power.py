@@ -17,7 +17,6 @@ import pytest
 
 from kilonode.base.clock import RealClock
 from kilonode.base.errors import FaultError, InputError
-from kilonode.base.randomness import Randomness
 from kilonode.faults.driver import State
 from kilonode.faults.healing import heal_left
 from kilonode.faults.hosts import Power
@@ -25,12 +24,11 @@ from kilonode.faults.injecting import Injector
 from kilonode.faults.journal import journals, new_journal
 from kilonode.faults.language import parse
 from kilonode.faults.model import Kind, Target
-from kilonode.faults.planning import PlannedFault, plan_sentence
 from kilonode.faults.power import WAYS, HostPower
 from kilonode.faults.redfish import Redfish
 from kilonode.faults.registry import Drivers
 from tests.faults.killed import left_by_one_who_was_killed
-from tests.faults.lasting import in_effect
+from tests.faults.lasting import in_effect, plan
 
 CLOCK = RealClock()
 PATIENCE_S = 30.0
@@ -106,11 +104,6 @@ def pressed(file: Path) -> int:
 
 def drivers_of(file: Path) -> Drivers:
     return Drivers([HostPower(file, CLOCK)])
-
-
-async def plan(text: str, drivers: Drivers) -> PlannedFault:
-    (part,) = await plan_sentence(parse(text), drivers, Randomness(1))
-    return part.fault
 
 
 async def state(file: Path, host: str) -> str | None:

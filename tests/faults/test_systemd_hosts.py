@@ -8,7 +8,6 @@ import pytest
 
 from kilonode.base.clock import RealClock
 from kilonode.base.errors import FaultError, InputError
-from kilonode.base.randomness import Randomness
 from kilonode.faults.driver import State
 from kilonode.faults.healing import heal_left
 from kilonode.faults.hosted import HostFaults
@@ -16,10 +15,8 @@ from kilonode.faults.hosted_machines import HostedMachines
 from kilonode.faults.hosted_network import HostedNetwork
 from kilonode.faults.injecting import Injection, Injector
 from kilonode.faults.journal import journals, new_journal
-from kilonode.faults.language import parse
-from kilonode.faults.planning import PlannedFault, plan_sentence
 from kilonode.faults.registry import Drivers
-from tests.faults.lasting import in_effect
+from tests.faults.lasting import in_effect, plan
 from tests.faults.machines import Machine, machines, missing
 
 CLOCK = RealClock()
@@ -51,11 +48,6 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
 
 def drivers_of(machine: Machine) -> Drivers:
     return Drivers([HostFaults(machine.folder.parent / "hosts.yaml", CLOCK)])
-
-
-async def plan(text: str, drivers: Drivers) -> PlannedFault:
-    (part,) = await plan_sentence(parse(text), drivers, Randomness(1))
-    return part.fault
 
 
 async def inject(text: str, machine: Machine, folder: Path) -> tuple[Injector, Injection]:
