@@ -14,7 +14,7 @@ import pytest
 
 from kilonode.base.clock import RealClock
 from kilonode.base.errors import InputError
-from kilonode.base.processes import is_alive
+from kilonode.base.processes import is_alive, send
 from kilonode.base.randomness import Randomness
 from kilonode.base.request_rules import RequestRule
 from kilonode.faults import detached
@@ -167,7 +167,7 @@ async def test_whatever_a_killed_injector_left_is_healed(tmp_path: Path, seed: i
             sentence = f"abort requests to http://127.0.0.1:{service.port} with status 503 for 50ms"
             async with running(INJECTS_REQUESTS, str(folder), sentence) as injector:
                 await asyncio.sleep(stream.uniform(0, 1.0))
-                os.kill(injector.pid, signal.SIGKILL)
+                send(injector, signal.SIGKILL)  # unless it has just ended by itself
                 await see("gone", lambda injector=injector: not is_alive(injector), CLOCK, 10)  # type: ignore[misc]
             await heal_left(folder, DRIVERS, CLOCK, lambda words: None)
             entries = [entry for record in journals(folder) for entry in record.entries if entry.step]

@@ -15,7 +15,7 @@ import pytest
 
 from kilonode.base.clock import RealClock
 from kilonode.base.errors import InputError
-from kilonode.base.processes import is_alive
+from kilonode.base.processes import is_alive, send
 from kilonode.base.randomness import Randomness
 from kilonode.faults import detached
 from kilonode.faults.driver import Effect, Step, recall
@@ -166,7 +166,7 @@ async def test_whatever_a_killed_injector_left_is_healed(disk: Path, tmp_path: P
         )
         async with running(INJECTS_STRESS, str(folder), sentence) as injector:
             await asyncio.sleep(stream.uniform(0, 1.2))
-            os.kill(injector.pid, signal.SIGKILL)
+            send(injector, signal.SIGKILL)  # unless it has just ended by itself
             await see("gone", lambda injector=injector: not is_alive(injector), CLOCK, 10)  # type: ignore[misc]
         await heal_left(folder, DRIVERS, CLOCK, lambda words: None)
         entries = [entry for record in journals(folder) for entry in record.entries]

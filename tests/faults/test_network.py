@@ -16,7 +16,7 @@ import pytest
 
 from kilonode.base.clock import RealClock
 from kilonode.base.errors import FaultError, InputError
-from kilonode.base.processes import is_alive
+from kilonode.base.processes import is_alive, send
 from kilonode.base.randomness import Randomness
 from kilonode.faults import detached, link_probe, netfilter, packet_rules
 from kilonode.faults.driver import Found, Step, recall
@@ -313,7 +313,7 @@ async def test_whatever_a_killed_injector_left_is_healed(net: Net, tmp_path: Pat
         folder = tmp_path / str(number)
         async with running(INJECTS_NETWORK, str(folder), sentence.format(a=net.nodes[0])) as injector:
             await asyncio.sleep(stream.uniform(0, 0.8))
-            os.kill(injector.pid, signal.SIGKILL)
+            send(injector, signal.SIGKILL)  # unless it has just ended by itself
             await see("gone", lambda injector=injector: not is_alive(injector), CLOCK, 10)  # type: ignore[misc]
         await heal_left(folder, drivers, CLOCK, lambda words: None)
         entries = [entry for record in journals(folder) for entry in record.entries]

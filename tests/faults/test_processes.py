@@ -11,7 +11,7 @@ import pytest
 
 from kilonode.base.clock import RealClock
 from kilonode.base.errors import FaultError, InputError
-from kilonode.base.processes import ProcessIdentity, is_alive, is_stopped
+from kilonode.base.processes import ProcessIdentity, is_alive, is_stopped, send
 from kilonode.base.randomness import Randomness
 from kilonode.faults import freezer, signalling
 from kilonode.faults.driver import Effect, State, Step
@@ -223,7 +223,7 @@ async def test_whatever_was_left_by_a_killed_injector_is_healed(tmp_path: Path, 
             sentence = f"freeze {of(head)} by {means} for {stream.choice([1, 5, 20])} ms"
             async with running(INJECTS, str(folder), sentence) as injector:
                 await asyncio.sleep(stream.uniform(0, 0.1))
-                os.kill(injector.pid, signal.SIGKILL)
+                send(injector, signal.SIGKILL)  # unless it has just ended by itself
                 await see("gone", lambda: not is_alive(injector), CLOCK, 10)
             await heal_left(folder, DRIVERS, CLOCK, lambda words: None)
             assert not any(record.open for record in journals(folder))
